@@ -29,6 +29,7 @@ import decisions  # noqa: E402  (the checker of what people signed, likewise)
 from check import Refused, need  # noqa: E402
 
 SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+ACTS = ("held", "handled", "acknowledged", "erased", "legal-held", "legal-released")
 CLIENT, AGENT = "acme", "eu-production-1"
 
 
@@ -295,9 +296,11 @@ def p09(w):
 
 def p10(w):
     people = {*w.root["people"], *w.facts["people"]}
+    on_call = w.root["roles"]["oncall"]["people"]
     views, seen = {}, set()
     for entry in w.entries():
         who = entry.get("actor")
+        need(entry["kind"] not in ACTS or who in on_call, f"{who} is not on call ({entry['kind']})")
         if entry["kind"] == "viewed":
             need(who in people, f"{who} is nobody")
             views[who] = views.get(who, 0) + 1
@@ -528,6 +531,11 @@ def p24(w):
 
 def p25(w):
     uses = w.uses()
+    files = {check.sha256(path.read_bytes()).hex(): tomllib.loads(path.read_text()) for path in (w.release / "statements").glob("*.toml")}
+    for entry in w.of("statement"):
+        said = files.get(entry["data"]["digest"])
+        need(said, f"no release holds the statement {entry['data']['digest']}")
+        need((said["client"], said["decision"]) == (CLIENT, entry["data"]["decision"]), "a statement says something else")
     for plan in w.plans.values():
         for name in plan["operations"]:
             found = [use for (_, workflow, operation), use in uses.items() if (workflow, operation) == (plan["workflow"], name)]

@@ -2,8 +2,12 @@
 
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests; what does not fit fails the test")]
 
+#[path = "evidence/attempts.rs"]
+mod attempts;
 #[path = "evidence/forged.rs"]
 mod forged;
+#[path = "evidence/persons.rs"]
+mod persons;
 #[expect(dead_code, reason = "each test binary uses its own part")]
 mod support;
 
@@ -257,8 +261,13 @@ impl Ledger {
             let mut data = data.as_object().unwrap().clone();
             let step = data.remove("step").map(|step| step.as_str().unwrap().parse().unwrap());
             let run = data.remove("run").and_then(|run| run.as_u64());
+            let attempt = data.remove("attempt").and_then(|attempt| attempt.as_u64());
+            let attempt = attempt.or((*kind == "intent").then_some(1)).map(|attempt| attempt.try_into().unwrap());
             let of_a_run = ["accepted", "intent", "decided", "ended"].contains(kind);
-            let actor = data.remove("actor").map_or_else(|| "omar".to_owned(), |who| who.as_str().unwrap().to_owned());
+            let nobody = data.get("actor").is_some_and(Value::is_null);
+            let actor = data
+                .remove("actor")
+                .map_or_else(|| "alice".to_owned(), |who| who.as_str().unwrap_or_default().to_owned());
             let entry = Entry {
                 log: self.origin(),
                 index,
@@ -266,8 +275,8 @@ impl Ledger {
                 run: run.or(of_a_run.then_some(1)),
                 step,
                 item: None,
-                attempt: None,
-                actor: Some(actor.parse().unwrap()),
+                attempt,
+                actor: (!nobody).then(|| actor.parse().unwrap()),
                 plan: self.plan.filter(|_| *kind == "accepted"),
                 kind: Kind::parse(kind, &data).unwrap(),
             };
@@ -475,6 +484,17 @@ fn an_incident_that_nobody_was_told_of_and_a_better_post_mortem() {
         let found = story(told);
         assert!(found.iter().any(|one| one.starts_with("P13: ") && one.contains("i-7 was opened")), "{found:?}");
     }
+    // Whatever the entry says of its delay.
+    let late = Ledger::new(&[
+        ("2026-05-20T10:00:00Z", "incident", incident("opened")),
+        ("2026-05-20T10:05:01Z", "alerted", json!({"rule": "run-failed", "delay": 5})),
+        ("2026-05-20T13:00:00Z", "incident", incident("acknowledged")),
+        ("2026-05-22T09:00:00Z", "incident", shared()),
+    ]);
+    let found = judged(late.read(|_| ()), &kept);
+    let why =
+        "i-7 was opened 2026-05-20T10:00:00Z, and the first alert of its rule was delivered 2026-05-20T10:05:01Z.";
+    assert!(found.len() == 1 && found.iter().all(|one| one.starts_with("P13: ") && one.ends_with(why)), "{found:?}");
 }
 
 #[test]
@@ -487,9 +507,29 @@ fn what_is_gone_too_early_breaks_the_promise_to_keep_it() {
         let ledger = Ledger { gone: vec![2], ..Ledger::new(&[before, after, (pruned, "pruned", gone)]) };
         judged(ledger.read(|_| ()), &BTreeMap::new())
     };
-    assert_eq!(story("2026-08-01T00:00:00Z"), BTreeSet::new());
-    let found = story("2026-05-10T00:00:00Z");
-    assert!(found.iter().any(|one| one.starts_with("P14: ") && one.contains("the entries 2 to 2")), "{found:?}");
+    assert_eq!(story("2026-11-02T00:00:00Z"), BTreeSet::new());
+    // The client signed for 180 days.
+    for early in ["2026-05-10T00:00:00Z", "2026-08-02T00:00:00Z"] {
+        let found = story(early);
+        assert!(found.iter().any(|one| one.starts_with("P14: ") && one.contains("the entries 2 to 2")), "{found:?}");
+    }
+}
+
+#[test]
+fn nothing_goes_while_a_legal_hold_keeps_it() {
+    let looked = || ("2026-05-02T00:00:00Z", "viewed", json!({"what": "run", "why": "ticket-1"}));
+    let held = || ("2026-05-03T00:00:00Z", "legal-held", json!({"id": "l-1", "why": "case-1"}));
+    let released = || ("2026-05-04T00:00:00Z", "legal-released", json!({"id": "l-1"}));
+    let erased = || ("2026-05-05T00:00:00Z", "erased", json!({"ranges": [[1, 1]], "request": "r-1"}));
+    let story = |entries: &[(&str, &'static str, Value)]| {
+        judged(Ledger { gone: vec![1], ..Ledger::new(entries) }.read(|_| ()), &BTreeMap::new())
+    };
+    assert_eq!(story(&[looked(), held(), released(), erased()]), BTreeSet::new());
+    let found = story(&[looked(), held(), erased()]);
+    assert!(
+        found.iter().any(|one| one.starts_with("P14: ") && one.contains("a legal hold of 2026-05-03")),
+        "{found:?}"
+    );
 }
 
 #[test]

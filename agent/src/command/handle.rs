@@ -75,28 +75,35 @@ impl Show for Handling {
         let acted = self.runs.iter().filter(|run| run.why_not.is_none()).count();
         let (verb, count) = (self.verb.as_str(), self.runs.len());
         let more = if self.more { ", and there are more" } else { "" };
-        match self.mode {
-            Mode::Do => writeln!(out, "{verb}: {acted} of {count} runs{more}.")?,
-            Mode::Count => {
-                writeln!(out, "{verb} would be for {count} runs{more}. Nothing was done; add `--yes` to do it.")?;
+        match (self.mode, acted) {
+            (Mode::Do, _) => writeln!(out, "{verb}: {acted} of {count} runs{more}.")?,
+            (Mode::Count, 0) if count > 0 => writeln!(out, "{verb} would be for none of {count} runs{more}.")?,
+            (Mode::Count, _) => {
+                let of = if acted < count { format!("{acted} of {count}") } else { count.to_string() };
+                writeln!(out, "{verb} would be for {of} runs{more}. Nothing was done; add `--yes` to do it.")?;
             }
         }
-        self.runs.iter().try_for_each(|run| line(run, out))
+        self.runs.iter().try_for_each(|run| line(run, self.mode, out))
     }
 }
 
-fn line(handled: &HandledRun, out: &mut dyn Write) -> io::Result<()> {
+fn line(handled: &HandledRun, mode: Mode, out: &mut dyn Write) -> io::Result<()> {
     let HandledRun { run, done, next, why_not } = handled;
     super::runs::line(run, out)?;
     done.iter().try_for_each(|done| effect(done, out))?;
     next.iter().try_for_each(|next| writeln!(out, "    goes on as run {next}"))?;
-    why_not.iter().try_for_each(|why| writeln!(out, "    nothing was done: {why}"))
+    let nothing = match mode {
+        Mode::Do => "nothing was done",
+        Mode::Count => "nothing would be done",
+    };
+    why_not.iter().try_for_each(|why| writeln!(out, "    {nothing}: {why}"))
 }
 
 /// Asks the agent to do it.
 ///
 /// # Errors
-/// When the agent says no, or when nothing could be done with the one run that was named.
+/// When the agent says no, or when nothing could be done with the one run that was named. Exit status 1, too, where nothing could be
+/// done with any that fits.
 pub(super) fn handle(verb: Verb, args: &Args, (who, call): (&Who, &Call), out: &mut Output<'_>) -> Result<(), Error> {
     let chosen = args.chosen()?;
     let one = matches!(chosen, Chosen::One(_));
@@ -105,6 +112,45 @@ pub(super) fn handle(verb: Verb, args: &Args, (who, call): (&Who, &Call), out: &
     let why_not = handled.runs.first().and_then(|run| run.why_not.clone()).filter(|_| one);
     match why_not {
         Some(why) => Err(Error::refused(why).help("`assent-agent runs show RUN` tells what it did.")),
-        None => out.show(&handled),
+        None => {
+            if !handled.runs.is_empty() && handled.runs.iter().all(|run| run.why_not.is_some()) {
+                out.refuse();
+            }
+            out.show(&handled)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(really: bool, why_not: &[Option<&str>]) -> String {
+        let row = serde_json::json!({"run": "01a22b159522f508f2724b184ceecdf1", "client": "acme", "workflow": "refund",
+            "plan": "ab".repeat(32), "number": 1, "trigger": "webhook", "accepted": "2026-06-01T10:00:00Z",
+            "last": "2026-06-01T10:00:00Z", "state": "failed"});
+        let runs = why_not.iter().map(|why| serde_json::json!({"run": row, "why_not": why}));
+        let runs: Vec<_> = runs
+            .map(|mut run| {
+                run.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+                run
+            })
+            .collect();
+        let handling = serde_json::json!({"verb": "retry", "really": really, "runs": runs, "more": false});
+        let handling: Handling = serde_json::from_value(handling).unwrap();
+        let mut out = Vec::new();
+        handling.human(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_count_is_of_runs_with_which_it_could_be_done() {
+        let back = Some("it may not run now: failure-rate: `runs rerun` uses the plan that runs now");
+        assert!(told(false, &[None, None]).starts_with("retry would be for 2 runs. Nothing was done; add `--yes`"));
+        let some = told(false, &[None, back]);
+        assert!(some.starts_with("retry would be for 1 of 2 runs. Nothing was done; add `--yes`"), "{some}");
+        assert!(some.contains("    nothing would be done: it may not run now: failure-rate: `runs rerun`"), "{some}");
+        assert!(told(false, &[back]).starts_with("retry would be for none of 1 runs.\n"));
+        assert!(told(true, &[back]).starts_with("retry: 0 of 1 runs.\n"));
     }
 }

@@ -6,7 +6,7 @@ use assent_schema::id::{GroupId, PersonId};
 
 use super::agent::Agent;
 use super::hold::NotHeld;
-use crate::control::{Chosen, HandledRun, Handling, Mode, Verb, Which, stored};
+use crate::control::{Chosen, HandledRun, Handling, Mode, RunRow, Verb, Which, stored};
 use crate::queue;
 use crate::run::{Act, Deployed as _, NotAgain, NotBegun, Task, Way};
 use crate::store::{EffectDone, QueueItem, RunFilter, RunId, Store as _, StoreError};
@@ -48,11 +48,11 @@ impl Agent {
                 queue.iter().find(|item| item.run == run).map_or_else(Vec::<EffectDone>::new, |i| i.done.clone());
             let handling = match mode {
                 Mode::Do => self.one(run, &verb, &act, start).await,
-                Mode::Count => Ok(None),
+                Mode::Count => self.could(run, &verb, &queue).map(|()| None),
             };
             let (next, why_not) = match handling {
                 Ok(next) => (next, None),
-                Err(no) => (None, Some(sentence(&no))),
+                Err(no) => (None, Some(self.why_not(&verb, &no, &row))),
             };
             handled.push(HandledRun { run: row, done, next, why_not });
         }
@@ -88,6 +88,33 @@ impl Agent {
                 self.engine.is_free(run)?;
                 Err(NotAgain::NotBegun(failed.ok().and_then(Result::err).unwrap_or(NotBegun::Stopping)))
             }
+        }
+    }
+
+    /// Whether it could be done with a run; nothing is.
+    fn could(&self, run: RunId, verb: &Verb, queue: &[QueueItem]) -> Result<(), NotAgain> {
+        let way = match verb {
+            Verb::Retry => Way::Retry,
+            Verb::Skip => Way::Skip,
+            Verb::Rerun => Way::Rerun,
+            Verb::Cancel => return self.store.open_run(run)?.map(drop).ok_or(NotAgain::Ended),
+            Verb::Done => return queue.iter().find(|item| item.run == run).map(drop).ok_or(NotAgain::NotQueued),
+            Verb::Reassign(to) => return self.knows_group(run, to),
+        };
+        self.engine.may_again(run, way)
+    }
+
+    /// Why nothing is done with a run, and what would do it.
+    fn why_not(&self, verb: &Verb, no: &NotAgain, row: &RunRow) -> String {
+        let said = sentence(no);
+        let active = self.field.active(&row.client, &row.workflow);
+        let other_runs = active.is_some_and(|active| active.digest != row.plan);
+        match (verb, no) {
+            // The plan that the run had stays back.
+            (Verb::Retry | Verb::Skip, NotAgain::NotBegun(NotBegun::NotAllowed(_))) if other_runs => {
+                format!("{said}: `runs rerun` uses the plan that runs now")
+            }
+            _ => said,
         }
     }
 

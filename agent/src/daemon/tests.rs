@@ -555,8 +555,14 @@ async fn oncall_handles_runs_by_filter_with_the_count_first() {
     let hour = Period::hours(1);
     agent.hold(to_hold(None), "ann".parse().unwrap(), "INC-7".parse().unwrap(), hour).await.unwrap().unwrap();
     let retried = (Verb::Retry, Chosen::One(runs[0]));
-    let retried = agent.handle(retried.clone(), act("ann"), Mode::Do, &start).await.unwrap().unwrap();
-    let next = retried.runs[0].next.expect("a run");
+    let counted = agent.handle(retried.clone(), act("ann"), Mode::Count, &start).await.unwrap().unwrap();
+    assert_eq!((&counted.runs[0].why_not, counted.runs[0].next), (&None, None), "it could be");
+    let done = agent.handle(retried.clone(), act("ann"), Mode::Do, &start).await.unwrap().unwrap();
+    let next = done.runs[0].next.expect("a run");
+    let size = agent.store.ledger_size(&log).unwrap();
+    let counted = agent.handle(retried, act("ann"), Mode::Count, &start).await.unwrap().unwrap();
+    assert_eq!(counted.runs[0].why_not, Some(format!("run {next} goes on with it")), "the count says so, too");
+    assert_eq!(agent.store.ledger_size(&log).unwrap(), size, "nothing was done");
     let again = agent.handle((Verb::Rerun, Chosen::One(runs[0])), act("ann"), Mode::Do, &start).await.unwrap().unwrap();
     assert_eq!(again.runs[0].why_not, Some(format!("run {next} goes on with it")));
     let done =

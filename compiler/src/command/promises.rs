@@ -173,7 +173,11 @@ fn region(
     let vouched = standing.release.is_some() || standing.judged.finding.verdict != verdict::Verdict::Unknown;
     let history = if vouched { history(repository, target)? } else { History::default() };
     let other_source = history.releases.first().and_then(|newest| other_source(repository, &newest.manifest));
-    Ok(Region { standing, release, is_gone, history, other_source })
+    let follows = history.releases.first().is_some_and(|newest| {
+        let of = Oid::from_str(&newest.manifest.source.commit);
+        of.is_ok_and(|of| of == commit || repository.graph_descendant_of(commit, of).unwrap_or(false))
+    });
+    Ok(Region { standing, release, is_gone, history, other_source, follows })
 }
 
 /// Why the source that a release names is not the one at hand.

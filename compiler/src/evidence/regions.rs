@@ -23,6 +23,8 @@ pub struct Region {
     pub history: History,
     /// Why the source that the newest of them names is not the one at hand; nothing where it is.
     pub other_source: Option<String>,
+    /// Whether the commit that is looked at is the source of that release, or came after it.
+    pub follows: bool,
 }
 
 /// What verifying a whole release found.
@@ -59,6 +61,7 @@ pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
         let target = &region.standing.target;
         let place = format!("{}/{}", target.environment, target.region);
         release(&place, region, notes);
+        taken_out(&place, region, seen, notes);
         let finding = &region.standing.judged.finding;
         let why = if finding.why.is_empty() { String::new() } else { format!(" ({})", finding.why) };
         notes.see("P15", format!("{place}: {}{why}.", finding.verdict.as_str()));
@@ -111,6 +114,25 @@ fn release(place: &str, region: &Region, notes: &mut Notes) {
     }
     for (agent, judged) in &standing.judged.agents {
         taken(place, &region.history, agent, judged.release, notes);
+    }
+}
+
+/// What a client once said no to is in the source for ever: whoever takes it out makes it look approved.
+fn taken_out(place: &str, region: &Region, seen: &Seen<'_>, notes: &mut Notes) {
+    let Some(newest) = region.history.releases.first().filter(|_| region.follows) else { return };
+    for digest in newest.statements() {
+        let Some(said) = region.history.statements.get(&digest).filter(|said| said.decision != "approve") else {
+            continue;
+        };
+        let known = seen.survey.trusted.statements.get(&said.client);
+        let concerned = seen.clients().any(|(client, _)| *client == said.client);
+        if concerned && known.is_some_and(|known| !known.held().contains_key(&digest)) {
+            let (client, decision) = (&said.client, said.decision);
+            let said = format!(
+                "{place}: the release holds the statement {digest} ({decision}) of {client}, and the source has it not."
+            );
+            notes.object("P25", said);
+        }
     }
 }
 

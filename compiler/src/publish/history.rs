@@ -11,8 +11,9 @@ use assent_schema::id::{AgentId, ClientId};
 use assent_schema::ledger::checkpoint::NOTE_MOST_BYTES;
 use assent_schema::ledger::{Checkpoint, Origin};
 use assent_schema::plan::Plan;
-use assent_schema::release::Manifest;
+use assent_schema::release::{FileName, Manifest};
 use assent_schema::time::Moment;
+use assent_schema::trust::{Statement, Teams};
 use git2::{Commit, ErrorCode, Oid, Repository, Tree};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -33,6 +34,10 @@ pub struct Past {
     pub digest: Digest,
     /// The file of each client, with the digest that the manifest says.
     pub clients: BTreeMap<ClientId, Arc<ClientFacts>>,
+    /// Who is assigned to which client; absent where the file cannot be read.
+    pub teams: Option<Arc<Teams>>,
+    /// The newest root version that it carries.
+    pub root: Option<u32>,
 }
 
 impl Past {
@@ -40,6 +45,23 @@ impl Past {
     pub fn names(&self, plan: &Digest) -> bool {
         self.manifest.active.iter().any(|active| active.plan == *plan)
     }
+
+    /// The statements that it holds, by digest.
+    pub fn statements(&self) -> impl Iterator<Item = Digest> {
+        self.manifest.files.keys().filter_map(|path| match FileName::parse(path)? {
+            FileName::Statement(digest) => Some(digest),
+            _ => None,
+        })
+    }
+}
+
+/// What a statement says, as far as a name of it does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// Whose data it is.
+    pub client: ClientId,
+    /// `approve`, `reject` or `withdraw`.
+    pub decision: &'static str,
 }
 
 /// The releases of a branch.
@@ -49,6 +71,8 @@ pub struct History {
     pub releases: Vec<Past>,
     /// Every plan that one of them names.
     pub plans: BTreeMap<Digest, Arc<Plan>>,
+    /// Every statement that one of them holds.
+    pub statements: BTreeMap<Digest, Said>,
     /// What does not fit together.
     pub broken: Option<String>,
     /// Whether it was followed to its first commit.
@@ -74,7 +98,7 @@ pub fn history(repository: &Repository, target: &Target) -> Result<History, Erro
         let tree = commit.tree()?;
         let Some(id) = at(&tree, "manifest.json").filter(|id| last != Some(*id)) else { return Ok(()) };
         last = Some(id);
-        let past = files.release(repository, &tree, id, &mut history.plans)?;
+        let past = files.release(repository, &tree, id, &mut history)?;
         match past {
             Some(past) => history.follows(past),
             None => history.broken = Some("one of its manifests cannot be read".to_owned()),
@@ -169,10 +193,11 @@ impl History {
     }
 }
 
-/// Clients' files that were read: most releases change none.
+/// Clients' files and teams that were read: most releases change none.
 #[derive(Default)]
 struct Files {
     clients: BTreeMap<Digest, Arc<ClientFacts>>,
+    teams: BTreeMap<Digest, Arc<Teams>>,
 }
 
 impl Files {
@@ -181,7 +206,7 @@ impl Files {
         repository: &Repository,
         tree: &Tree<'_>,
         manifest: Oid,
-        plans: &mut BTreeMap<Digest, Arc<Plan>>,
+        history: &mut History,
     ) -> Result<Option<Past>, git2::Error> {
         let Some(bytes) = branch::blob(repository, manifest, branch::FILE_MOST_BYTES)? else { return Ok(None) };
         let Ok(manifest) = canon::from_bytes::<Manifest>(&bytes) else { return Ok(None) };
@@ -195,9 +220,32 @@ impl Files {
                     Some((active.client.clone(), facts))
                 }));
             }
-            kept(plans, active.plan, || read(repository, tree, &format!("plans/{}.json", active.plan), active.plan));
+            kept(&mut history.plans, active.plan, || {
+                read(repository, tree, &format!("plans/{}.json", active.plan), active.plan)
+            });
         }
-        Ok(Some(Past { manifest, digest: Digest::of_file(&bytes), clients }))
+        for path in manifest.files.keys() {
+            let Some(FileName::Statement(digest)) = FileName::parse(path) else { continue };
+            if !history.statements.contains_key(&digest) {
+                let read = stored(repository, tree, path, digest);
+                let statement = read.and_then(|bytes| Statement::parse(path, &bytes).ok());
+                let said =
+                    statement.map(|statement| Said { client: statement.client, decision: statement.says.as_str() });
+                history.statements.extend(said.map(|said| (digest, said)));
+            }
+        }
+        let path = FileName::Teams.to_string();
+        let said = manifest.files.get(&path).map(|entry| entry.sha256);
+        let teams = said.and_then(|said| {
+            let parse = |bytes: &[u8]| Teams::parse(&path, bytes).ok();
+            kept(&mut self.teams, said, || parse(&stored(repository, tree, &path, said)?))
+        });
+        let root = manifest.files.keys().filter_map(|path| match FileName::parse(path)? {
+            FileName::Root(version) => Some(version),
+            _ => None,
+        });
+        let root = root.max();
+        Ok(Some(Past { manifest, digest: Digest::of_file(&bytes), clients, teams, root }))
     }
 }
 
@@ -218,6 +266,11 @@ fn read<T: DeserializeOwned + Serialize>(
     path: &str,
     said: Digest,
 ) -> Option<T> {
+    canon::from_bytes(&stored(repository, tree, path, said)?).ok()
+}
+
+/// The bytes of a file whose digest is known; nothing where it is another one.
+fn stored(repository: &Repository, tree: &Tree<'_>, path: &str, said: Digest) -> Option<Vec<u8>> {
     let bytes = branch::blob(repository, at(tree, path)?, branch::FILE_MOST_BYTES).ok()??;
-    if Digest::of_file(&bytes) == said { canon::from_bytes(&bytes).ok() } else { None }
+    (Digest::of_file(&bytes) == said).then_some(bytes)
 }

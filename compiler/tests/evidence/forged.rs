@@ -8,7 +8,7 @@ use assent_schema::trust::{Namespace, Signer, sign};
 use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
 
-use super::{LENA, Ledger, digest, incident, judged, judged_all, refund};
+use super::{LENA, Ledger, SIGNED, digest, incident, judged, judged_all, refund};
 
 /// Why a payment is seen, and what spoils it.
 type Spoilt = (&'static str, fn(&mut Paid));
@@ -61,6 +61,31 @@ fn a_ledger_is_held_against_what_was_published_and_kept() {
     says(&with(&[alerted("stale")], vec![kept]), &[("P11", "older than the checkpoint in mine")]);
     let other = Ledger { key: SigningKey::from_bytes(&[8; 32]), ..Ledger::new(&grown) };
     says(&with(&grown, vec![note(&other)]), &[("P11", "is not signed by the log's key")]);
+}
+
+#[test]
+fn what_was_written_again_is_between_two_checkpoints() {
+    let stories: Vec<Told> = ["stale", "lag", "disk", "clock-off", "stale", "lag"].map(alerted).into();
+    let log = |entries: &[Told]| Ledger::new(entries);
+    // The checkpoint of all, below entries of which some were written again.
+    let with = |changed: usize, notes: &[usize]| {
+        let notes = notes.iter().map(|entries| note(&log(&stories[..*entries]))).collect();
+        let mut other = stories.clone();
+        other[changed].2 = json!({"rule": "stale", "delay": 6});
+        let whole = Ledger { notes, ..log(&stories) };
+        let (written, head) = (log(&other).export(), whole.export());
+        let at = |bytes: &[u8]| bytes.windows(2).position(|pair| pair == b"\n\n").unwrap();
+        let made = [&written[..at(&written)], &head[at(&head)..]].concat();
+        let found = judged(whole.read(|bytes| *bytes = made), &BTreeMap::new());
+        found.iter().find(|one| one.starts_with("P11: ")).unwrap().rsplit(": ").nth(1).unwrap().to_owned()
+    };
+    // `opened` stands before the stories: so a checkpoint over N of them is one over N + 1 entries.
+    assert_eq!(with(2, &[]), "entries 0 to 6");
+    assert_eq!(with(2, &[1]), "entries 2 to 6");
+    assert_eq!(with(2, &[1, 4]), "entries 2 to 4");
+    assert_eq!(with(2, &[1, 2, 3, 5]), "entry 3");
+    assert_eq!(with(5, &[1, 4]), "entries 5 to 6");
+    assert_eq!(with(0, &[2, 4]), "entries 0 to 2");
 }
 
 #[test]
@@ -123,6 +148,105 @@ fn each_run_that_failed_has_an_incident_of_its_time() {
     says(&late, &[("P12", why), ("P19", why)]);
 }
 
+/// The statement by which the client approved everything was taken up.
+fn approved() -> Told {
+    let statement = SIGNED.keys().find(|path| path.starts_with("clients/acme/approvals/") && path.ends_with(".toml"));
+    let data = json!({"digest": digest(statement.unwrap()), "decision": "approve"});
+    ("2026-05-02T00:00:00Z", "statement", data)
+}
+
+#[test]
+fn what_nobody_had_approved_then_is_seen() {
+    let plan = refund();
+    let keyed = Digest::of_file(b"keyed");
+    let story = |entries: &[Told]| {
+        let ledger = Ledger { plan: Some(plan), ..Ledger::new(entries) }.sorted();
+        let found = found(&ledger);
+        let of = |promise: &str| found.iter().filter(|one| one.starts_with(promise)).cloned().collect::<Vec<_>>();
+        (of("P24: "), of("P25: "))
+    };
+    let accepted = |time| (time, "accepted", json!({"id": "r", "trigger": "webhook", "event": "e"}));
+    let read = |time| (time, "intent", json!({"step": "order", "operation": "shop.get_order", "keyed": keyed}));
+    let asked = |time| (time, "intent", json!({"step": "intent", "operation": "assistant.ask", "keyed": keyed}));
+    let (day, later) = ("2026-05-20T10:00:00Z", "2028-05-20T10:00:00Z");
+    assert_eq!(story(&[approved(), accepted(day), read(day), asked(day)]), (vec![], vec![]));
+    let why = "and nobody had approved that then, by the statements that it had taken up.";
+    for entries in [&[accepted(day), read(day)] as &[Told], &[approved(), accepted(day), read(later)]] {
+        let (_, found) = story(entries);
+        assert!(found.len() == 1 && found[0].ends_with(why), "{found:?}");
+    }
+    let (found, _) = story(&[approved(), accepted(day), asked(later)]);
+    assert!(found.len() == 1 && found[0].ends_with("and no agreement with that provider held then."), "{found:?}");
+    // What is asked besides, such as whether something happened, is done after a withdrawal too.
+    let beside = |time| (time, "intent", json!({"step": "pay", "operation": "shop.get_order", "keyed": keyed}));
+    assert_eq!(story(&[accepted(day), beside(day)]), (vec![], vec![]));
+}
+
+#[test]
+fn more_in_a_day_than_the_client_allows_is_seen() {
+    let plan = refund();
+    let keyed = Digest::of_file(b"keyed");
+    // 100,000 a day, of which each call is at most 10,000.
+    let story = |sent: &[(&'static str, u64, &str)]| {
+        let mut all = vec![approved()];
+        for (run, (time, minor, code)) in (1..).zip(sent) {
+            let begun = json!({"run": run, "id": format!("r-{run}"), "trigger": "webhook", "event": "e"});
+            let paid = json!({"run": run, "step": "pay", "operation": "payments.refund", "keyed": keyed,
+                "amount": {"currency": "EUR", "minor": minor}});
+            let came = json!({"run": run, "step": "pay", "attempt": 1, "code": code});
+            all.extend([(*time, "accepted", begun), (*time, "intent", paid), (*time, "outcome", came)]);
+        }
+        let found = found(&Ledger { plan: Some(plan), ..Ledger::new(&all) });
+        found.iter().filter(|one| one.contains("above what the client's guardrail allows for a day")).count()
+    };
+    let (day, next) = ("2026-05-20T10:00:00Z", "2026-05-21T10:00:00Z");
+    let ten = vec![(day, 10_000, "ok"); 10];
+    let with = |last: (&'static str, u64, &'static str)| [ten.as_slice(), &[last]].concat();
+    assert_eq!(story(&ten), 0);
+    assert_eq!(story(&with((day, 1, "ok"))), 1);
+    assert_eq!(story(&with((next, 10_000, "ok"))), 0);
+    // What failed is not counted, and fifty calls are all that a day has.
+    let failed: Vec<_> = ten.iter().map(|(day, minor, _)| (*day, *minor, "unavailable")).collect();
+    assert_eq!(story(&[failed.as_slice(), &ten].concat()), 0);
+    assert_eq!(story(&vec![(day, 1, "ok"); 51]), 1);
+}
+
+#[test]
+fn a_run_that_is_done_says_what_each_request_came_to() {
+    let plan = refund();
+    let read = json!({"step": "order", "operation": "shop.get_order", "keyed": Digest::of_file(b"keyed")});
+    let story = |between: Option<Told>, outcome: &str| {
+        let begun = json!({"id": "r", "trigger": "webhook", "event": "e"});
+        let mut all = vec![
+            approved(),
+            ("2026-05-20T10:00:00Z", "started", json!({"clean": true, "version": "0.1.0"})),
+            ("2026-05-20T10:00:01Z", "accepted", begun),
+            ("2026-05-20T10:00:02Z", "intent", read.clone()),
+        ];
+        all.extend(between);
+        all.push(("2026-05-20T10:00:04Z", "ended", json!({"outcome": outcome})));
+        let found = found(&Ledger { plan: Some(plan), ..Ledger::new(&all) });
+        found.into_iter().filter(|one| one.starts_with("P11: ")).collect::<Vec<_>>()
+    };
+    let silent = story(None, "done");
+    let why = "run 1 was done at 2026-05-20T10:00:04Z, and no entry says what shop.get_order at `order` came to.";
+    assert!(silent.len() == 1 && silent[0].ends_with(why), "{silent:?}");
+    let came = json!({"run": 1, "step": "order", "attempt": 1, "code": "ok"});
+    assert_eq!(story(Some(("2026-05-20T10:00:03Z", "outcome", came)), "done"), Vec::<String>::new());
+    let again = json!({"clean": false, "version": "0.1.0"});
+    assert_eq!(story(Some(("2026-05-20T10:00:03Z", "started", again)), "done"), Vec::<String>::new());
+    assert_eq!(story(None, "superseded"), Vec::<String>::new());
+}
+
+#[test]
+fn roots_and_resets_that_nobody_wrote_are_seen() {
+    let reset = json!({"number": 2, "approvers": Digest::of_file(b"mine"), "standing": "counts"});
+    let story = |kind, data| found(&Ledger::new(&[("2026-05-20T10:00:00Z", kind, data)]));
+    says(&story("approvers-reset", reset), &[("P25", "which no root of the source says")]);
+    says(&story("root", json!({"version": 9})), &[("P25", "took up version 9 of the root")]);
+    says(&story("root", json!({"version": 2})), &[]);
+}
+
 /// A run that pays, with a decision that is signed as it must be.
 struct Paid {
     /// What was signed.
@@ -158,10 +282,12 @@ impl Paid {
         let begun = json!({"id": "r", "trigger": "webhook", "event": "e"});
         let looked = |actor: &str| json!({"run": 1, "actor": actor, "what": "question", "why": "decision"});
         let mut all = vec![
+            approved(),
             ("2026-05-20T10:00:00Z", "accepted", begun),
             ("2026-05-20T10:00:01Z", "viewed", looked("lena")),
-            ("2026-05-20T10:00:01Z", "viewed", looked("mallory")),
         ];
+        let who = self.decided.as_ref().and_then(|decided| decided["actor"].as_str());
+        all.extend(who.map(|who| ("2026-05-20T10:00:01Z", "viewed", looked(who))));
         all.extend(self.decided.clone().map(|mut decided| {
             if decided.get("nonce").is_some() {
                 decided["decision"] = text.into();
@@ -202,7 +328,11 @@ fn money_that_moved_without_a_signed_yes_breaks_the_promise_about_runs() {
     for (why, spoil) in spoilt {
         let mut paid = well();
         spoil(&mut paid);
-        says(&paid.found(plan), &[("P11", why), nobody]);
+        let mut wanted = vec![("P11", why), nobody];
+        wanted.extend(
+            why.starts_with("mallory").then_some(("P10", "`viewed` of 2026-05-20T10:00:01Z names mallory, whom")),
+        );
+        says(&paid.found(plan), &wanted);
     }
     says(&Paid { decided: None, ..well() }.found(plan), &[nobody]);
     for choice in ["refuse", "late"] {
@@ -221,15 +351,16 @@ fn money_that_moved_without_a_signed_yes_breaks_the_promise_about_runs() {
 fn a_body_that_is_gone_leaves_the_checks_of_other_runs_as_they_are() {
     let plan = refund();
     // The one before the run tells nothing of it; one within it leaves open what was decided.
-    says(&Paid { decided: None, gone: vec![3], ..Paid::well(plan) }.found(plan), &[]);
+    says(&Paid { decided: None, gone: vec![4], ..Paid::well(plan) }.found(plan), &[]);
     let before = Ledger {
         plan: Some(plan),
-        gone: vec![1],
+        gone: vec![2],
         ..Ledger::new(&[
+            approved(),
             alerted("stale"),
             ("2026-05-20T10:00:06Z", "accepted", json!({"id": "r", "trigger": "webhook", "event": "e"})),
             ("2026-05-20T10:00:07Z", "intent", Paid::well(plan).intent),
-            ("2026-05-20T10:00:08Z", "erased", json!({"ranges": [[1, 1]], "request": "r-1"})),
+            ("2026-05-20T10:00:08Z", "erased", json!({"ranges": [[2, 2]], "request": "r-1"})),
         ])
     };
     says(&found(&before), &[("P11", "nobody agreed at `agree`")]);

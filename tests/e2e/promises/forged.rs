@@ -38,6 +38,16 @@ fn paid(entries: &mut [Value]) -> &mut Value {
     kind(entries, "intent").find(|entry| entry["data"].get("amount").is_some()).expect("a payment")
 }
 
+/// An entry after all others, by somebody whom nobody knows.
+fn append(entries: &mut Vec<Value>, kind: &str, data: Value) {
+    let mut last = entries.last().expect("an entry").clone();
+    last.as_object_mut().expect("an entry").retain(|name, _| ["v", "log", "index", "time"].contains(&name.as_str()));
+    last["kind"] = kind.into();
+    last["actor"] = "mallory".into();
+    last["data"] = data;
+    entries.push(last);
+}
+
 /// A run after all others, of a plan.
 fn begin(entries: &mut Vec<Value>, plan: &Value) -> Value {
     let mut begun = kind(entries, "accepted").last().expect("a run").clone();
@@ -57,7 +67,8 @@ fn a_log_that_is_other_than_what_was_published_is_seen() {
         let withdrawn = |entry: &Value| entry["kind"] == "statement" && entry["data"]["decision"] == "withdraw";
         entries.retain(|entry| !withdrawn(entry));
     };
-    is_seen(left_out, &other, Some("P11"));
+    let with = [&other[..], &[("P25", "no entry says that it was taken up")]].concat();
+    is_seen(left_out, &with, Some("P11"));
     let root: Rewrite = |entries| entries[0]["data"]["root"] = "f".repeat(64).into();
     is_seen(root, &[("P11", "which the source has not")], Some("P11"));
     let heads: Rewrite = |entries| {
@@ -92,6 +103,103 @@ fn a_decision_that_is_not_signed_as_it_says_is_seen() {
     };
     let why = [("P10", "rewritten"), ("P11", "mallory was not in the group support-leads")];
     is_seen(nobody, &why, Some("P11"));
+}
+
+#[test]
+fn what_is_done_by_whom_nobody_knows_is_seen() {
+    let looks: Rewrite = |entries| append(entries, "viewed", json!({"what": "ledger", "why": "command"}));
+    is_seen(looks, &[("P10", "`viewed` of")], Some("P10"));
+    let handles: Rewrite = |entries| {
+        append(entries, "handled", json!({"id": "ff".repeat(16), "what": "done", "why": "x"}));
+    };
+    is_seen(handles, &[("P10", "names mallory, whom neither"), ("P11", "`handled`")], Some("P10"));
+    let answers: Rewrite = |entries| {
+        let incident = json!({"id": "i-5", "state": "acknowledged", "severity": "critical", "cause": "workflow-off"});
+        append(entries, "incident", incident);
+    };
+    is_seen(answers, &[("P10", "`incident` of")], None);
+    let engineer: Rewrite = |entries| {
+        let bruno = |entry: &&mut Value| entry["actor"] == "bruno" && entry["kind"] == "rolled-back";
+        entries.iter_mut().find(bruno).expect("a rollback by hand")["actor"] = "lena".into();
+    };
+    is_seen(engineer, &[("P10", "names lena, who was not on call then")], None);
+}
+
+#[test]
+fn a_statement_that_is_nowhere_and_one_that_was_passed_over_are_seen() {
+    let invented: Rewrite = |entries| {
+        append(entries, "statement", json!({"digest": "ef".repeat(32), "decision": "approve"}));
+        entries.last_mut().expect("an entry").as_object_mut().expect("an entry").remove("actor");
+    };
+    is_seen(invented, &[("P25", "neither the source nor a release holds it")], Some("P25"));
+    let turned: Rewrite = |entries| {
+        let withdrawn = |entry: &&mut Value| entry["data"]["decision"] == "withdraw";
+        let statement = kind(entries, "statement").find(withdrawn).expect("a withdrawal");
+        statement["data"]["decision"] = "approve".into();
+    };
+    is_seen(turned, &[("P25", "the file of that digest says something else")], Some("P25"));
+    let passed: Rewrite = |entries| {
+        entries.retain(|entry| entry["kind"] != "statement" || entry["data"]["decision"] != "withdraw");
+    };
+    is_seen(passed, &[("P25", "(withdraw), and no entry says that it was taken up")], None);
+}
+
+#[test]
+fn what_was_done_without_an_approval_of_then_is_seen() {
+    let before: Rewrite = |entries| {
+        let approved = |entry: &Value| entry["kind"] == "statement" && entry["data"]["decision"] == "approve";
+        let last = entries.iter().rposition(approved).expect("the second approval");
+        entries.remove(last);
+    };
+    is_seen(before, &[("P25", "and nobody had approved that then, by the statements that it had taken up")], None);
+}
+
+#[test]
+fn a_clock_that_was_set_later_and_a_client_that_had_not_left_are_seen() {
+    let later: Rewrite = |entries| {
+        let opened = kind(entries, "incident").find(|entry| entry["data"]["state"] == "opened").expect("an incident");
+        opened["data"]["respond_by"] = "2999-01-01T00:00:00Z".into();
+    };
+    is_seen(later, &[("P20", "is to be answered by 2999-01-01T00:00:00Z, and the client's plan says by")], Some("P20"));
+    let written: Rewrite = |entries| {
+        let shared = kind(entries, "incident").find(|entry| entry["data"]["state"] == "shared").expect("a post-mortem");
+        shared["data"]["state"] = "written".into();
+    };
+    is_seen(written, &[("P22", "was not shared, and its client had not left")], None);
+}
+
+#[test]
+fn a_plan_that_was_deployed_and_a_request_that_came_to_nothing_are_seen() {
+    let deployed: Rewrite = |entries| {
+        kind(entries, "deployed").next().expect("a plan")["plan"] = "e".repeat(64).into();
+    };
+    is_seen(deployed, &[("P16", "which no release up to then names")], None);
+    let silent: Rewrite = |entries| {
+        let paid = |entry: &Value| entry["kind"] == "outcome" && entry["step"] == "pay";
+        let last = entries.iter().rposition(paid).expect("a payment");
+        entries.remove(last);
+    };
+    is_seen(silent, &[("P11", "and no entry says what payments.refund at `pay` came to")], None);
+}
+
+#[test]
+fn a_withdrawal_that_an_engineer_takes_out_of_the_source_is_seen() {
+    let against = WORLD.against_without("2-withdraw.toml");
+    let why = "and the source has it not";
+    assert!(against.iter().any(|(id, said)| id == "P25" && said.contains(why)), "{against:#?}");
+    assert!(against.iter().all(|(id, _)| ["P25", "P16"].contains(&id.as_str())), "{against:#?}");
+}
+
+#[test]
+fn attempts_that_could_not_be_are_seen() {
+    let many: Rewrite = |entries| {
+        let mut again =
+            kind(entries, "intent").filter(|entry| entry["step"] == "order").last().expect("a read").clone();
+        again["attempt"] = 40.into();
+        again["time"] = entries.last().expect("an entry")["time"].clone();
+        entries.push(again);
+    };
+    is_seen(many, &[("P18", "began shop.get_order at `order`")], Some("P18"));
 }
 
 #[test]
@@ -145,5 +253,6 @@ fn what_was_done_beyond_plan_guardrail_and_end_is_seen() {
         again["time"] = entries[end]["time"].clone();
         entries.insert(end + 1, again);
     };
-    is_seen(after, &[("P11", "had ended, and went on at")], Some("P11"));
+    let again = ("P18", "as attempt 1, and the one before was attempt 1");
+    is_seen(after, &[("P11", "had ended, and went on at"), again], Some("P11"));
 }

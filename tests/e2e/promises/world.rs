@@ -117,14 +117,23 @@ impl World {
 
     /// What the report says against each promise, by the client's log.
     pub(super) fn against(&self, ledger: &Path) -> Vec<(String, String)> {
-        let (said, _) = self.ask(&self.folder.join("source"), ledger);
-        let rows = said["promises"].as_array().expect("rows").iter();
-        let said = |row: &Value| {
-            let (id, against) =
-                (row["id"].as_str().expect("an id").to_owned(), row["against"].as_array().expect("a list").clone());
-            against.into_iter().map(move |one| (id.clone(), one.as_str().expect("a text").to_owned()))
-        };
-        rows.flat_map(said).collect()
+        of_rows(&self.ask(&self.folder.join("source"), ledger).0)
+    }
+
+    /// What the report says against each promise of a source from which alice took out each file whose path holds a word.
+    pub(super) fn against_without(&self, word: &str) -> Vec<(String, String)> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = folder.path().join("source");
+        let git = || command("git", folder.path());
+        succeed(git().args(["clone", "-q"]).arg(self.folder.join("source")).arg(&at));
+        for file in files(&at.join("clients")).into_iter().filter(|file| file.to_string_lossy().contains(word)) {
+            std::fs::remove_file(file).expect("a file");
+        }
+        let key = format!("user.signingkey={}", self.folder.join("keys/alice").display());
+        let who = ["-c", "user.name=alice", "-c", "user.email=alice@example.com", "-c", "gpg.format=ssh", "-c", &key];
+        let commit = ["commit", "-q", "-a", "-S", "-m", "Take out a statement"];
+        succeed(git().arg("-C").arg(&at).args(who).args(commit));
+        of_rows(&self.ask(&at, &self.folder.join("report/acme.ledger")).0)
     }
 
     /// A part of the world that is broken so: which, and where it lies.
@@ -199,6 +208,16 @@ impl World {
         out.extend(Checkpoint::sign(head, &key).note().as_bytes());
         out
     }
+}
+
+fn of_rows(said: &Value) -> Vec<(String, String)> {
+    let rows = said["promises"].as_array().expect("rows").iter();
+    let said = |row: &Value| {
+        let (id, against) =
+            (row["id"].as_str().expect("an id").to_owned(), row["against"].as_array().expect("a list").clone());
+        against.into_iter().map(move |one| (id.clone(), one.as_str().expect("a text").to_owned()))
+    };
+    rows.flat_map(said).collect()
 }
 
 fn text(path: &Path) -> String {

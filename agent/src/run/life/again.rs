@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use assent_schema::client::ClientFacts;
 use assent_schema::expr::Value;
 use assent_schema::id::{GroupId, Name, PersonId};
 use assent_schema::ledger::Token;
@@ -184,6 +185,42 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
     /// # Crash
     /// The entry that names the person, the new run and all that it takes over are durable together, before it does anything.
     pub fn again(self: &Arc<Self>, of: RunId, way: Way, act: &Act) -> Result<Begun, NotAgain> {
+        let prepared = self.prepared(of, way);
+        if let Err(NotAgain::NotBegun(NotBegun::TooMany)) = &prepared
+            && let Some(before) = acceptance(&self.store.journal(of)?)
+        {
+            self.at_limit(&before.client, "waiting");
+        }
+        let Prepared { before, compiled, facts, now, entries } = prepared?;
+        let client = &before.client;
+        let run = RunId::new(now, self.world.dice().bytes());
+        let trigger = before.fields.iter().map(|(name, fact)| (name.clone(), Value::from(fact))).collect();
+        let values = resume::values(&facts, now, Value::Record(trigger), self.pseudonyms(client));
+        let key = match (&compiled.key, way) {
+            (Some(program), Way::Rerun) => values.eval(program).ok().as_ref().and_then(key_text),
+            (Some(_), Way::Retry | Way::Skip) => before.key.clone(),
+            (None, _) => None,
+        };
+        let accepted = Accepted { plan: compiled.digest, number: 0, key, again: Some(of), ..before.clone() };
+        let entry = handled(&*self.store, (of, &before), way.as_str(), act, Some(run))?;
+        let (mut state, durable) = self.new_run((run, now), compiled, accepted, values);
+        state.live.trigger = !before.content;
+        state.pending.extend(entry);
+        state.pend_acceptance();
+        state.take_over(entries);
+        Ok(Begun { run, durable, task: Box::pin(driver::drive(Box::new(state))) })
+    }
+
+    /// Whether a run could be gone on with so now; nothing is done.
+    ///
+    /// # Errors
+    /// [`NotAgain`], as [`Engine::again`] would say.
+    pub fn may_again(&self, of: RunId, way: Way) -> Result<(), NotAgain> {
+        self.prepared(of, way).map(drop)
+    }
+
+    /// All that is needed to go on with a run, or why not.
+    fn prepared(&self, of: RunId, way: Way) -> Result<Prepared, NotAgain> {
         if self.is_stopping() {
             return Err(NotAgain::NotBegun(NotBegun::Stopping));
         }
@@ -216,27 +253,11 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         }
         let most = usize::try_from(facts.limits.waiting).unwrap_or(usize::MAX);
         if lock(&self.lanes).of_client(client) >= most {
-            self.at_limit(client, "waiting");
             return Err(NotAgain::NotBegun(NotBegun::TooMany));
         }
         let taken = Taken { of, way, rows: &rows, ended: (*ending, step.as_ref()), compiled: &compiled };
         let entries = taken.over()?;
-        let run = RunId::new(now, self.world.dice().bytes());
-        let trigger = before.fields.iter().map(|(name, fact)| (name.clone(), Value::from(fact))).collect();
-        let values = resume::values(&facts, now, Value::Record(trigger), self.pseudonyms(client));
-        let key = match (&compiled.key, way) {
-            (Some(program), Way::Rerun) => values.eval(program).ok().as_ref().and_then(key_text),
-            (Some(_), Way::Retry | Way::Skip) => before.key.clone(),
-            (None, _) => None,
-        };
-        let accepted = Accepted { plan: compiled.digest, number: 0, key, again: Some(of), ..before.clone() };
-        let entry = handled(&*self.store, (of, &before), way.as_str(), act, Some(run))?;
-        let (mut state, durable) = self.new_run((run, now), compiled, accepted, values);
-        state.live.trigger = !before.content;
-        state.pending.extend(entry);
-        state.pend_acceptance();
-        state.take_over(entries);
-        Ok(Begun { run, durable, task: Box::pin(driver::drive(Box::new(state))) })
+        Ok(Prepared { before, compiled, facts, now, entries })
     }
 
     /// Ends a run that is under way, at its next step boundary.
@@ -286,6 +307,17 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         }
         self.take_facts();
     }
+}
+
+/// What a run begins with that goes on with another.
+struct Prepared {
+    /// How the other one was accepted.
+    before: Accepted,
+    compiled: Arc<Compiled>,
+    facts: Arc<ClientFacts>,
+    now: Wall,
+    /// What it takes over.
+    entries: Vec<Entry>,
 }
 
 /// What a journal says of one effect.

@@ -10,6 +10,7 @@ pub mod stage;
 mod story;
 mod witness;
 
+use std::io::BufRead;
 use std::path::PathBuf;
 
 use super::{Context, Format, Outcome};
@@ -58,7 +59,9 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     if !args.exit && args.format == Format::Human {
         let after = if args.keep.is_some() { "the folder stays" } else { "the folder goes with it" };
         story.line(&format!("The agents run on. Press Enter to end; {after}."))?;
-        wait()?;
+        if !wait(std::io::stdin().lock())? {
+            story.line(ENDED)?;
+        }
     }
     Ok(Outcome::of(!whole))
 }
@@ -72,8 +75,23 @@ fn empty(folder: &std::path::Path) -> Result<PathBuf, Error> {
     folder.canonicalize().map_err(tried)
 }
 
-/// Waits for a line or the end of standard input.
-fn wait() -> Result<(), Error> {
+/// What is said where nobody can press a key.
+const ENDED: &str = "Standard input is at its end, so the agents end now. They run on while it is open.";
+
+/// Waits for a line; whether one came before the end of the input.
+fn wait(mut input: impl BufRead) -> Result<bool, Error> {
     let mut line = String::new();
-    std::io::stdin().read_line(&mut line).map(drop).map_err(|e| Error::io("wait for a key", e))
+    input.read_line(&mut line).map(|read| read > 0).map_err(|e| Error::io("wait for a key", e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_that_is_at_its_end_is_no_key() {
+        assert!(wait(&b"\n"[..]).unwrap());
+        assert!(wait(&b"q"[..]).unwrap());
+        assert!(!wait(&b""[..]).unwrap());
+    }
 }

@@ -1,4 +1,4 @@
-//! What a ledger counts: looks, alerts, failures, retries, rotations, statements.
+//! What a ledger counts: looks, alerts, failures, retries, rotations.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,6 @@ struct Counted {
     retries: u64,
     rotated: u64,
     back: u64,
-    statements: u64,
     /// Since when which secrets are overdue and were not rotated after that; those of entries that name no slot are one.
     overdue: BTreeMap<Option<Slot>, Moment>,
     /// When an API was found to grant more than the workflows need.
@@ -74,7 +73,6 @@ impl Counted {
                 self.overdue.remove(&None);
             }
             Kind::RolledBack(_) => self.back += 1,
-            Kind::Statement(_) => self.statements += 1,
             _ => {}
         }
     }
@@ -122,7 +120,7 @@ fn alerts(origin: &Origin, counted: &Counted, notes: &mut Notes) {
 }
 
 fn of_a_client(origin: &Origin, counted: &Counted, notes: &mut Notes) {
-    let Counted { failed, incidents, retries, rotated, back, statements, .. } = counted;
+    let Counted { failed, incidents, retries, rotated, back, .. } = counted;
     notes.see("P19", format!("{origin}: {failed} runs could not be finished, {incidents} incidents were opened."));
     if *failed > 0 && *incidents == 0 {
         notes.object("P19", format!("{origin}: {failed} runs could not be finished, and no incident was opened."));
@@ -144,5 +142,4 @@ fn of_a_client(origin: &Origin, counted: &Counted, notes: &mut Notes) {
         notes.object("P06", format!("{origin}: at {at} an API was found to grant more than the workflows need."));
     }
     notes.see("P17", format!("{origin}: {back} times a workflow went back."));
-    notes.see("P25", format!("{origin}: {statements} statements were taken up."));
 }

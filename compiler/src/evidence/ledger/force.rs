@@ -11,7 +11,8 @@ use crate::publish::history::{History, Past};
 
 /// The releases that an agent took up, by the entries that say so.
 pub(super) struct Force<'s> {
-    client: &'s ClientId,
+    /// Whose log it is; absent for the agent's own.
+    client: Option<&'s ClientId>,
     entries: &'s [Entry],
     history: Option<&'s History>,
     /// What the commit says of the client, where no release was looked at.
@@ -21,8 +22,9 @@ pub(super) struct Force<'s> {
 }
 
 impl<'s> Force<'s> {
-    /// Of a client's log.
-    pub(super) fn of(client: &'s ClientId, verified: &'s Verified, seen: &Seen<'s>) -> Self {
+    /// Of a log.
+    pub(super) fn of(verified: &'s Verified, seen: &Seen<'s>) -> Self {
+        let client = verified.origin.client.as_ref();
         let taken = verified.entries.iter().filter_map(|entry| match &entry.kind {
             Kind::Released(release) => Some((entry.index, release.manifest)),
             _ => None,
@@ -31,7 +33,7 @@ impl<'s> Force<'s> {
             client,
             entries: &verified.entries,
             history: history(&verified.origin, seen),
-            of_commit: seen.survey.resolved.clients.get(client).map(|client| client.facts.as_ref()),
+            of_commit: client.and_then(|client| Some(seen.survey.resolved.clients.get(client)?.facts.as_ref())),
             taken: taken.collect(),
         }
     }
@@ -49,10 +51,28 @@ impl<'s> Force<'s> {
 
     /// What is known of the client, once for each release that may have been in force.
     pub(super) fn facts(&self, index: u64) -> Vec<&'s ClientFacts> {
-        let of_releases =
-            self.releases(index).iter().filter_map(|past| past.clients.get(self.client).map(AsRef::as_ref));
-        let facts: Vec<_> = of_releases.collect();
+        let of_client = |past: &'s Past| Some(past.clients.get(self.client?)?.as_ref());
+        let facts: Vec<_> = self.releases(index).iter().filter_map(of_client).collect();
         if self.history.is_some() { facts } else { self.of_commit.into_iter().collect() }
+    }
+
+    /// Whose log it is; nothing for the agent's own.
+    pub(super) fn client(&self) -> Option<&'s ClientId> {
+        self.client
+    }
+
+    /// Whether a release that may have been in force has nothing of the client.
+    pub(super) fn has_left(&self, index: u64) -> bool {
+        self.history.is_some()
+            && self
+                .releases(index)
+                .iter()
+                .any(|past| self.client.is_some_and(|client| !past.clients.contains_key(client)))
+    }
+
+    /// As [`Self::has_left`]; true, too, where no release was looked at.
+    pub(super) fn may_have_left(&self, index: u64) -> bool {
+        self.history.is_none() || self.has_left(index)
     }
 
     /// Whether a release up to then names a plan; true where no release was looked at, or not all were.
@@ -73,7 +93,17 @@ impl<'s> Force<'s> {
 pub(super) fn look(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
     let origin = &verified.origin;
     let Some(history) = history(origin, seen) else { return };
+    let force = Force::of(verified, seen);
     for entry in &verified.entries {
+        if let (Kind::Deployed(deployed), Some(plan)) = (&entry.kind, entry.plan)
+            && !force.names(&plan, entry.index)
+        {
+            let (workflow, time) = (&deployed.workflow, entry.time);
+            let said = format!(
+                "{origin}: deployed the plan {plan} of {workflow} at {time}, which no release up to then names."
+            );
+            notes.object("P16", said);
+        }
         let Kind::Released(release) = &entry.kind else { continue };
         let there = history.release(&release.manifest).is_some_and(|past| past.manifest.sequence == release.sequence);
         if !there && history.is_whole {

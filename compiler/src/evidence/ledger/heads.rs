@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::canon::Digest;
+use assent_schema::ledger::audit::Fault;
+use assent_schema::ledger::export::ExportFault;
 use assent_schema::ledger::{Checkpoint, Entry, Frontier, Head, Kind, LogKey, Origin};
 use assent_schema::time::{Moment, Period};
 
-use super::{Notes, Seen, Verified};
+use super::{Notes, Seen, Verified, history};
 
 /// How old an export may be: what was published since then, it may lack.
 const EXPORT_MOST: Period = Period::days(1);
@@ -61,6 +63,20 @@ impl Held {
         }
         held
     }
+
+    /// A root that is another one, at those entries that no head vouches for: from the longest that is of these entries on, to the
+    /// first that is not.
+    pub(super) fn narrowed(&self, found: ExportFault, commitments: &[Digest]) -> ExportFault {
+        let size = u64::try_from(commitments.len()).unwrap_or(u64::MAX);
+        let (Fault::WrongRoot, Some(sure)) = (found.fault, found.index) else { return found };
+        let roots = roots(commitments, &self.heads.iter().map(|(head, _)| head.size).collect());
+        let agrees = |head: &Head| roots.get(&head.size) == Some(&head.root);
+        let heads = || self.heads.iter().map(|(head, _)| head).filter(|head| head.size <= size);
+        let begin = heads().filter(|head| agrees(head)).map(|head| head.size).max().unwrap_or(sure).max(sure);
+        // One before that does not agree is of another log.
+        let end = heads().filter(|head| !agrees(head) && head.size > begin).map(|head| head.size).min();
+        ExportFault::among(begin, end.unwrap_or(size), found.fault)
+    }
 }
 
 /// The root over the first entries, for each of some numbers of them that the log has.
@@ -93,6 +109,7 @@ pub(super) fn look(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
     let sizes = held.iter().map(|(head, _)| head.size).chain(named.iter().map(|(_, _, head)| head.size)).collect();
     let roots = roots(&verified.commitments, &sizes);
     published(verified, &roots, seen.at, notes);
+    unvouched(verified, &roots, seen, notes);
     for (other, time, head) in named {
         tied(verified, &roots, (other, time, head), notes);
     }
@@ -176,6 +193,30 @@ fn published(verified: &Verified, roots: &BTreeMap<u64, Digest>, at: Moment, not
     }
 }
 
+/// An agent that goes on for a day publishes what it wrote before: else whoever holds its key could write that again, unseen.
+fn unvouched(verified: &Verified, roots: &BTreeMap<u64, Digest>, seen: &Seen<'_>, notes: &mut Notes) {
+    if history(&verified.origin, seen).is_none() {
+        return;
+    }
+    let agrees = |(head, _): &&(Head, Holder)| roots.get(&head.size) == Some(&head.root);
+    let vouched = verified.held.heads.iter().filter(agrees).map(|(head, _)| head.size).max().unwrap_or(0);
+    if let Some((index, time)) = alone(&verified.entries, vouched) {
+        let said = format!(
+            "{}: nobody holds a checkpoint over the entries from {index} on, the first of {time}, and the agent went on for more than a \
+             day.",
+            verified.origin
+        );
+        notes.object("P11", said);
+    }
+}
+
+/// The first entry that so many do not hold, if more than a day of the log follows it.
+fn alone(entries: &[Entry], vouched: u64) -> Option<(u64, Moment)> {
+    let first = entries.iter().find(|entry| entry.index >= vouched)?;
+    let last = entries.last()?;
+    (last.time > first.time.plus(EXPORT_MOST)).then_some((first.index, first.time))
+}
+
 /// What a tick of another log says of this one. A tick that is younger than the export may name more.
 fn tied(
     verified: &Verified,
@@ -195,4 +236,36 @@ fn tied(
         None => return,
     };
     notes.object("P11", said);
+}
+
+#[cfg(test)]
+mod tests {
+    use assent_schema::ledger::Origin;
+    use assent_schema::ledger::kind::Stopped;
+
+    use super::*;
+
+    #[test]
+    fn what_nobody_holds_a_day_later_is_told() {
+        let origin = Origin::first("harbor".parse().unwrap(), "eu-production-1".parse().unwrap());
+        let entry = |index: u64, hours: u64| Entry {
+            log: origin.clone(),
+            index,
+            time: "2026-05-20T10:00:00Z".parse::<Moment>().unwrap().plus(Period::hours(hours)),
+            run: None,
+            step: None,
+            item: None,
+            attempt: None,
+            actor: None,
+            plan: None,
+            kind: Stopped {}.into(),
+        };
+        let entries = [entry(0, 0), entry(1, 2), entry(2, 24), entry(3, 25)];
+        assert_eq!(alone(&entries, 0).map(|(index, _)| index), Some(0), "nothing was published at all");
+        assert_eq!(alone(&entries, 1), None, "a day is what an agent may take");
+        assert_eq!(alone(&entries, 4), None);
+        assert_eq!(alone(&[], 0), None);
+        let later = [entry(0, 0), entry(1, 2), entry(2, 27)];
+        assert_eq!(alone(&later, 1).map(|(index, _)| index), Some(1));
+    }
 }

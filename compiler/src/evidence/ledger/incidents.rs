@@ -1,7 +1,8 @@
 //! Whether each incident was told, answered, explained and shared in time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use assent_schema::alert::Rule;
 use assent_schema::calendar::{BusinessHours, zone};
 use assent_schema::canon::Digest;
 use assent_schema::client::ClientFacts;
@@ -9,6 +10,7 @@ use assent_schema::ledger::{Entry, Kind};
 use assent_schema::time::{Moment, Period};
 
 use super::counts::ALERTED_WITHIN;
+use super::force::Force;
 use super::{Notes, Seen, Verified};
 
 /// Within which time a post-mortem is shared.
@@ -22,32 +24,46 @@ struct Incident {
     respond_by: Option<Moment>,
     cause: String,
     severity: String,
+    /// Where it opened.
+    index: u64,
     acknowledged: Option<Moment>,
     shared: Option<Moment>,
     /// It was written for a client that had left.
     written: bool,
+    /// Whether it had, as far as the releases tell.
+    gone: bool,
     closed: Option<Moment>,
     file: Option<Digest>,
 }
 
-/// Looks at each incident.
-pub(super) fn look(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
+/// Looks at each incident. What `strangers` did, by the places of the entries, answers and shares nothing.
+pub(super) fn look(verified: &Verified, strangers: &BTreeSet<u64>, seen: &Seen<'_>, notes: &mut Notes) {
     let origin = &verified.origin;
-    let mut all: BTreeMap<String, Incident> = BTreeMap::new();
+    let (force, mut all): (Force<'_>, BTreeMap<String, Incident>) = (Force::of(verified, seen), BTreeMap::new());
     for entry in &verified.entries {
         let Kind::Incident(told) = &entry.kind else { continue };
         let incident = all.entry(told.id.as_str().to_owned()).or_default();
         told.severity.as_str().clone_into(&mut incident.severity);
         told.cause.as_str().clone_into(&mut incident.cause);
         match told.state.as_str() {
-            "opened" => (incident.opened, incident.respond_by) = (Some(entry.time), told.respond_by),
+            "opened" => {
+                (incident.opened, incident.respond_by) = (Some(entry.time), told.respond_by);
+                incident.index = entry.index;
+            }
+            _ if strangers.contains(&entry.index) => {}
             "acknowledged" => incident.acknowledged = Some(entry.time),
             // A better one may follow; what was promised is the first.
             "shared" if incident.shared.is_none() => (incident.shared, incident.file) = (Some(entry.time), told.file),
-            "written" => (incident.written, incident.file) = (true, told.file),
+            "written" => {
+                (incident.written, incident.file) = (true, told.file);
+                incident.gone = force.may_have_left(entry.index);
+            }
             "closed" => incident.closed = Some(entry.time),
             _ => {}
         }
+    }
+    for (id, incident) in &all {
+        promised(&format!("{origin}: {id}"), incident, (&force, seen), notes);
     }
     let facts = origin.client.as_ref().and_then(|client| seen.survey.resolved.clients.get(client));
     for (id, incident) in &all {
@@ -67,14 +83,49 @@ pub(super) fn look(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
 /// way.
 fn alerted(name: &str, incident: &Incident, entries: &[Entry], notes: &mut Notes) {
     let Some(opened) = incident.opened else { return };
-    let told = |entry: &&Entry| match &entry.kind {
+    let until = opened.plus(Period::seconds(ALERTED_WITHIN));
+    let told = entries.iter().find(|entry| match &entry.kind {
         Kind::Alerted(alerted) => entry.time >= opened && alerted.rule.as_str() == incident.cause,
         _ => false,
-    };
-    let until = opened.plus(Period::seconds(ALERTED_WITHIN));
+    });
     let is_over = entries.last().is_some_and(|last| last.time > until);
-    if is_over && !entries.iter().any(|entry| told(&entry)) {
-        notes.object("P13", format!("{name} was opened {opened}, and no alert of its rule was delivered after that."));
+    match told {
+        Some(told) if told.time <= until => {}
+        Some(Entry { time, .. }) => {
+            notes.object(
+                "P13",
+                format!("{name} was opened {opened}, and the first alert of its rule was delivered {time}."),
+            );
+        }
+        None if is_over => {
+            notes.object(
+                "P13",
+                format!("{name} was opened {opened}, and no alert of its rule was delivered after that."),
+            );
+        }
+        None => {}
+    }
+}
+
+/// What an incident says of its clock is no later than the client's plan and calendar of then make it.
+fn promised(name: &str, incident: &Incident, (force, seen): (&Force<'_>, &Seen<'_>), notes: &mut Notes) {
+    let (Some(opened), Some(until)) = (incident.opened, incident.respond_by) else { return };
+    if force.history().is_none() {
+        return;
+    }
+    // Only who opened it by hand said how bad it is.
+    let by_hand = Rule::from_name(&incident.cause) == Some(Rule::ReportedNormal);
+    let severity = if by_hand { incident.severity.as_str() } else { "critical" };
+    let clock = |facts: &ClientFacts| {
+        let hours = BusinessHours::new(&facts.calendar, zone(&facts.zone)?).ok()?;
+        (seen.answer_by)(facts.plan, severity, opened, &hours)
+    };
+    let clocks: Option<Vec<Moment>> = force.facts(incident.index).into_iter().map(clock).collect();
+    if let Some(latest) = clocks.and_then(|clocks| clocks.into_iter().max()).filter(|latest| until > *latest) {
+        notes.object(
+            "P20",
+            format!("{name} says that it is to be answered by {until}, and the client's plan says by {latest}."),
+        );
     }
 }
 
@@ -114,6 +165,12 @@ fn explained(name: &str, incident: &Incident, seen: &Seen<'_>, notes: &mut Notes
             } else {
                 notes.object("P22", format!("{name}: shared {at}, promised by {due}."));
             }
+        }
+        (_, Some(file)) if incident.written && !incident.gone => {
+            notes.object(
+                "P22",
+                format!("{name}: its post-mortem ({file}) was not shared, and its client had not left."),
+            );
         }
         (_, Some(file)) if incident.written => {
             notes.see("P21", format!("{name}: a post-mortem was written ({file})."));

@@ -1,14 +1,19 @@
 //! What exported ledgers say for and against each promise. Each is verified by the keys of the root before it is read.
 
+mod attempts;
 mod counts;
 mod decisions;
 mod force;
 mod heads;
 mod incidents;
 mod looks;
+mod permits;
+mod persons;
 mod places;
 mod releases;
 mod runs;
+mod statements;
+mod sums;
 mod unfinished;
 
 use std::collections::BTreeSet;
@@ -17,9 +22,10 @@ use assent_schema::canon::Digest;
 use assent_schema::client::RETENTION_LEAST;
 use assent_schema::id::ProjectName;
 use assent_schema::ledger::export::{self, Summary};
-use assent_schema::ledger::{Entry, LogKey, Origin};
+use assent_schema::ledger::{Entry, Kind, LogKey, Origin};
 use assent_schema::trust::Root;
 
+use self::force::Force;
 use super::{Notes, Region, Seen};
 use crate::publish::history::History;
 
@@ -63,9 +69,9 @@ fn verified(bytes: &[u8], root: &Root, project: &ProjectName, notes: &[Note]) ->
     let agent = root.agents.get(&origin.agent).ok_or_else(|| format!("the root has no agent {}", origin.agent))?;
     let point = agent.ledger_point().ok_or_else(|| format!("{} has no ledger key", origin.agent))?;
     let key = LogKey::of_log(&origin, &point).map_err(|e| e.to_string())?;
-    let summary = export::verify(bytes, &key, &[]).map_err(|fault| fault.to_string())?;
-    let (entries, commitments) = (export::entries(bytes), export::commitments(bytes));
-    let held = Held::of(&origin, &key, notes);
+    let (held, commitments) = (Held::of(&origin, &key, notes), export::commitments(bytes));
+    let summary = export::verify(bytes, &key, &[]).map_err(|fault| held.narrowed(fault, &commitments).to_string())?;
+    let entries = export::entries(bytes);
     Ok(Verified { origin, summary, entries, commitments, held })
 }
 
@@ -102,13 +108,15 @@ pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
                 clients.extend(client);
                 whole(log, verified, notes);
                 heads::look(verified, seen, notes);
-                kept(verified, notes);
+                kept(verified, seen, notes);
                 counts::look(verified, notes);
                 unfinished::look(verified, notes);
                 looks::look(verified, notes);
+                let strangers = persons::look(verified, seen, notes);
                 runs::look(verified, seen, notes);
                 releases::look(verified, seen, notes);
-                incidents::look(verified, seen, notes);
+                statements::look(verified, seen, notes);
+                incidents::look(verified, &strangers, seen, notes);
             }
         }
     }
@@ -136,13 +144,36 @@ fn whole(log: &Log, verified: &Verified, notes: &mut Notes) {
     );
 }
 
+/// Nothing goes while a person says that all is kept for a matter of law.
+fn legal_holds(verified: &Verified, notes: &mut Notes) {
+    let mut held: Option<&Entry> = None;
+    for entry in &verified.entries {
+        match (&entry.kind, held) {
+            (Kind::LegalHeld(_), _) => held = Some(entry),
+            (Kind::LegalReleased(_), _) => held = None,
+            (Kind::Pruned(_) | Kind::Erased(_), Some(since)) => {
+                let (origin, since, time) = (&verified.origin, since.time, entry.time);
+                let said =
+                    format!("{origin}: entries were made unreadable at {time}, and a legal hold of {since} kept them.");
+                notes.object("P14", said);
+            }
+            _ => {}
+        }
+    }
+}
+
 /// Whether what is gone because of its age was old enough. The entry before it that is there is no younger than what
 /// is gone: entries stand in the order of their times.
-fn kept(verified: &Verified, notes: &mut Notes) {
+fn kept(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
+    let force = Force::of(verified, seen);
+    legal_holds(verified, notes);
     for told in verified.summary.told.iter().filter(|told| told.kind == "pruned") {
         for (first, last) in &told.ranges {
             let before = verified.entries.iter().rev().find(|entry| entry.index < *first);
-            let Some(before) = before.filter(|before| before.time.plus(RETENTION_LEAST) > told.time) else { continue };
+            // What the client signed: in whichever release, where several may have counted.
+            let facts = force.facts(told.entry);
+            let kept = facts.iter().map(|facts| facts.retention).min().unwrap_or(RETENTION_LEAST).max(RETENTION_LEAST);
+            let Some(before) = before.filter(|before| before.time.plus(kept) > told.time) else { continue };
             notes.object(
                 "P14",
                 format!(

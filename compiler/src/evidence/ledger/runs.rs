@@ -12,9 +12,12 @@ use assent_schema::ledger::kind::Intent;
 use assent_schema::ledger::{Entry, Kind};
 use assent_schema::plan::{Action, Effect, Plan};
 
+use super::attempts::Attempts;
 use super::decisions::{Around, Strength, judge};
 use super::force::Force;
+use super::permits::Permits;
 use super::places::is_whole;
+use super::sums::Sums;
 use super::{Notes, Seen, Verified};
 
 /// The operation that stands for asking an AI provider.
@@ -37,6 +40,9 @@ struct Run<'a> {
     began: Option<u64>,
     ended: bool,
     approved: BTreeMap<Ran, Strength>,
+    attempts: Attempts,
+    /// What began, and of which no entry tells yet what it came to.
+    open: BTreeMap<(Option<Name>, Option<String>, Option<u32>), &'a OperationRef>,
 }
 
 /// All runs of a log.
@@ -44,21 +50,53 @@ struct Runs<'a> {
     verified: &'a Verified,
     seen: &'a Seen<'a>,
     force: Force<'a>,
+    permits: Permits<'a>,
+    sums: Sums,
     plans: BTreeMap<Digest, Known>,
     /// Runs of which bodies are gone.
     unknown: BTreeSet<u64>,
+    /// The ids of runs that go on with others.
+    going_on: BTreeSet<&'a str>,
     signed: u64,
     unsigned: u64,
 }
 
 /// Looks at each run of a client.
 pub(super) fn look(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
-    let (Some(client), origin) = (&verified.origin.client, &verified.origin) else { return };
-    let force = Force::of(client, verified, seen);
+    let origin = &verified.origin;
+    if origin.client.is_none() {
+        return;
+    }
+    let force = Force::of(verified, seen);
     let plans = plans(&force, verified, seen);
-    let mut runs = Runs { verified, seen, force, plans, unknown: BTreeSet::new(), signed: 0, unsigned: 0 };
+    let going_on = verified.entries.iter().filter_map(|entry| match &entry.kind {
+        Kind::Handled(handled) => Some(handled.next.as_ref()?.as_str()),
+        _ => None,
+    });
+    let going_on = going_on.collect();
+    let permits = Permits::of(verified, seen);
+    let mut runs = Runs {
+        verified,
+        seen,
+        force,
+        permits,
+        sums: Sums::default(),
+        plans,
+        unknown: BTreeSet::new(),
+        going_on,
+        signed: 0,
+        unsigned: 0,
+    };
     let mut all: BTreeMap<u64, Run<'_>> = BTreeMap::new();
     for entry in &verified.entries {
+        runs.permits.take(entry);
+        if matches!(entry.kind, Kind::Started(_)) {
+            all.values_mut().filter(|run| !run.ended).for_each(|run| {
+                run.attempts.restarted();
+                // What it came to may be lost.
+                run.open.clear();
+            });
+        }
         let Some(number) = entry.run else { continue };
         let run = all.entry(number).or_default();
         run.plan = entry.plan.or(run.plan);
@@ -101,6 +139,7 @@ impl<'a> Runs<'a> {
         match &entry.kind {
             Kind::Accepted(accepted) => {
                 (run.id, run.began) = (Some(accepted.id.as_str()), Some(entry.index));
+                run.attempts.goes_on = self.going_on.contains(accepted.id.as_str());
                 if let Some(plan) = run.plan.filter(|plan| !self.force.names(plan, entry.index)) {
                     let said = format!(
                         "{origin}: run {number} began at {time} with the plan {plan}, which no release up to then names."
@@ -108,18 +147,42 @@ impl<'a> Runs<'a> {
                     notes.object("P16", said);
                 }
             }
-            Kind::Ended(_) => run.ended = true,
+            Kind::Ended(ended) => {
+                run.ended = true;
+                self.told(number, (entry, ended.outcome.as_str()), run, notes);
+            }
+            Kind::Outcome(outcome) => {
+                run.open.remove(&(entry.step.clone(), entry.item.clone(), entry.attempt));
+                self.sums.end(number, entry, outcome);
+            }
             Kind::Decided(_) => self.decided(number, entry, run, notes),
             Kind::Intent(intent) => {
+                run.open.insert((entry.step.clone(), entry.item.clone(), entry.attempt), &intent.operation);
                 self.planned(number, (entry, intent), run, notes);
+                self.permitted(number, (entry, intent), run, notes);
                 if is_whole(&self.verified.entries, run.began, entry.index) {
                     self.agreed(number, (entry, intent), run, notes);
                     self.guarded(number, (entry, intent), run, notes);
+                    self.tried(number, (entry, intent), run, notes);
                 } else {
                     self.unknown.insert(number);
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Whether a run that is done tells what each request came to.
+    fn told(&self, number: u64, (entry, outcome): (&Entry, &str), run: &Run<'_>, notes: &mut Notes) {
+        if outcome != "done" || !is_whole(&self.verified.entries, run.began, entry.index) {
+            return;
+        }
+        for ((step, ..), operation) in &run.open {
+            let (origin, time) = (&self.verified.origin, entry.time);
+            let at = step.as_ref().map_or_else(String::new, |step| format!(" at `{step}`"));
+            let said =
+                format!("{origin}: run {number} was done at {time}, and no entry says what {operation}{at} came to.");
+            notes.object("P11", said);
         }
     }
 
@@ -172,6 +235,27 @@ impl<'a> Runs<'a> {
         }
     }
 
+    /// Whether it was approved, and by whom it was asked agreed to be, when it began.
+    fn permitted(&mut self, number: u64, (entry, intent): (&Entry, &Intent), run: &Run<'_>, notes: &mut Notes) {
+        let Some(digest) = run.plan else { return };
+        let Some(known) = self.plans.get(&digest) else { return };
+        let of = (digest, &*known.plan, known.flows.as_ref());
+        if let Some((promise, why)) = self.permits.why_not((entry, intent), of, &self.force) {
+            let (origin, time, operation) = (&self.verified.origin, entry.time, &intent.operation);
+            notes.object(promise, format!("{origin}: run {number} began {operation} at {time}, {why}."));
+        }
+    }
+
+    /// Whether it is an attempt that the plan allows, after the one before it.
+    fn tried(&self, number: u64, (entry, intent): (&Entry, &Intent), run: &mut Run<'_>, notes: &mut Notes) {
+        let Some(known) = run.plan.and_then(|plan| self.plans.get(&plan)) else { return };
+        if let Err(why) = run.attempts.take(entry, intent, &known.plan) {
+            let (origin, time, operation) = (&self.verified.origin, entry.time, &intent.operation);
+            let at = entry.step.as_ref().map_or_else(String::new, |step| format!(" at `{step}`"));
+            notes.object("P18", format!("{origin}: run {number} began {operation}{at} at {time} {why}."));
+        }
+    }
+
     /// Whether people agreed where the plan makes that certain, and signed where money moves.
     fn agreed(&self, number: u64, (entry, intent): (&Entry, &Intent), run: &Run<'_>, notes: &mut Notes) {
         let Some(known) = run.plan.and_then(|plan| self.plans.get(&plan)) else { return };
@@ -202,7 +286,18 @@ impl<'a> Runs<'a> {
     }
 
     /// Whether the amount is within the client's guardrail, or somebody agreed to more.
-    fn guarded(&self, number: u64, (entry, intent): (&Entry, &Intent), run: &Run<'_>, notes: &mut Notes) {
+    fn guarded(&mut self, number: u64, (entry, intent): (&Entry, &Intent), run: &Run<'_>, notes: &mut Notes) {
+        let facts = self.force.facts(entry.index);
+        let asked = entry.step.clone().map(|step| (step, entry.item.clone()));
+        let agreed = asked.and_then(|asked| run.approved.get(&asked)) == Some(&Strength::Signature);
+        if !self.sums.begin(number, (entry, intent), &facts) && !agreed {
+            let (origin, time, operation) = (&self.verified.origin, entry.time, &intent.operation);
+            let said = format!(
+                "{origin}: run {number} began {operation} at {time}, above what the client's guardrail allows for a day, and \
+                 nobody signed for that."
+            );
+            notes.object("P25", said);
+        }
         let Some(amount) = &intent.amount else { return };
         let within = |facts: &&ClientFacts| {
             facts.guardrails.iter().filter(|guardrail| guardrail.operation == intent.operation).all(|guardrail| {
@@ -210,9 +305,6 @@ impl<'a> Runs<'a> {
                 same && guardrail.per_call.is_none_or(|most| amount.minor <= most)
             })
         };
-        let facts = self.force.facts(entry.index);
-        let asked = entry.step.clone().map(|step| (step, entry.item.clone()));
-        let agreed = asked.and_then(|asked| run.approved.get(&asked)) == Some(&Strength::Signature);
         if !facts.is_empty() && !facts.iter().any(within) && !agreed {
             let (origin, time, operation) = (&self.verified.origin, entry.time, &intent.operation);
             let (minor, currency) = (amount.minor, &amount.currency);
