@@ -188,15 +188,18 @@ fn end(done: Result<(), Error>, out: &Output<'_>, format: Format, stderr: &mut d
 #[cfg(test)]
 mod tests {
     use assent_schema::ledger::HeldWhat;
+    use assent_schema::time::Moment;
 
     use super::*;
     use crate::store::{Alert, AlertRow, IncidentNo};
-    use crate::watch::{Condition, Routes, alert, message};
+    use crate::watch::{Around, Condition, Routes, alert, message};
     use crate::world::Wall;
 
-    fn commands(alert: Alert) -> Vec<String> {
+    /// What on-call is told to run of an alert that came at the beginning of time.
+    pub(super) fn commands(alert: Alert, goes_back: Option<Moment>) -> Vec<String> {
         let row = AlertRow::once(7, alert, Wall::from_millis(0));
-        message(&"eu-1".parse().unwrap(), &row, &Routes::default(), &[]).commands
+        let (agent, routes) = ("eu-1".parse().unwrap(), Routes::default());
+        message(&row, &Around { agent: &agent, routes: &routes, queue: &[], goes_back }).commands
     }
 
     /// What an alert has on-call copy is a command line of this very program, about what the alert is about.
@@ -234,9 +237,13 @@ mod tests {
             (Condition::Clock, "status"),
             (Condition::Disk { code: "disk_full".into() }, "incidents acknowledge i-7"),
             (Condition::Halted { code: "x".into() }, "ledger verify"),
+            (Condition::Halted { code: "x".into() }, "recover"),
+            (Condition::RouteFails { route: connection(), code: "x".into() }, "vault list"),
+            (Condition::RouteFails { route: connection(), code: "x".into() }, "alerts acknowledge a-7"),
+            (Condition::PingFails { code: "x".into() }, "alerts explain heartbeat"),
         ];
         for (condition, wanted) in conditions {
-            let told = commands(alert(&condition));
+            let told = commands(alert(&condition), None);
             assert!(
                 told.iter().any(|line| line.strip_prefix("assent-agent ") == Some(wanted)),
                 "{condition:?}: {told:?}"

@@ -189,6 +189,13 @@ pub enum Question {
     Alerts(alerts::AlertQuestion),
 }
 
+impl Question {
+    /// Whether an agent answers it that has stopped: nothing begins with it, and somebody's clock runs.
+    pub fn starts_nothing(&self) -> bool {
+        matches!(self, Self::Incidents(incidents::IncidentQuestion::Acknowledge { .. }))
+    }
+}
+
 /// The longest time for an answer that reads little.
 const SHORT: Duration = Duration::from_secs(30);
 /// The longest time for one for which others are asked.

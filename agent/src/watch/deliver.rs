@@ -16,7 +16,7 @@ use assent_schema::plan::Retry;
 use assent_schema::time::Period;
 
 use super::alerts::{Condition, alert};
-use super::message::{abroad, message};
+use super::message::{Around, abroad, message};
 use super::parcel::{NotTaken, Teller, of_alert, send};
 use super::routes::Target;
 use super::tell::{Stage, Telling, follows};
@@ -322,7 +322,15 @@ async fn carry<W: World>(
     queue: &[QueueItem],
 ) -> Took {
     let row = &job.row;
-    let told = if target.near { message(teller.agent, row, teller.routes, queue) } else { abroad(teller.agent, row) };
+    let told = if target.near {
+        let goes_back = match (&row.alert.client, &row.alert.workflow) {
+            (Some(client), Some(workflow)) => (teller.goes_back)(client, workflow).await,
+            _ => None,
+        };
+        message(row, &Around { agent: teller.agent, routes: teller.routes, queue, goes_back })
+    } else {
+        abroad(teller.agent, row)
+    };
     let mut took = Took { stages: Vec::new(), not: None, at: None, waits: false };
     for stage in job.left(target) {
         let severity = (row.alert.incident && target.near).then(|| Severity::of(row.alert.rule));

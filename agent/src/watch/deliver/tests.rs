@@ -114,7 +114,7 @@ impl Place {
             }
             for _ in 0..rounds {
                 let (agent, secrets) = ("eu-1".parse().unwrap(), secret);
-                let teller = Teller { routes: &routes, agent: &agent, secrets: &secrets, console: None };
+                let teller = Teller::new(&routes, &agent, &secrets);
                 drop(deliver_due(&inside, &store, &teller).await);
                 inside.clock().sleep(Duration::from_secs(5)).await;
             }
@@ -133,7 +133,7 @@ fn an_alert_that_cannot_be_stored_is_told_from_memory() {
     let inside = world.clone();
     run(&world, &Spawner::default(), async move {
         let (agent, secrets) = ("eu-1".parse().unwrap(), secret);
-        let teller = Teller { routes: &routes, agent: &agent, secrets: &secrets, console: None };
+        let teller = Teller::new(&routes, &agent, &secrets);
         let full = super::super::alert(&Condition::Disk { code: "disk_full".into() });
         assert_eq!(tell_unstored(&inside, &teller, full).await, 2);
     });
@@ -159,8 +159,8 @@ fn one_cause_is_one_message_that_says_what_to_do() {
     assert_eq!(message["waiting"], 0);
     let commands = json!([
         "assent-agent runs show 01010101010101010101010101010101",
-        "assent-agent queue",
-        "assent-agent rollback acme/refund",
+        "assent-agent alerts acknowledge a-1",
+        "assent-agent runs retry 01010101010101010101010101010101 --why a-1",
     ]);
     assert_eq!(message["commands"], commands);
     assert!(message.get("respond_by").is_none());

@@ -27,7 +27,7 @@ fn message(code: &str) -> Message {
         commands: vec![
             "assent-agent runs show 0101".into(),
             "assent-agent incidents acknowledge i-7".into(),
-            "assent-agent rollback acme/refund".into(),
+            "assent-agent runs retry 0101 --why i-7".into(),
         ],
     }
 }
@@ -79,7 +79,7 @@ fn every_receiver_is_told_who_what_since_when_how_many_wait_until_when_and_what_
             "2026-03-02T13:00:00Z",
             "runs show 0101",
             "acknowledge i-7",
-            "rollback acme/refund",
+            "runs retry 0101 --why i-7",
         ] {
             assert!(text.contains(part), "{whom} is not told `{part}`: {text}");
         }

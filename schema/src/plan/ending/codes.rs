@@ -236,7 +236,11 @@ pub const ENDINGS: &[EndCode] = &[
         "The connection was made, and no whole answer came.",
         "It is tried again where that cannot do it twice.",
     ),
-    end("not_done", "`confirm` found that it did not happen.", "It may be done again: `assent-agent runs retry`."),
+    end(
+        "not_done",
+        "`confirm` found that it did not happen.",
+        "It may be done again: `assent-agent runs retry RUN --why INC-7`.",
+    ),
     end("not_durable", "The store cannot write.", "Look at the disk of the host."),
     end(
         "not_found",
