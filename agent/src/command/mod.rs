@@ -199,7 +199,7 @@ mod tests {
     pub(super) fn commands(alert: Alert, goes_back: Option<Moment>) -> Vec<String> {
         let row = AlertRow::once(7, alert, Wall::from_millis(0));
         let (agent, routes) = ("eu-1".parse().unwrap(), Routes::default());
-        message(&row, &Around { agent: &agent, routes: &routes, queue: &[], goes_back }).commands
+        message(&row, &Around { agent: &agent, routes: &routes, queue: &[], about: None, goes_back }).commands
     }
 
     /// What an alert has on-call copy is a command line of this very program, about what the alert is about.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::overdue::clock;
 use super::routes::Routes;
-use crate::store::{AlertNo, AlertRow, IncidentNo, QueueItem, RunId};
+use crate::store::{Alert, AlertNo, AlertRow, IncidentNo, QueueItem, RunId};
 
 /// The most commands that an alert has on-call copy.
 const COMMANDS_MOST: usize = 3;
@@ -49,9 +49,12 @@ pub struct Message {
     /// How often it came since.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<i64>,
-    /// How much work waits in the manual queue because of this client's workflow, or of all.
+    /// How much work waits in the manual queue: of its workflow, of its client where it has none, or of all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting: Option<usize>,
+    /// The incident whose clock it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub about: Option<About>,
     /// Whether an incident was opened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub incident: Option<bool>,
@@ -63,6 +66,19 @@ pub struct Message {
     pub commands: Vec<String>,
 }
 
+/// An incident that nobody answered or explained.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct About {
+    /// Its number, as people call it.
+    pub incident: String,
+    /// The rule that opened it.
+    pub rule: Rule,
+    /// Its cause.
+    pub code: String,
+    /// Since when.
+    pub began: Moment,
+}
+
 /// What is known beside an alert when it is told.
 #[derive(Clone, Copy, Debug)]
 pub struct Around<'a> {
@@ -72,27 +88,40 @@ pub struct Around<'a> {
     pub routes: &'a Routes,
     /// What waits for people.
     pub queue: &'a [QueueItem],
+    /// The incident whose clock it is about.
+    pub about: Option<&'a AlertRow>,
     /// Since when the plan of its workflow is in trial, where one before it ran well and may take its place again.
     pub goes_back: Option<Moment>,
 }
 
 /// The whole message, for a route in the client's region.
 pub fn message(row: &AlertRow, around: &Around<'_>) -> Message {
-    let Around { agent, routes, queue, goes_back } = *around;
+    let Around { agent, routes, queue, about, goes_back } = *around;
     let alert = &row.alert;
     let since = row.since.moment();
-    let clock = Some(row).filter(|_| alert.incident).and_then(|row| clock(row, routes));
+    let answered = match alert.rule {
+        Rule::ResponseDue | Rule::ResponseLate => about,
+        _ => Some(row).filter(|_| alert.incident),
+    };
+    let clock = answered.and_then(|row| clock(row, routes));
+    let subject = about.map_or(alert, |about| &about.alert);
     Message {
         agent: Some(agent.clone()),
-        connection: alert.connection.clone(),
+        connection: alert.connection.clone().or_else(|| subject.connection.clone()),
         rule: Some(alert.rule),
         since: Some(since),
         count: Some(row.count),
-        waiting: Some(waiting(row, queue)),
+        waiting: Some(waiting(subject, queue)),
+        about: about.map(|about| About {
+            incident: number(about),
+            rule: about.alert.rule,
+            code: about.alert.code.clone(),
+            began: about.since.moment(),
+        }),
         incident: Some(alert.incident),
         respond_by: clock.map(|clock| clock.until),
         commands: commands(row, goes_back),
-        ..abroad(agent, row)
+        ..abroad(agent, row, about)
     }
 }
 
@@ -100,22 +129,24 @@ pub fn message(row: &AlertRow, around: &Around<'_>) -> Message {
 ///
 /// # Source
 /// language.md section 5, "Residency".
-pub(super) fn abroad(agent: &AgentId, row: &AlertRow) -> Message {
+pub(super) fn abroad(agent: &AgentId, row: &AlertRow, about: Option<&AlertRow>) -> Message {
     let alert = &row.alert;
+    let subject = about.map_or(alert, |about| &about.alert);
     Message {
         kind: "alert",
         schema: 1,
         dedup: dedup(agent, row),
         agent: None,
         client: alert.client.clone(),
-        workflow: alert.workflow.clone(),
+        workflow: subject.workflow.clone(),
         connection: None,
         rule: None,
         code: alert.code.clone(),
-        run: alert.run,
+        run: subject.run,
         since: None,
         count: None,
         waiting: None,
+        about: None,
         incident: None,
         respond_by: None,
         commands: Vec::new(),
@@ -128,8 +159,11 @@ fn dedup(agent: &AgentId, row: &AlertRow) -> Digest {
     Digest::tagged("assent-alert/v1", text.as_bytes())
 }
 
-fn waiting(row: &AlertRow, queue: &[QueueItem]) -> usize {
-    let concerns = |item: &&QueueItem| row.alert.client.as_ref().is_none_or(|client| *client == item.client);
+fn waiting(of: &Alert, queue: &[QueueItem]) -> usize {
+    let concerns = |item: &&QueueItem| {
+        of.client.as_ref().is_none_or(|client| *client == item.client)
+            && of.workflow.as_ref().is_none_or(|workflow| *workflow == item.workflow)
+    };
     queue.iter().filter(concerns).count()
 }
 

@@ -22,7 +22,7 @@ mod watcher;
 
 pub use alerts::{Condition, alert, settle, settle_counted};
 pub use deliver::{ACKNOWLEDGED, Delivered, deliver_due, tell_unstored};
-pub use message::{Around, Message, message};
+pub use message::{About, Around, Message, message};
 pub(crate) use overdue::clock;
 pub use overdue::overdue;
 pub use parcel::{GoesBack, Teller, ToldSecret};
