@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use assent_schema::alert::Rule;
@@ -96,6 +97,8 @@ pub(super) struct Agent {
     pub(super) halt: Mutex<Option<Halt>>,
     /// On-call signed a recovery.
     pub(super) recovered: Notify,
+    /// It was recovered, and has not pushed since: its branch is further than its repository here.
+    pub(super) returns: AtomicBool,
     /// Room that is kept for a full disk.
     pub(super) reserve: Arc<Reserve>,
     /// What was looked at about secrets, and when.
@@ -169,6 +172,7 @@ impl Agent {
             cosigned: Mutex::default(),
             halt: Mutex::default(),
             recovered: Notify::new(),
+            returns: AtomicBool::new(false),
             secrets: super::secrets::Looks::default(),
         }
     }
