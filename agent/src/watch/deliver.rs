@@ -337,8 +337,8 @@ async fn carry<W: World>(
             (Some(client), Some(workflow)) => (teller.goes_back)(client, workflow).await,
             _ => None,
         };
-        let (agent, routes, about) = (teller.agent, teller.routes, job.about.as_ref());
-        message(row, &Around { agent, routes, queue, about, goes_back })
+        let Teller { agent, routes, config, .. } = *teller;
+        message(row, &Around { agent, routes, queue, about: job.about.as_ref(), goes_back, config })
     } else {
         abroad(teller.agent, row, job.about.as_ref())
     };

@@ -92,11 +92,13 @@ pub struct Around<'a> {
     pub about: Option<&'a AlertRow>,
     /// Since when the plan of its workflow is in trial, where one before it ran well and may take its place again.
     pub goes_back: Option<Moment>,
+    /// What commands must say to find the agent's configuration.
+    pub config: Option<&'a str>,
 }
 
 /// The whole message, for a route in the client's region.
 pub fn message(row: &AlertRow, around: &Around<'_>) -> Message {
-    let Around { agent, routes, queue, about, goes_back } = *around;
+    let Around { agent, routes, queue, about, goes_back, config } = *around;
     let alert = &row.alert;
     let since = row.since.moment();
     let answered = match alert.rule {
@@ -120,7 +122,7 @@ pub fn message(row: &AlertRow, around: &Around<'_>) -> Message {
         }),
         incident: Some(alert.incident),
         respond_by: clock.map(|clock| clock.until),
-        commands: commands(row, goes_back),
+        commands: commands(row, goes_back).into_iter().map(|what| line(&what, config)).collect(),
         ..abroad(agent, row, about)
     }
 }
@@ -184,8 +186,7 @@ fn commands(row: &AlertRow, goes_back: Option<Moment>) -> Vec<String> {
     let explain = format!("alerts explain {}", alert.rule);
     let (status, vault) = (|| "status".to_owned(), || "vault list".to_owned());
     let of = |wanted: [Option<String>; COMMANDS_MOST]| {
-        let wanted = wanted.into_iter().flatten().chain([explain.clone()]).take(COMMANDS_MOST);
-        wanted.map(|what| format!("assent-agent {what}")).collect::<Vec<_>>()
+        wanted.into_iter().flatten().chain([explain.clone()]).take(COMMANDS_MOST).collect::<Vec<_>>()
     };
     let step = |verb: &str| alert.about.map(|incident| format!("incidents {verb} {incident}"));
     match alert.rule {
@@ -255,6 +256,11 @@ fn commands(row: &AlertRow, goes_back: Option<Moment>) -> Vec<String> {
             of([run.or_else(|| Some(status())), answer, None])
         }
     }
+}
+
+/// A command as it is pasted.
+fn line(what: &str, config: Option<&str>) -> String {
+    config.map_or_else(|| format!("assent-agent {what}"), |config| format!("assent-agent {what} {config}"))
 }
 
 /// What people call it by.

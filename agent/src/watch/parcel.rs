@@ -41,18 +41,20 @@ pub struct Teller<'a> {
     pub secrets: &'a (dyn Fn(&ConnectionId) -> ToldSecret<'a> + Send + Sync),
     /// Which plan came lately and can be taken back.
     pub goes_back: &'a (dyn Fn(&ClientId, &WorkflowId) -> GoesBack<'a> + Send + Sync),
+    /// What commands must say to find the agent's configuration; nothing where they look for it anyway.
+    pub config: Option<&'a str>,
     /// Where the console is, for links; nothing where no browser of a person reaches it.
     pub console: Option<&'a str>,
 }
 
 impl<'a> Teller<'a> {
-    /// One that knows of no console, and of no plan that can be taken back.
+    /// One that knows of no console and no configuration, and of no plan that can be taken back.
     pub fn new(
         routes: &'a Routes,
         agent: &'a AgentId,
         secrets: &'a (dyn Fn(&ConnectionId) -> ToldSecret<'a> + Send + Sync),
     ) -> Self {
-        Self { routes, agent, secrets, goes_back: &never, console: None }
+        Self { routes, agent, secrets, goes_back: &never, config: None, console: None }
     }
 }
 
