@@ -15,6 +15,7 @@ pub mod incidents;
 pub mod ledger;
 pub mod offline;
 pub mod server;
+pub mod standing;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -68,6 +69,8 @@ impl Said {
 pub enum Question {
     /// How the agent and its workflows stand.
     Status,
+    /// What stands of the agent itself.
+    Standing,
     /// Runs, newest first.
     Runs {
         /// Of this client only.
@@ -214,6 +217,7 @@ impl Question {
             | Self::Runs { .. }
             | Self::Run { .. }
             | Self::Queue
+            | Self::Standing
             | Self::RollBack { .. }
             | Self::Hold { .. }
             | Self::Resume { .. }
@@ -236,6 +240,8 @@ pub enum Answer {
     Challenge(Challenge),
     /// How the agent and its workflows stand.
     Status(Box<Status>),
+    /// What stands of the agent itself, the worst first.
+    Standing(Vec<standing::Trouble>),
     /// Runs, newest first.
     Runs(Vec<RunRow>),
     /// One run; nothing when there is no such run.

@@ -28,6 +28,7 @@ mod reserve;
 mod resets;
 mod runs;
 mod secrets;
+mod standing;
 mod statements;
 mod tasks;
 mod traces;
