@@ -17,6 +17,8 @@ use crate::error::{Context as _, Error};
 pub use repository::{Account, Place, Repository, Roots};
 pub use vault::{Kv2, Login, VaultConfig};
 
+/// Where the configuration stands on a host that an agent was installed on.
+pub const INSTALLED: &str = "/etc/assent/agent.toml";
 /// The largest `agent.toml`, in bytes.
 const FILE_MOST_BYTES: u64 = 64 * 1024;
 /// The shortest and the longest time between two polls.
@@ -29,6 +31,8 @@ const POLL_DEFAULT: Period = Period::seconds(30);
 /// What an operator says about one agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
+    /// The file itself.
+    pub file: PathBuf,
     /// The project's name, a part of every ledger origin.
     pub project: ProjectName,
     /// The name by which root knows this agent.
@@ -70,6 +74,15 @@ pub struct Config {
 }
 
 impl Config {
+    /// What commands must say to find it, as a shell reads it; nothing where they look for it anyway.
+    pub fn flag(&self) -> Option<String> {
+        let path = self.file.to_str().filter(|path| *path != INSTALLED)?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:,=".contains(c);
+        let quoted =
+            if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) };
+        Some(format!("--config {quoted}"))
+    }
+
     /// Where people's browsers find the console: by its name where a proxy stands before it, else on this machine.
     pub fn console_url(&self) -> Option<String> {
         let address = self.console?;
@@ -263,9 +276,9 @@ fn poll_default() -> Period {
 /// When it cannot be read, holds an unknown key or a value that cannot be used; the sentence names file, line and key.
 pub fn load(path: &Path, credentials: Option<&Path>) -> Result<Config, Error> {
     let cannot = || format!("cannot read the configuration `{}`", path.display());
-    let file = File::open(path)
-        .tried(cannot)
-        .map_err(|e| e.help("Name the file with `--config agent.toml`, or write one with `assent-agent enrol`."))?;
+    let file = File::open(path).tried(cannot).map_err(|e| {
+        e.help("Name the file with `--config` or ASSENT_CONFIG, or write one with `assent-agent enrol`.")
+    })?;
     let mut bytes = Vec::new();
     // What has no end has no size either.
     file.take(FILE_MOST_BYTES.saturating_add(1)).read_to_end(&mut bytes).tried(cannot)?;
@@ -281,13 +294,14 @@ pub fn load(path: &Path, credentials: Option<&Path>) -> Result<Config, Error> {
 /// # Errors
 /// As [`load`].
 pub fn read(text: &str, path: &Path, credentials: Option<&Path>) -> Result<Config, Error> {
-    parse(text, path.parent().unwrap_or_else(|| Path::new(".")), credentials)
+    parse(text, path, credentials)
         .map_err(|(what, help)| Error::environment(format!("`{}` {what}", path.display())).help(help))
 }
 
 type Complaint = (String, String);
 
-fn parse(text: &str, folder: &Path, credentials: Option<&Path>) -> Result<Config, Complaint> {
+fn parse(text: &str, path: &Path, credentials: Option<&Path>) -> Result<Config, Complaint> {
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let written: Written = toml::from_str(text).map_err(|error| {
         let line = error.span().map_or(1, |span| 1 + text.bytes().take(span.start).filter(|b| *b == b'\n').count());
         (
@@ -326,6 +340,7 @@ fn parse(text: &str, folder: &Path, credentials: Option<&Path>) -> Result<Config
     }
     let shown = repository::Shown { host_key: written.host_key.as_deref(), ca: written.ca.as_deref() };
     Ok(Config {
+        file: absolute(path.to_owned()),
         project: written.project,
         agent: written.agent,
         environment: written.environment,
@@ -371,7 +386,7 @@ mod tests {
     }
 
     fn check(text: &str) -> Result<Config, String> {
-        parse(text, Path::new("/etc/assent"), None).map_err(|(what, _)| what)
+        parse(text, Path::new(INSTALLED), None).map_err(|(what, _)| what)
     }
 
     #[test]
@@ -380,6 +395,16 @@ mod tests {
         assert_eq!(config.poll, POLL_DEFAULT);
         assert_eq!(config.state.database(), Path::new("/etc/assent/state/agent.db"));
         assert_eq!(config.repository.to_string(), "/etc/assent/../agency.git");
+    }
+
+    /// What an alert says to run finds the configuration wherever it is pasted.
+    #[test]
+    fn commands_name_a_file_that_they_would_not_find() {
+        let flag = |path: &str| parse(GOOD, Path::new(path), None).unwrap().flag();
+        assert_eq!(flag(INSTALLED), None);
+        assert_eq!(flag("/srv/eu-1/agent.toml").as_deref(), Some("--config /srv/eu-1/agent.toml"));
+        assert_eq!(flag("/srv/o'r $x/a.toml").as_deref(), Some(r"--config '/srv/o'\''r $x/a.toml'"));
+        assert!(flag("agent.toml").unwrap().starts_with("--config /"), "commands are pasted in another folder");
     }
 
     #[test]

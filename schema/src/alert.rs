@@ -69,7 +69,7 @@ macro_rules! rules {
 rules! {
     RunFailed "run-failed" Always Cause
         "A step failed for good, and the run ended with it. The event is in the manual queue, with the effects that were already done.";
-        "`assent-agent runs show RUN` names the step and the code; `assent explain CODE` says what the code means. When the cause is gone, `assent-agent runs retry RUN` continues at that step; otherwise do the work by hand and take it out of the queue.";
+        "`assent-agent runs show RUN` names the step and the code; `assent explain CODE` says what the code means. When the cause is gone, `assent-agent runs retry RUN --why INC-7` continues at that step; otherwise do the work by hand and take it out of the queue.";
     RunStopped "run-stopped" Always Cause
         "A run was no longer allowed to go on, so it was stopped. The event is in the manual queue, with the effects that were already done.";
         "`assent explain CODE` says what took the permission away. Check in the client's systems what was done, then finish the work by hand or undo it.";
@@ -78,7 +78,7 @@ rules! {
         "Do the work by hand: `assent-agent queue` names the record, and the client's system still has its content. If many runs end this way, workflows wait longer than their content is kept.";
     RunDone "run-done" Never Cause
         "A run reached its end, but some items of an `each` failed. They are in the manual queue.";
-        "`assent-agent runs show RUN` lists the failed items. Do those by hand, or let the run be tried again once the cause is gone: `assent-agent runs retry RUN`.";
+        "`assent-agent runs show RUN` lists the failed items. Do those by hand, or let the run be tried again once the cause is gone: `assent-agent runs retry RUN --why INC-7`.";
     RunSuperseded "run-superseded" Never Cause
         "A newer event took the place of a run that had already done something. What it did remains.";
         "`assent-agent runs show RUN` lists what was done. Check that the newer run took it into account; otherwise undo it by hand.";
@@ -216,7 +216,7 @@ rules! {
         "Free or add space. The agent accepts events again by itself.";
     Halted "halted" Always Cause
         "The agent's store is older than what it has published, or another instance holds its identity. The agent starts nothing, because it might do work twice.";
-        "Find out what happened: a backup that was put back, a copied host, a second instance. Stop the other instance. Then `assent-agent recover` says why it stopped and lets on-call sign that it may go on.";
+        "Find out what happened: a backup that was put back, a copied host, a second instance. Stop the other instance. Then `assent-agent recover` says why it stopped and lets on-call sign that it may go on. `assent-agent incidents acknowledge ID` stops the response clock meanwhile; nothing else is answered.";
     LedgerKey "ledger-key" Never Cause
         "Days of a ledger have no key, and no entry says that they were deleted. What those days say can no longer be read; the chain still verifies.";
         "Find out what removed the keys from the state folder. Tell the client which days are lost: `assent-agent ledger verify CLIENT` names them.";

@@ -92,7 +92,7 @@ impl Field {
         &'a self,
         secrets: &'a (dyn Fn(&ConnectionId) -> ToldSecret<'a> + Send + Sync),
     ) -> Teller<'a> {
-        Teller { routes: &self.routes, agent: &self.agent, secrets, console: Some("https://agent.example/") }
+        Teller { console: Some("https://agent.example/"), ..Teller::new(&self.routes, &self.agent, secrets) }
     }
 
     /// The secret of its route, as the vault would give it.

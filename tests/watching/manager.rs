@@ -57,7 +57,7 @@ async fn an_alertmanager_takes_our_alerts_and_speaks_to_webhooks_as_we_do() {
         (&alerts[0]["labels"]["client"], &alerts[0]["labels"]["alertname"]),
         (&json!("acme"), &json!("run-failed"))
     );
-    assert!(alerts[0]["annotations"]["commands"].as_str().expect("commands").contains("assent-agent rollback"));
+    assert!(alerts[0]["annotations"]["commands"].as_str().expect("commands").contains("assent-agent runs retry"));
     field.write(Write::AlertOver { key: failed("a\r\n{{ .Labels }}\u{202e}").key() }).await;
     assert_eq!(field.round().await.sent, 1);
     let resolved = theirs.awaits("that it is over", |one| one["status"] == "resolved").await;

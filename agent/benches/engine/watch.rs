@@ -127,7 +127,7 @@ async fn delivered(folder: &std::path::Path, store: &Arc<Sqlite>, no: &mut u64) 
     let world = Real { clock: RealClock, dice: RealDice, net, disk, keyring: RealKeyring::new("eu-1") };
     let agent: AgentId = "eu-1".parse().expect("an id");
     let secrets = |_: &ConnectionId| -> ToldSecret<'_> { Box::pin(async { None }) };
-    let teller = Teller { routes: &routes, agent: &agent, secrets: &secrets, console: None };
+    let teller = Teller::new(&routes, &agent, &secrets);
     let mut times = Vec::new();
     for alert in 0..ALERTS {
         let raised = Alert {

@@ -4,7 +4,7 @@
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -12,6 +12,9 @@ use clap::{Parser, Subcommand};
 use crate::config::{self, Config};
 use crate::error::Error;
 use crate::pull::fetch::CHILD_COMMAND;
+
+/// The configuration in the folder in which a command is given.
+const HERE: &str = "agent.toml";
 
 mod alerts;
 mod ask;
@@ -51,18 +54,19 @@ struct Arguments {
 /// What every subcommand takes.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Call {
-    /// The agent's configuration.
-    #[arg(long, global = true, default_value = "agent.toml", value_name = "FILE")]
-    config: PathBuf,
+    /// The agent's configuration. Unless it is said: `agent.toml` here, and where there is none
+    /// `/etc/assent/agent.toml`.
+    #[arg(long, global = true, env = "ASSENT_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Output format.
     #[arg(long, global = true, default_value = "human")]
     format: Format,
 }
 
 impl Call {
-    /// The path of the configuration.
-    pub fn config_path(&self) -> &std::path::Path {
-        &self.config
+    /// The path of a configuration that may not be written yet.
+    pub fn config_path(&self) -> &Path {
+        self.config.as_deref().unwrap_or(Path::new(HERE))
     }
 
     /// Reads the agent's configuration.
@@ -70,7 +74,8 @@ impl Call {
     /// # Errors
     /// As [`config::load`].
     pub fn config(&self) -> Result<Config, Error> {
-        config::load(&self.config, credentials().as_deref())
+        let path = found(self.config.as_deref(), |path| path.exists());
+        config::load(path, credentials().as_deref())
     }
 
     /// What the agent's configuration is once this text stands there.
@@ -78,8 +83,14 @@ impl Call {
     /// # Errors
     /// As [`config::load`].
     pub fn config_to_be(&self, text: &str) -> Result<Config, Error> {
-        config::read(text, &self.config, credentials().as_deref())
+        config::read(text, self.config_path(), credentials().as_deref())
     }
+}
+
+/// The configuration that is meant: the one that is named, else the one here, else that of the agent which was installed.
+fn found(named: Option<&Path>, is_there: impl Fn(&Path) -> bool) -> &Path {
+    let (here, installed) = (Path::new(HERE), Path::new(config::INSTALLED));
+    named.unwrap_or(if !is_there(here) && is_there(installed) { installed } else { here })
 }
 
 #[expect(clippy::disallowed_methods, reason = "commands read the environment; here what systemd decrypted for them")]
@@ -190,15 +201,41 @@ fn end(done: Result<(), Error>, out: &Output<'_>, format: Format, stderr: &mut d
 #[cfg(test)]
 mod tests {
     use assent_schema::ledger::HeldWhat;
+    use assent_schema::time::Moment;
 
     use super::*;
     use crate::store::{Alert, AlertRow, IncidentNo};
-    use crate::watch::{Condition, Routes, alert, message};
+    use crate::watch::{Around, Condition, Routes, alert, message};
     use crate::world::Wall;
 
-    fn commands(alert: Alert) -> Vec<String> {
+    /// What on-call is told to run of an alert that came at the beginning of time.
+    pub(super) fn commands(alert: Alert, goes_back: Option<Moment>) -> Vec<String> {
+        told(alert, goes_back, None)
+    }
+
+    fn told(alert: Alert, goes_back: Option<Moment>, config: Option<&str>) -> Vec<String> {
         let row = AlertRow::once(7, alert, Wall::from_millis(0));
-        message(&"eu-1".parse().unwrap(), &row, &Routes::default(), &[]).commands
+        let (agent, routes) = ("eu-1".parse().unwrap(), Routes::default());
+        message(&row, &Around { agent: &agent, routes: &routes, queue: &[], about: None, goes_back, config }).commands
+    }
+
+    #[test]
+    fn every_command_of_an_alert_names_the_configuration_that_others_do_not_find() {
+        let commands = told(alert(&Condition::Clock), None, Some("--config /srv/eu-1/agent.toml"));
+        assert_eq!(commands.len(), 3);
+        for line in commands {
+            let parsed = Arguments::try_parse_from(line.split(' ')).unwrap();
+            assert_eq!(parsed.call.config.as_deref(), Some(Path::new("/srv/eu-1/agent.toml")), "{line}");
+        }
+    }
+
+    #[test]
+    fn commands_find_the_configuration_of_an_agent_that_was_installed() {
+        let (here, there) = (Path::new("agent.toml"), Path::new("/etc/assent/agent.toml"));
+        assert_eq!(found(None, |path| path == there), there);
+        assert_eq!(found(None, |_| true), here, "the one that stands here is meant");
+        assert_eq!(found(None, |_| false), here, "it is the one that is written");
+        assert_eq!(found(Some(Path::new("b.toml")), |_| true), Path::new("b.toml"));
     }
 
     /// Whoever reads the first line of a long output and goes away has what they wanted.
@@ -256,9 +293,13 @@ mod tests {
             (Condition::Clock, "status"),
             (Condition::Disk { code: "disk_full".into() }, "incidents acknowledge i-7"),
             (Condition::Halted { code: "x".into() }, "ledger verify"),
+            (Condition::Halted { code: "x".into() }, "recover"),
+            (Condition::RouteFails { route: connection(), code: "x".into() }, "vault list"),
+            (Condition::RouteFails { route: connection(), code: "x".into() }, "alerts acknowledge a-7"),
+            (Condition::PingFails { code: "x".into() }, "alerts explain heartbeat"),
         ];
         for (condition, wanted) in conditions {
-            let told = commands(alert(&condition));
+            let told = commands(alert(&condition), None);
             assert!(
                 told.iter().any(|line| line.strip_prefix("assent-agent ") == Some(wanted)),
                 "{condition:?}: {told:?}"

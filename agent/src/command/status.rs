@@ -2,19 +2,94 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
+use std::path::PathBuf;
 
+use assent_schema::alert::Rule;
 use assent_schema::id::Scope;
 use assent_schema::status::{Hold, ScopeStatus, SlotStatus, Status, WorkflowStatus};
+use serde::Serialize;
 
 use super::ask::{ask, unexpected};
 use super::hold::named;
 use super::{Call, Output, Show};
+use crate::control::standing::Trouble;
 use crate::control::{Answer, Question};
 use crate::error::Error;
 
 /// Arguments of `status`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {}
+
+/// As JSON it is the status that the agent publishes; `assent-agent alerts` has what stands.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Told {
+    status: Box<Status>,
+    #[serde(skip)]
+    standing: Vec<Trouble>,
+    #[serde(skip)]
+    folder: PathBuf,
+}
+
+impl Show for Told {
+    /// What is not well comes first: it is why somebody looks.
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        let Status { pull, push, halt, .. } = &*self.status;
+        let id = |rule| self.standing.iter().find(|one| one.rule == rule).and_then(|one| one.id.as_deref());
+        if let Some(halt) = halt {
+            let why: Vec<_> = halt.why.iter().map(ToString::to_string).collect();
+            let (why, id) = (why.join(", "), named_as(id(Rule::Halted)));
+            writeln!(out, "STOPPED since {}: {why}; nothing starts{id}", halt.since)?;
+            writeln!(out, "    make sure that no other instance runs, then: assent-agent recover --key PERSON=FILE")?;
+        }
+        let said = |trouble: &&Trouble| match trouble.rule {
+            Rule::Halted => halt.is_some(),
+            Rule::Pull => pull.is_some(),
+            Rule::Status => push.as_ref().is_some_and(|push| push.code == trouble.code),
+            _ => false,
+        };
+        for trouble in self.standing.iter().filter(|trouble| !said(trouble)) {
+            writeln!(out, "{}", self.sentence(trouble))?;
+        }
+        if let Some(pull) = pull {
+            writeln!(out, "no release can be pulled since {}: {}{}", pull.since, pull.code, named_as(id(Rule::Pull)))?;
+        }
+        if let Some(push) = push {
+            writeln!(out, "status and checkpoints cannot be pushed since {}: {}", push.since, push.code)?;
+        }
+        self.status.human(out)
+    }
+}
+
+impl Told {
+    fn sentence(&self, trouble: &Trouble) -> String {
+        let Trouble { id, rule, code, connection, since, left, differs } = trouble;
+        let since = since.map(|since| format!(" since {since}")).unwrap_or_default();
+        let left = left.map(|left| format!("{} MB left in {}", left / 1_000_000, self.folder.display()));
+        let left = left.unwrap_or_else(|| self.folder.display().to_string());
+        let what = match rule {
+            Rule::Disk if code == "disk_full" => format!("NOT ACCEPTING{since}: {code}, {left}"),
+            Rule::Disk => format!("little space{since}: {code}, {left}"),
+            Rule::Clock => {
+                let by = differs.map(|differs| format!(" by {differs}")).unwrap_or_default();
+                format!("the host's clock differs{by}{since}: what expires is judged by the later one")
+            }
+            Rule::Stale => format!("STALE{since}: there is no current freshness statement"),
+            Rule::RouteFails => {
+                let route = connection.as_ref().map(ToString::to_string).unwrap_or_default();
+                format!("route {route} fails{since}: {code}")
+            }
+            Rule::Lag => format!("late to its own work{since}: {code}"),
+            Rule::Heartbeat => format!("nobody takes the dead-man's ping{since}: {code}"),
+            _ => format!("{rule} ({code}){since}"),
+        };
+        format!("{what}{}", named_as(id.as_deref()))
+    }
+}
+
+fn named_as(id: Option<&str>) -> String {
+    id.map(|id| format!(" [{id}]")).unwrap_or_default()
+}
 
 impl Show for Status {
     fn human(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -30,17 +105,6 @@ impl Show for Status {
                 writeln!(out, "source commit {}, root {}", release.commit, release.root)?;
             }
             None => writeln!(out, "no release yet")?,
-        }
-        if let Some(pull) = &self.pull {
-            writeln!(out, "no release can be pulled since {}: {}", pull.since, pull.code)?;
-        }
-        if let Some(push) = &self.push {
-            writeln!(out, "status and checkpoints cannot be pushed since {}: {}", push.since, push.code)?;
-        }
-        if let Some(halt) = &self.halt {
-            let why: Vec<_> = halt.why.iter().map(ToString::to_string).collect();
-            writeln!(out, "STOPPED since {}: {}; nothing starts", halt.since, why.join(", "))?;
-            writeln!(out, "    make sure that no other instance runs, then: assent-agent recover --key PERSON=FILE")?;
         }
         for (client, workflows) in &self.workflows {
             for (workflow, status) in workflows {
@@ -103,8 +167,10 @@ fn human(status: &WorkflowStatus, out: &mut dyn Write) -> io::Result<()> {
 }
 
 pub(super) fn run(_: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
-    match ask(call, &Question::Status)? {
-        Answer::Status(status) => out.show(&*status),
-        _ => Err(unexpected()),
-    }
+    let Answer::Status(status) = ask(call, &Question::Status)? else { return Err(unexpected()) };
+    let Answer::Standing(standing) = ask(call, &Question::Standing)? else { return Err(unexpected()) };
+    out.show(&Told { status, standing, folder: call.config()?.state.folder().to_owned() })
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ use super::handling::Handling;
 use super::incidents::IncidentAnswer;
 use super::ledger::{Erased, LedgerAnswer, LegalHold};
 use super::rows::{RolledBack, RunRow, RunStory};
+use super::standing::Trouble;
 use crate::people::wire::Challenge;
 use crate::run::Reread;
 use crate::store::QueueItem;
@@ -24,6 +25,8 @@ pub enum Answer {
     Challenge(Challenge),
     /// How the agent and its workflows stand.
     Status(Box<Status>),
+    /// What stands of the agent itself, the worst first.
+    Standing(Vec<Trouble>),
     /// Runs, newest first.
     Runs(Vec<RunRow>),
     /// One run; nothing when there is no such run.

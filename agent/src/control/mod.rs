@@ -19,6 +19,7 @@ pub mod offline;
 mod question;
 mod rows;
 pub mod server;
+pub mod standing;
 pub mod stored;
 
 pub use answer::{Answer, ReadAgain, RotationSaid};

@@ -46,6 +46,8 @@ impl Said {
 pub enum Question {
     /// How the agent and its workflows stand.
     Status,
+    /// What stands of the agent itself.
+    Standing,
     /// Runs, newest first.
     Runs {
         /// Of this client only.
@@ -168,6 +170,13 @@ pub enum Question {
     Alerts(AlertQuestion),
 }
 
+impl Question {
+    /// Whether an agent answers it that has stopped: nothing begins with it, and somebody's clock runs.
+    pub fn starts_nothing(&self) -> bool {
+        matches!(self, Self::Incidents(IncidentQuestion::Acknowledge { .. }))
+    }
+}
+
 /// The longest time for an answer that reads little.
 const SHORT: Duration = Duration::from_secs(30);
 /// The longest time for one for which others are asked.
@@ -186,6 +195,7 @@ impl Question {
             | Self::Runs { .. }
             | Self::Run { .. }
             | Self::Queue
+            | Self::Standing
             | Self::RollBack { .. }
             | Self::Hold { .. }
             | Self::Resume { .. }

@@ -59,6 +59,7 @@ impl Clerk {
         let agent = &self.agent;
         match question {
             Question::Status => agent.status().await.map(|status| Answer::Status(Box::new(status))),
+            Question::Standing => agent.standing().map(Answer::Standing),
             Question::Pull => {
                 agent.pull_wanted().notify_one();
                 Ok(Answer::Done)
@@ -81,6 +82,7 @@ impl Clerk {
         let (agent, by) = (&self.agent, viewer.who.person.clone());
         match question {
             Question::Status
+            | Question::Standing
             | Question::Pull
             | Question::OpenVault
             | Question::Form { .. }

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use assent_schema::canon::{self, Digest};
@@ -100,15 +101,23 @@ impl Agent {
     }
 
     /// After a push that was refused: either somebody holds this identity, which stops the agent, or somebody wrote what
-    /// proves nothing, and the branch goes on after it.
-    pub(super) async fn refused(&self, status: &Status) -> Result<(), PullFailure> {
-        let branch = self.branch();
-        let commit = self.transfers().fetch(&branch, QUARANTINE, None).await?;
-        if self.compare_commit(&commit).await.or(Err(PullFailure::Broken))? {
+    /// proves nothing, and the branch goes on after it. Tells whether that was somebody else: the first push after a recovery
+    /// meets what this agent said before its state was put back.
+    pub(super) async fn refused(&self, status: &Status) -> Result<bool, PullFailure> {
+        let (name, repository) = (self.branch(), self.config.state.repository());
+        let commit = self.transfers().fetch(&name, QUARANTINE, None).await?;
+        let branch = branch::read(&repository, &commit, self.config.agent.as_str()).unwrap_or_default();
+        if self.compare(&branch).await.or(Err(PullFailure::Broken))? {
             return Err(PullFailure::PushRefused);
         }
-        push::after(&self.config.state.repository(), &branch, &commit, status.time)?;
-        self.transfers().push(&branch).await.map(drop)
+        let theirs = !(self.standing.returns.swap(false, Ordering::Relaxed) && self.is_own(&branch));
+        push::after(&repository, &name, &commit, status.time)?;
+        self.transfers().push(&name).await.map(|_| theirs)
+    }
+
+    /// Whether it was recovered and has not pushed since.
+    pub(super) fn comes_back(&self, recovered: bool) {
+        self.standing.returns.store(recovered, Ordering::Relaxed);
     }
 
     pub(super) fn branch(&self) -> String {
@@ -159,12 +168,7 @@ impl Agent {
                 published.heads.insert(log, (head, note.clone()));
             }
         }
-        let keys = BTreeSet::from([self.identity.signing.public().clone()]);
-        if let Some((bytes, signature)) = &branch.status
-            && verify(bytes, signature, Namespace::Console, &keys).is_ok()
-            && let Ok(status) = canon::from_bytes::<Status>(bytes)
-            && (status.project, &status.agent) == (self.pin.project, &self.config.agent)
-        {
+        if let Some(status) = self.own_status(branch) {
             let codes = |plans: &BTreeMap<Digest, String>| {
                 plans.iter().map(|(plan, code)| (*plan, deploy::Why::from_code(code))).collect()
             };
@@ -177,6 +181,20 @@ impl Agent {
             }
         }
         published
+    }
+
+    /// The status of a branch that this agent's key signed.
+    fn own_status(&self, branch: &Branch) -> Option<Status> {
+        let (bytes, signature) = branch.status.as_ref()?;
+        let keys = BTreeSet::from([self.identity.signing.public().clone()]);
+        verify(bytes, signature, Namespace::Console, &keys).ok()?;
+        let status = canon::from_bytes::<Status>(bytes).ok()?;
+        ((status.project, &status.agent) == (self.pin.project, &self.config.agent)).then_some(status)
+    }
+
+    /// Whether this agent's keys signed the status and every checkpoint of a branch.
+    fn is_own(&self, branch: &Branch) -> bool {
+        self.own_status(branch).is_some() && self.signed_by_us(branch).heads.len() == branch.checkpoints.len()
     }
 
     fn our_head(&self, log: &Log, note: &str) -> Option<Head> {

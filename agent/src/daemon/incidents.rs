@@ -166,7 +166,7 @@ impl Agent {
         let routes = self.routes();
         let secrets =
             |route: &ConnectionId| -> watch::ToldSecret<'_> { Box::pin(self.field.route_secret(route.clone())) };
-        let teller = watch::Teller { routes: &routes, agent: &self.config.agent, secrets: &secrets, console: None };
+        let teller = watch::Teller::new(&routes, &self.config.agent, &secrets);
         match watch::share(&*self.world, &teller, &case, &text).await {
             Ok(_) => self.step(no, step, by).await,
             Err(watch::NotShared::NoRoute(client)) => Ok(refused(

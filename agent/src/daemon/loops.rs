@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use assent_schema::id::ConnectionId;
+use assent_schema::id::{ClientId, ConnectionId, WorkflowId};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::agent::Agent;
 use super::tasks::Tasks;
 use super::{heartbeat, holders, host, pruning, publishing, pulls, traces, watching};
 use crate::deploy::live::EndedRun;
-use crate::watch::{Teller, ToldSecret, deliver_due};
+use crate::watch::{GoesBack, Teller, ToldSecret, deliver_due};
 use crate::world::Clock as _;
 
 /// How often time alone is looked at: approvals that expire, freezes and trials that end.
@@ -97,10 +97,15 @@ async fn keeping_secrets(agent: Arc<Agent>) {
 async fn alerting(agent: Arc<Agent>) {
     loop {
         let routes = agent.routes();
-        let (world, store, console) = (&*agent.world, &*agent.store, agent.config.console_url());
+        let (world, store) = (&*agent.world, &*agent.store);
+        let (console, config) = (agent.config.console_url(), agent.config.flag());
         let secrets = |route: &ConnectionId| -> ToldSecret<'_> { Box::pin(agent.field.route_secret(route.clone())) };
-        let teller =
-            Teller { routes: &routes, agent: &agent.config.agent, secrets: &secrets, console: console.as_deref() };
+        let goes_back = |client: &ClientId, workflow: &WorkflowId| -> GoesBack<'_> {
+            let (place, board) = ((client.clone(), workflow.clone()), &agent.board);
+            Box::pin(async move { board.lock().await.workflows().get(&place)?.goes_back() })
+        };
+        let (goes_back, config, console) = (&goes_back, config.as_deref(), console.as_deref());
+        let teller = Teller { goes_back, config, console, ..Teller::new(&routes, &agent.config.agent, &secrets) };
         match deliver_due(world, store, &teller).await {
             Ok(_) => agent.seen.turned("alerts", agent.world.clock.boot()),
             Err(error) => tracing::error!(%error, "alerts could not be delivered"),

@@ -31,6 +31,7 @@ mod reserve;
 mod resets;
 mod runs;
 mod secrets;
+mod standing;
 mod statements;
 mod tasks;
 mod traces;
@@ -284,6 +285,7 @@ async fn start(agent: &Arc<Agent>) -> Result<(), StoreError> {
     }
     let clean = agent.store.state(CLEAN)?.is_some();
     let mut with = recovery::first_words(&*agent.store, agent.pin.project)?;
+    agent.comes_back(!with.is_empty());
     if with.is_empty() {
         let logs: BTreeSet<Log> = agent.store.logs()?.into_iter().collect();
         with = publishing::came_up(agent, &logs, clean);

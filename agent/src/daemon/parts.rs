@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use assent_schema::ledger::Checkpoint;
@@ -54,6 +55,8 @@ pub(super) struct Standing {
     pub(super) halt: Mutex<Option<Halt>>,
     /// On-call signed a recovery.
     pub(super) recovered: Notify,
+    /// It was recovered, and has not pushed since: its branch is further than its repository here.
+    pub(super) returns: AtomicBool,
 }
 
 /// What an agent is made of.

@@ -96,14 +96,19 @@ pub(super) async fn publish(agent: &Arc<Agent>, said: &mut Said) -> Result<(), P
     }
     match agent.transfers().push(&branch).await {
         Ok(_) => {
+            agent.comes_back(false);
             agent.alerts_over(Rule::Status).await;
             said.status = Some(status);
             Ok(())
         }
         Err(PullFailure::PushRefused) => {
-            // Somebody else wrote to this branch: another instance holds this identity, or somebody who may push.
-            agent.refused(&status).await?;
-            agent.alert(Rule::Status, "branch-not-ours").await;
+            // Somebody else wrote to this branch: another instance holds this identity, or somebody who may push. Or this agent
+            // did, before its state was put back and recovered.
+            if agent.refused(&status).await? {
+                agent.alert(Rule::Status, "branch-not-ours").await;
+            } else {
+                agent.alerts_over(Rule::Status).await;
+            }
             said.status = Some(status);
             Ok(())
         }

@@ -13,6 +13,7 @@ use assent_schema::time::Period;
 use assent_schema::trust::{Cancelled, Decision, Namespace, SignedFile, sign};
 use tokio::sync::mpsc::UnboundedReceiver;
 
+mod halted;
 mod incidents;
 mod watching;
 

@@ -97,7 +97,8 @@ impl Clerk {
         signed: &SignedCommand,
     ) -> Result<Result<(Viewer, Question), Answer>, StoreError> {
         let agent = &self.agent;
-        if agent.halted().is_some() {
+        let question: Option<Question> = serde_json::from_str(&signed.question).ok();
+        if agent.halted().is_some() && !question.as_ref().is_some_and(Question::starts_nothing) {
             let help = "`assent-agent status` tells why; on-call signs a recovery: `assent-agent recover`.";
             return Ok(Err(refused("the agent has stopped".to_owned(), help)));
         }
@@ -117,7 +118,7 @@ impl Clerk {
             }
         };
         let Some(known) = agent.of_agency(&person) else { return Ok(Err(changed())) };
-        let Ok(question) = serde_json::from_str(&signed.question) else { return Ok(Err(changed())) };
+        let Some(question) = question else { return Ok(Err(changed())) };
         Ok(Ok((known.viewer, question)))
     }
 

@@ -315,6 +315,12 @@ impl Workflow {
         self.before(active).find(|plan| self.may_run(*plan)).ok_or(NoRollback::NoHealthyPlan)
     }
 
+    /// Since when the plan that runs is in trial, where a rollback by hand would find another one.
+    pub fn goes_back(&self) -> Option<Moment> {
+        let trial = self.trial.as_ref().filter(|trial| self.active() == Some(trial.plan))?;
+        self.rollback_target().ok().map(|_| trial.since)
+    }
+
     /// The plans before this one, nearest first: the committed one below a trial, then those that ran healthily.
     fn before(&self, plan: Digest) -> impl Iterator<Item = Digest> {
         let committed = self.committed.as_ref().map(|committed| committed.plan);

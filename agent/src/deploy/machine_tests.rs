@@ -326,9 +326,10 @@ fn a_newer_plan_leaves_a_trial_that_ran_well_to_go_back_to() {
     let changes = play(&mut workflow, &[named(2)]);
     assert_eq!(changes, [Change::Committed { plan: plan(1), proven: Proven::Not }, Change::Trial(plan(2))]);
     assert_eq!(workflow.rollback_target(), Ok(plan(1)));
+    assert_eq!(workflow.goes_back(), workflow.trial.as_ref().map(|trial| trial.since));
     let mut untried = Workflow::default();
     play(&mut untried, &[named(1), named(2)]);
-    assert_eq!(untried.rollback_target(), Err(NoRollback::NoHealthyPlan));
+    assert_eq!((untried.rollback_target(), untried.goes_back()), (Err(NoRollback::NoHealthyPlan), None));
     let mut failing = Workflow::default();
     play(&mut failing, &[named(1), bad(1), named(2)]);
     assert_eq!(failing.rollback_target(), Err(NoRollback::NoHealthyPlan));

@@ -16,14 +16,14 @@ use assent_schema::plan::Retry;
 use assent_schema::time::Period;
 
 use super::alerts::{Condition, alert};
-use super::message::{abroad, message};
+use super::message::{Around, abroad, message};
 use super::parcel::{NotTaken, Teller, of_alert, send};
 use super::routes::Target;
 use super::tell::{Stage, Telling, follows};
 use crate::incident::{Act, Case, PREFIX};
 use crate::ledger::Note;
 use crate::retry::backoff::{self, Next};
-use crate::store::{Alert, AlertRow, Log, QueueItem, Severity, Store, StoreError, Transaction, Write};
+use crate::store::{Alert, AlertRow, IncidentNo, Log, QueueItem, Severity, Store, StoreError, Transaction, Write};
 use crate::world::{Clock as _, Dice as _, Wall, World};
 
 /// The most alerts of one round; the rest is due in the next.
@@ -70,7 +70,9 @@ pub async fn deliver_due<W: World, S: Store>(
         return Ok(delivered);
     }
     let queue = store.queue()?;
-    let jobs = rows.into_iter().map(|row| Job::read(store, teller, row)).collect::<Result<Vec<_>, _>>()?;
+    let about_one = rows.iter().any(|row| row.alert.about.is_some());
+    let incidents = if about_one { store.incidents()? } else { Vec::new() };
+    let jobs = rows.into_iter().map(|row| Job::read(store, teller, row, &incidents)).collect::<Result<Vec<_>, _>>()?;
     let took = carry_all(world, teller, &jobs, &queue).await;
     let open = store.alerts()?;
     for (no, job) in jobs.iter().enumerate() {
@@ -93,7 +95,7 @@ pub async fn tell_unstored<W: World>(world: &W, teller: &Teller<'_>, alert: Aler
     let targets = targets(teller, &row);
     // It has no row, so no incident is open that anybody could answer.
     row.alert.incident = false;
-    let job = Job { row, stage: Stage::Raised, act: None, told: BTreeMap::new(), targets };
+    let job = Job { row, about: None, stage: Stage::Raised, act: None, told: BTreeMap::new(), targets };
     let took = carry_all(world, teller, std::slice::from_ref(&job), &[]).await;
     took.values().filter(|took| took.not.is_none()).count()
 }
@@ -101,6 +103,8 @@ pub async fn tell_unstored<W: World>(world: &W, teller: &Teller<'_>, alert: Aler
 /// One alert that is due, and what its routes took of it.
 struct Job<'a> {
     row: AlertRow,
+    /// The incident whose clock it is about.
+    about: Option<AlertRow>,
     stage: Stage,
     act: Option<Act>,
     told: BTreeMap<ConnectionId, Stage>,
@@ -144,7 +148,12 @@ impl<'a> Outcome<'a> {
 }
 
 impl<'a> Job<'a> {
-    fn read<S: Store>(store: &S, teller: &Teller<'a>, row: AlertRow) -> Result<Self, StoreError> {
+    fn read<S: Store>(
+        store: &S,
+        teller: &Teller<'a>,
+        row: AlertRow,
+        incidents: &[AlertRow],
+    ) -> Result<Self, StoreError> {
         let act = acknowledged(store, &row)?;
         let stage = match &act {
             _ if row.over => Stage::Over,
@@ -157,7 +166,8 @@ impl<'a> Job<'a> {
         };
         let told = store.states(&prefix)?.into_iter().filter_map(read).collect();
         let targets = targets(teller, &row);
-        Ok(Self { row, stage, act, told, targets })
+        let about = row.alert.about.and_then(|no| incidents.iter().find(|row| IncidentNo::new(row.no) == no)).cloned();
+        Ok(Self { row, about, stage, act, told, targets })
     }
 
     /// What is left to say to a route. Whoever never heard of an alert need not hear that it is over.
@@ -322,7 +332,16 @@ async fn carry<W: World>(
     queue: &[QueueItem],
 ) -> Took {
     let row = &job.row;
-    let told = if target.near { message(teller.agent, row, teller.routes, queue) } else { abroad(teller.agent, row) };
+    let told = if target.near {
+        let goes_back = match (&row.alert.client, &row.alert.workflow) {
+            (Some(client), Some(workflow)) => (teller.goes_back)(client, workflow).await,
+            _ => None,
+        };
+        let Teller { agent, routes, config, .. } = *teller;
+        message(row, &Around { agent, routes, queue, about: job.about.as_ref(), goes_back, config })
+    } else {
+        abroad(teller.agent, row, job.about.as_ref())
+    };
     let mut took = Took { stages: Vec::new(), not: None, at: None, waits: false };
     for stage in job.left(target) {
         let severity = (row.alert.incident && target.near).then(|| Severity::of(row.alert.rule));

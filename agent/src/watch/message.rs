@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::overdue::clock;
 use super::routes::Routes;
-use crate::store::{AlertRow, IncidentNo, QueueItem, RunId};
+use crate::store::{Alert, AlertNo, AlertRow, IncidentNo, QueueItem, RunId};
 
 /// The most commands that an alert has on-call copy.
 const COMMANDS_MOST: usize = 3;
@@ -49,9 +49,12 @@ pub struct Message {
     /// How often it came since.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<i64>,
-    /// How much work waits in the manual queue because of this client's workflow, or of all.
+    /// How much work waits in the manual queue: of its workflow, of its client where it has none, or of all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting: Option<usize>,
+    /// The incident whose clock it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub about: Option<About>,
     /// Whether an incident was opened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub incident: Option<bool>,
@@ -63,22 +66,64 @@ pub struct Message {
     pub commands: Vec<String>,
 }
 
+/// An incident that nobody answered or explained.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct About {
+    /// Its number, as people call it.
+    pub incident: String,
+    /// The rule that opened it.
+    pub rule: Rule,
+    /// Its cause.
+    pub code: String,
+    /// Since when.
+    pub began: Moment,
+}
+
+/// What is known beside an alert when it is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Around<'a> {
+    /// Who says so.
+    pub agent: &'a AgentId,
+    /// Where alerts go, and how soon incidents must be answered.
+    pub routes: &'a Routes,
+    /// What waits for people.
+    pub queue: &'a [QueueItem],
+    /// The incident whose clock it is about.
+    pub about: Option<&'a AlertRow>,
+    /// Since when the plan of its workflow is in trial, where one before it ran well and may take its place again.
+    pub goes_back: Option<Moment>,
+    /// What commands must say to find the agent's configuration.
+    pub config: Option<&'a str>,
+}
+
 /// The whole message, for a route in the client's region.
-pub fn message(agent: &AgentId, row: &AlertRow, routes: &Routes, queue: &[QueueItem]) -> Message {
+pub fn message(row: &AlertRow, around: &Around<'_>) -> Message {
+    let Around { agent, routes, queue, about, goes_back, config } = *around;
     let alert = &row.alert;
     let since = row.since.moment();
-    let clock = Some(row).filter(|_| alert.incident).and_then(|row| clock(row, routes));
+    let answered = match alert.rule {
+        Rule::ResponseDue | Rule::ResponseLate => about,
+        _ => Some(row).filter(|_| alert.incident),
+    };
+    let clock = answered.and_then(|row| clock(row, routes));
+    let subject = about.map_or(alert, |about| &about.alert);
     Message {
         agent: Some(agent.clone()),
-        connection: alert.connection.clone(),
+        connection: alert.connection.clone().or_else(|| subject.connection.clone()),
         rule: Some(alert.rule),
         since: Some(since),
         count: Some(row.count),
-        waiting: Some(waiting(row, queue)),
+        waiting: Some(waiting(subject, queue)),
+        about: about.map(|about| About {
+            incident: number(about),
+            rule: about.alert.rule,
+            code: about.alert.code.clone(),
+            began: about.since.moment(),
+        }),
         incident: Some(alert.incident),
         respond_by: clock.map(|clock| clock.until),
-        commands: commands(row),
-        ..abroad(agent, row)
+        commands: commands(row, goes_back).into_iter().map(|what| line(&what, config)).collect(),
+        ..abroad(agent, row, about)
     }
 }
 
@@ -86,22 +131,24 @@ pub fn message(agent: &AgentId, row: &AlertRow, routes: &Routes, queue: &[QueueI
 ///
 /// # Source
 /// language.md section 5, "Residency".
-pub(super) fn abroad(agent: &AgentId, row: &AlertRow) -> Message {
+pub(super) fn abroad(agent: &AgentId, row: &AlertRow, about: Option<&AlertRow>) -> Message {
     let alert = &row.alert;
+    let subject = about.map_or(alert, |about| &about.alert);
     Message {
         kind: "alert",
         schema: 1,
         dedup: dedup(agent, row),
         agent: None,
         client: alert.client.clone(),
-        workflow: alert.workflow.clone(),
+        workflow: subject.workflow.clone(),
         connection: None,
         rule: None,
         code: alert.code.clone(),
-        run: alert.run,
+        run: subject.run,
         since: None,
         count: None,
         waiting: None,
+        about: None,
         incident: None,
         respond_by: None,
         commands: Vec::new(),
@@ -114,50 +161,42 @@ fn dedup(agent: &AgentId, row: &AlertRow) -> Digest {
     Digest::tagged("assent-alert/v1", text.as_bytes())
 }
 
-fn waiting(row: &AlertRow, queue: &[QueueItem]) -> usize {
-    let concerns = |item: &&QueueItem| row.alert.client.as_ref().is_none_or(|client| *client == item.client);
+fn waiting(of: &Alert, queue: &[QueueItem]) -> usize {
+    let concerns = |item: &&QueueItem| {
+        of.client.as_ref().is_none_or(|client| *client == item.client)
+            && of.workflow.as_ref().is_none_or(|workflow| *workflow == item.workflow)
+    };
     queue.iter().filter(concerns).count()
 }
 
-/// What helps with an alert of its rule, in this order: what it is about first. Each can be run as it stands.
-fn commands(row: &AlertRow) -> Vec<String> {
+/// What helps with an alert of its rule, in this order: what it is about first, what its rule means last. Each can be run as it
+/// stands, and none changes what runs unless that can help.
+fn commands(row: &AlertRow, goes_back: Option<Moment>) -> Vec<String> {
     let alert = &row.alert;
-    let agent = |what: String| format!("assent-agent {what}");
-    let (status, queue) = (agent("status".to_owned()), agent("queue".to_owned()));
-    let alerts = agent("alerts".to_owned());
+    let run = alert.run.map(|run| format!("runs show {run}"));
+    let retry = alert.run.map(|run| format!("runs retry {run} --why {}", number(row)));
     let runs = alert.client.as_ref().map_or_else(|| "runs".to_owned(), |client| format!("runs --client {client}"));
-    let runs = agent(runs);
-    let run = alert.run.map(|run| agent(format!("runs show {run}")));
-    let acknowledge = alert.incident.then(|| agent(format!("incidents acknowledge {}", IncidentNo::new(row.no))));
+    // What could not be stored has no number, and nothing to answer.
+    let what = if alert.incident { "incidents" } else { "alerts" };
+    let acknowledge = (row.no > 0).then(|| format!("{what} acknowledge {}", number(row)));
     let at = |connection: &ConnectionId| alert.client.as_ref().map(|client| format!("{client}/{connection}"));
     let connection = alert.connection.as_ref().and_then(at);
     let place = alert.client.as_ref().zip(alert.workflow.as_ref());
     let place = place.map(|(client, workflow)| format!("{client}/{workflow}"));
-    let back = place.as_ref().map(|place| agent(format!("rollback {place}")));
-    let explain = agent(format!("alerts explain {}", alert.rule));
-    let of = |wanted: [Option<String>; 4]| {
+    let explain = format!("alerts explain {}", alert.rule);
+    let (status, vault) = (|| "status".to_owned(), || "vault list".to_owned());
+    let of = |wanted: [Option<String>; COMMANDS_MOST]| {
         wanted.into_iter().flatten().chain([explain.clone()]).take(COMMANDS_MOST).collect::<Vec<_>>()
     };
+    let step = |verb: &str| alert.about.map(|incident| format!("incidents {verb} {incident}"));
     match alert.rule {
-        Rule::ResponseDue | Rule::ResponseLate => {
-            let step = |verb: &str| alert.about.map(|incident| agent(format!("incidents {verb} {incident}")));
-            of([step("acknowledge"), step("show"), Some(status), None])
-        }
-        Rule::PostMortemDue | Rule::PostMortemLate => {
-            let step = |verb: &str| alert.about.map(|incident| agent(format!("incidents {verb} {incident}")));
-            of([step("draft"), step("show"), Some(status), None])
-        }
+        Rule::ResponseDue | Rule::ResponseLate => of([step("acknowledge"), step("show"), None]),
+        Rule::PostMortemDue | Rule::PostMortemLate => of([step("draft"), step("show"), None]),
         Rule::RotationDue | Rule::RotationOverdue => {
-            let rotate = connection.map(|at| agent(format!("vault rotate {at}/{} --set", alert.code)));
-            of([rotate, Some(agent("vault list".to_owned())), Some(status), None])
+            of([connection.map(|at| format!("vault rotate {at}/{} --set", alert.code)), Some(vault()), None])
         }
-        Rule::RotationFailed | Rule::Secret | Rule::Vault => {
-            of([Some(agent("vault list".to_owned())), acknowledge, Some(status), Some(runs)])
-        }
-        Rule::ConsentNeeded => {
-            let connect = connection.map(|at| agent(format!("vault connect {at}")));
-            of([connect, acknowledge, Some(status), Some(runs)])
-        }
+        Rule::RotationFailed | Rule::Secret | Rule::Vault | Rule::RouteFails => of([Some(vault()), acknowledge, None]),
+        Rule::ConsentNeeded => of([connection.map(|at| format!("vault connect {at}")), acknowledge, None]),
         Rule::HoldLapsed => {
             let held = match (&place, &alert.client, &alert.connection) {
                 (Some(place), ..) => Some(place.clone()),
@@ -165,22 +204,31 @@ fn commands(row: &AlertRow) -> Vec<String> {
                 (None, Some(client), None) => Some(client.to_string()),
                 (None, None, _) => None,
             };
-            let hold = held.map(|held| agent(format!("hold {held} --why lapsed --for 4h")));
-            of([Some(runs), hold, Some(status), None])
+            of([Some(runs), held.map(|held| format!("hold {held} --why lapsed --for 4h")), None])
         }
-        Rule::DecisionWaits => of([Some(agent("console".to_owned())), Some(runs), Some(status), None]),
-        Rule::Chat => of([run, Some(agent("vault list".to_owned())), Some(status), Some(runs)]),
-        Rule::RolledBack | Rule::Refused | Rule::WorkflowOff => {
-            of([Some(status), acknowledge, Some(runs), Some(queue)])
+        Rule::DecisionWaits => of([Some("console".to_owned()), Some(runs), None]),
+        Rule::Chat => of([run, Some(vault()), None]),
+        // The run can go on: that is what is left to do once it was looked at.
+        Rule::RunFailed => of([run, acknowledge, retry]),
+        Rule::RunDone => of([run, retry, None]),
+        Rule::RunStopped | Rule::RunContentLost | Rule::RunSuperseded => of([run, acknowledge, None]),
+        // What is unlike before may be the plan's doing, where that came lately and another one of it ran well.
+        Rule::AnomalyLatency | Rule::AnomalyFailures => {
+            let helps = goes_back.is_some_and(|since| since <= row.since.moment());
+            let back = place.filter(|_| helps).map(|place| format!("rollback {place}"));
+            of([Some(runs), back.or(acknowledge), None])
         }
-        Rule::RunFailed | Rule::RunStopped | Rule::RunContentLost | Rule::RunDone | Rule::RunSuperseded => {
-            of([run, acknowledge.or(Some(queue)), back, Some(runs)])
+        // Nothing else is answered, and what must be known before it may go on is longer than a line.
+        Rule::Halted => of([Some(status()), Some("recover".to_owned()), Some("ledger verify".to_owned())]),
+        Rule::Reported | Rule::ReportedNormal => {
+            of([Some(format!("incidents show {}", number(row))), acknowledge, None])
         }
-        Rule::Halted => of([Some(status), Some(agent("ledger verify".to_owned())), acknowledge, Some(alerts)]),
-        // What is unlike before may be the plan's doing: it has a workflow, and another plan of it may be better.
         Rule::MissedSchedule
         | Rule::ReleaseRefused
         | Rule::ReleaseLost
+        | Rule::RolledBack
+        | Rule::Refused
+        | Rule::WorkflowOff
         | Rule::Stale
         | Rule::StaleStopped
         | Rule::ApprovalEnds
@@ -191,12 +239,7 @@ fn commands(row: &AlertRow) -> Vec<String> {
         | Rule::ScopeWider
         | Rule::ScopeMissing
         | Rule::SecretInLog
-        | Rule::RouteFails
         | Rule::AnomalyVolume
-        | Rule::AnomalyLatency
-        | Rule::AnomalyFailures
-        | Rule::Reported
-        | Rule::ReportedNormal
         | Rule::AtLimit
         | Rule::EventLost
         | Rule::Inbox
@@ -209,11 +252,18 @@ fn commands(row: &AlertRow) -> Vec<String> {
         | Rule::LedgerKey
         | Rule::LedgerBranch
         | Rule::Witness => {
-            if alert.client.is_some() {
-                of([run.or(Some(status)), acknowledge.or(Some(queue)), back, Some(runs)])
-            } else {
-                of([Some(status), acknowledge, Some(alerts), Some(queue)])
-            }
+            let answer = if alert.client.is_some() && !alert.incident { Some(runs) } else { acknowledge };
+            of([run.or_else(|| Some(status())), answer, None])
         }
     }
+}
+
+/// A command as it is pasted.
+fn line(what: &str, config: Option<&str>) -> String {
+    config.map_or_else(|| format!("assent-agent {what}"), |config| format!("assent-agent {what} {config}"))
+}
+
+/// What people call it by.
+fn number(row: &AlertRow) -> String {
+    if row.alert.incident { IncidentNo::new(row.no).to_string() } else { AlertNo::new(row.no).to_string() }
 }

@@ -22,10 +22,10 @@ mod watcher;
 
 pub use alerts::{Condition, alert, settle, settle_counted};
 pub use deliver::{ACKNOWLEDGED, Delivered, deliver_due, tell_unstored};
-pub use message::{Message, message};
+pub use message::{About, Around, Message, message};
 pub(crate) use overdue::clock;
 pub use overdue::overdue;
-pub use parcel::{Teller, ToldSecret};
+pub use parcel::{GoesBack, Teller, ToldSecret};
 pub use routes::{ClientRoutes, RouteError, Routes, Target};
 pub use share::{NotShared, share};
 pub use tell::{Stage, Telling};

@@ -4,8 +4,9 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use assent_schema::client::{Carries, RouteKind};
-use assent_schema::id::{AgentId, ClientId, ConnectionId, Name, OperationRef};
+use assent_schema::id::{AgentId, ClientId, ConnectionId, Name, OperationRef, WorkflowId};
 use assent_schema::plan::Method;
+use assent_schema::time::Moment;
 use zeroize::Zeroizing;
 
 use super::routes::{Routes, Target};
@@ -26,6 +27,9 @@ const ANSWER_MOST_BYTES: u64 = 64 << 10;
 /// A secret that the vault will give, or not.
 pub type ToldSecret<'a> = Pin<Box<dyn Future<Output = Option<Content<Vec<u8>>>> + Send + 'a>>;
 
+/// Since when the plan of a workflow is in trial, where one before it may take its place again.
+pub type GoesBack<'a> = Pin<Box<dyn Future<Output = Option<Moment>> + Send + 'a>>;
+
 /// Who tells, and by which routes.
 #[derive(Clone, Copy)]
 pub struct Teller<'a> {
@@ -35,8 +39,27 @@ pub struct Teller<'a> {
     pub agent: &'a AgentId,
     /// What a route takes alerts for, when the vault holds it.
     pub secrets: &'a (dyn Fn(&ConnectionId) -> ToldSecret<'a> + Send + Sync),
+    /// Which plan came lately and can be taken back.
+    pub goes_back: &'a (dyn Fn(&ClientId, &WorkflowId) -> GoesBack<'a> + Send + Sync),
+    /// What commands must say to find the agent's configuration; nothing where they look for it anyway.
+    pub config: Option<&'a str>,
     /// Where the console is, for links; nothing where no browser of a person reaches it.
     pub console: Option<&'a str>,
+}
+
+impl<'a> Teller<'a> {
+    /// One that knows of no console and no configuration, and of no plan that can be taken back.
+    pub fn new(
+        routes: &'a Routes,
+        agent: &'a AgentId,
+        secrets: &'a (dyn Fn(&ConnectionId) -> ToldSecret<'a> + Send + Sync),
+    ) -> Self {
+        Self { routes, agent, secrets, goes_back: &never, config: None, console: None }
+    }
+}
+
+fn never<'a>(_: &ClientId, _: &WorkflowId) -> GoesBack<'a> {
+    Box::pin(std::future::ready(None))
 }
 
 /// Why a route did not take something.

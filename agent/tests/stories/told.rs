@@ -77,7 +77,7 @@ pub(crate) fn told<S: Store>(store: &Arc<S>, facts: &ClientFacts) -> Vec<Vec<u8>
             };
             Box::pin(async move { secret.map(|secret| Content::new(secret.as_bytes().to_vec())) })
         };
-        let teller = Teller { routes: &routes, agent: &agent, secrets: &secrets, console: None };
+        let teller = Teller::new(&routes, &agent, &secrets);
         deliver_due(&inside, &*behind, &teller).await.expect("a store that works");
     });
     assert!(matches!(stop, Stop::Ended | Stop::Idle), "{stop:?}");

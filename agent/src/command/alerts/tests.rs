@@ -1,12 +1,12 @@
 use std::path::Path;
 
 use assent_schema::alert::Groups;
+use assent_schema::time::Moment;
 
 use super::*;
+use crate::command::tests::commands;
 use crate::command::{Arguments, Format};
-use crate::store::{Alert, AlertRow};
-use crate::watch::{Routes, message};
-use crate::world::Wall;
+use crate::store::{Alert, RunId};
 use clap::Parser as _;
 
 /// What `alerts explain` prints.
@@ -70,21 +70,59 @@ fn the_page_of_rules_is_fresh() {
     assert!(stored == page(), "docs/alerts.md is stale: UPDATE=1 cargo test -p assent-agent --lib alerts::tests");
 }
 
+fn about(rule: Rule, run: bool) -> Alert {
+    let alert = Alert::of(rule, Some(&"acme".parse().unwrap()), "x")
+        .on(&"shop".parse().unwrap())
+        .in_workflow(&"refund".parse().unwrap());
+    if run { alert.in_run(RunId::from_bytes([1; 16])) } else { alert }
+}
+
 /// Every rule has on-call copy command lines of this very program, and at most three.
 #[test]
 fn the_commands_of_every_rule_can_be_run_as_they_stand() {
     for rule in Rule::ALL {
-        let about = Alert::of(*rule, Some(&"acme".parse().unwrap()), "x")
-            .on(&"shop".parse().unwrap())
-            .in_workflow(&"refund".parse().unwrap());
-        for alert in [about, Alert::of(*rule, None, "x")] {
-            let row = AlertRow::once(7, alert, Wall::from_millis(0));
-            let commands = message(&"eu-1".parse().unwrap(), &row, &Routes::default(), &[]).commands;
+        for alert in [about(*rule, false), about(*rule, true), Alert::of(*rule, None, "x")] {
+            let commands = commands(alert, None);
             assert!((1..=3).contains(&commands.len()), "{rule}: {commands:?}");
             for line in commands {
                 let parsed = Arguments::try_parse_from(line.split(' '));
                 assert!(parsed.is_ok(), "{line}: {}", parsed.err().map(|error| error.to_string()).unwrap_or_default());
             }
+        }
+    }
+}
+
+/// The last command says what the rule means, but where a run can go on, and where nothing else is answered.
+#[test]
+fn the_last_command_explains_the_rule_and_a_run_that_failed_can_be_tried_again() {
+    for rule in Rule::ALL {
+        for alert in [about(*rule, true), Alert::of(*rule, None, "x")] {
+            let (run, commands) = (alert.run, commands(alert, None));
+            let wanted = match (rule, run) {
+                (Rule::Halted, _) => "assent-agent ledger verify".to_owned(),
+                (Rule::RunFailed, Some(run)) => format!("assent-agent runs retry {run} --why i-7"),
+                _ => format!("assent-agent alerts explain {rule}"),
+            };
+            assert_eq!(commands.last(), Some(&wanted), "{rule}");
+        }
+    }
+    let done = commands(about(Rule::RunDone, true), None);
+    assert!(done[1].ends_with(" --why a-7") && done[1].contains(" runs retry "), "{done:?}");
+}
+
+/// An outage of an API is no plan's fault: who takes a good plan back cannot run it until a release readmits it.
+#[test]
+fn a_plan_is_taken_back_only_where_that_can_help() {
+    let back = "assent-agent rollback acme/refund".to_owned();
+    let (before, after) = (Moment::from_seconds(-1), Moment::from_seconds(1));
+    for rule in Rule::ALL {
+        let helps = matches!(rule, Rule::AnomalyLatency | Rule::AnomalyFailures);
+        assert_eq!(commands(about(*rule, true), Some(before)).contains(&back), helps, "{rule}");
+        for other in [None, Some(after)] {
+            assert!(
+                !commands(about(*rule, true), other).contains(&back),
+                "{rule}: no other plan, or trouble was first"
+            );
         }
     }
 }

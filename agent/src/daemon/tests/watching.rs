@@ -198,3 +198,33 @@ async fn an_alert_that_is_no_incident_is_acknowledged_once_by_those_on_call() {
         assert!(matches!(answer, Err(StoreError::Damaged("an acknowledgement"))), "{answer:?}");
     }
 }
+
+/// `assent-agent status` is the first command of most alerts: it says what they are about.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_of_the_agent_itself_is_told_by_its_status() {
+    let site = Site::new();
+    let (agent, _ended) = site.agent().await;
+    assert_eq!(agent.standing().unwrap(), Vec::new());
+    let route = || "am".parse().unwrap();
+    let conditions = [
+        crate::watch::Condition::Lag { code: "loop" },
+        crate::watch::Condition::RouteFails { route: route(), code: "http_500".into() },
+        crate::watch::Condition::Disk { code: "disk_low".into() },
+        // Not of the agent itself, of an incident, and of something that is over.
+        crate::watch::Condition::StaleStopped { client: place().0 },
+        crate::watch::Condition::ResponseLate { client: None, incident: crate::store::IncidentNo::new(1) },
+        crate::watch::Condition::ReleaseRefused { code: "forked".into() },
+    ];
+    let writes = conditions.iter().map(|condition| Write::Alert(crate::watch::alert(condition))).collect();
+    agent.store.commit(Transaction { at: agent.world.clock.now(), writes }).await.unwrap();
+    let standing = agent.standing().unwrap();
+    assert_eq!(standing.iter().map(|one| one.rule).collect::<Vec<_>>(), [Rule::Disk, Rule::RouteFails, Rule::Lag]);
+    assert!(standing[0].left.is_some() && standing[0].id.as_ref().is_some_and(|id| id.starts_with("i-")));
+    assert_eq!((standing[1].connection.clone(), standing[2].left), (Some(route()), None));
+    agent.engine.set_full(true);
+    let full = agent.standing().unwrap();
+    assert!(
+        full.iter().any(|one| one.code == "disk_full" && one.id.is_none()),
+        "from memory, where it cannot be stored"
+    );
+}

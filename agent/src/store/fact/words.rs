@@ -1,6 +1,5 @@
 //! The words of the journal: small closed lists, each with its name in rows and output.
 
-use assent_schema::alert::Rule;
 use serde::{Deserialize, Serialize};
 
 /// How an item of an `each` ended.

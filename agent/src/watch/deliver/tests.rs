@@ -114,7 +114,7 @@ impl Place {
             }
             for _ in 0..rounds {
                 let (agent, secrets) = ("eu-1".parse().unwrap(), secret);
-                let teller = Teller { routes: &routes, agent: &agent, secrets: &secrets, console: None };
+                let teller = Teller::new(&routes, &agent, &secrets);
                 drop(deliver_due(&inside, &store, &teller).await);
                 inside.clock().sleep(Duration::from_secs(5)).await;
             }
@@ -133,7 +133,7 @@ fn an_alert_that_cannot_be_stored_is_told_from_memory() {
     let inside = world.clone();
     run(&world, &Spawner::default(), async move {
         let (agent, secrets) = ("eu-1".parse().unwrap(), secret);
-        let teller = Teller { routes: &routes, agent: &agent, secrets: &secrets, console: None };
+        let teller = Teller::new(&routes, &agent, &secrets);
         let full = super::super::alert(&Condition::Disk { code: "disk_full".into() });
         assert_eq!(tell_unstored(&inside, &teller, full).await, 2);
     });
@@ -159,11 +159,52 @@ fn one_cause_is_one_message_that_says_what_to_do() {
     assert_eq!(message["waiting"], 0);
     let commands = json!([
         "assent-agent runs show 01010101010101010101010101010101",
-        "assent-agent queue",
-        "assent-agent rollback acme/refund",
+        "assent-agent alerts acknowledge a-1",
+        "assent-agent runs retry 01010101010101010101010101010101 --why a-1",
     ]);
     assert_eq!(message["commands"], commands);
     assert!(message.get("respond_by").is_none());
+}
+
+fn item(client: &str, workflow: &str, run: u8) -> Write {
+    let item = json!({
+        "run": RunId::from_bytes([run; 16]).to_string(), "client": client, "workflow": workflow, "queue": "support",
+        "why": "http_503", "event": "evt", "since": 0,
+    });
+    Write::Queue(Box::new(serde_json::from_value(item).unwrap()))
+}
+
+#[test]
+fn an_alert_about_the_clock_of_an_incident_says_of_what_it_is_and_until_when() {
+    let place = Place::new(vec![]);
+    let late = super::super::alert(&Condition::ResponseLate {
+        client: Some("acme".parse().unwrap()),
+        incident: IncidentNo::new(1),
+    });
+    let writes = vec![vec![Write::Alert(alert(Some("acme"), true))], vec![Write::Alert(late)]];
+    place.live_with(&[facts("acme")], &endpoints(), writes, 1);
+    let got = place.got();
+    let of = |rule: &str| got.iter().map(|(_, message)| message).find(|message| message["rule"] == rule).unwrap();
+    let (opened, late) = (of("run-failed"), of("response-late"));
+    assert_eq!(
+        (&late["code"], &late["workflow"], &late["connection"]),
+        (&json!("i-1"), &json!("refund"), &json!("helpdesk"))
+    );
+    let about = json!({"incident": "i-1", "rule": "run-failed", "code": "http_503", "began": "2026-03-02T09:00:00Z"});
+    assert_eq!(late["about"], about);
+    assert!(opened["respond_by"].is_string());
+    assert_eq!(late["respond_by"], opened["respond_by"], "the clock of the incident");
+}
+
+#[test]
+fn what_waits_is_counted_in_the_workflow_that_an_alert_is_about() {
+    let place = Place::new(vec![]);
+    let queue = vec![item("acme", "refund", 1), item("acme", "reply", 2), item("birch", "refund", 3)];
+    let whole = Alert { workflow: None, code: "other".into(), ..alert(Some("acme"), false) };
+    let alerts = [alert(Some("acme"), false), whole].map(Write::Alert).to_vec();
+    place.live_with(&[facts("acme")], &endpoints(), vec![queue, alerts], 1);
+    let waiting: Vec<_> = place.got().into_iter().map(|(_, message)| message["waiting"].clone()).collect();
+    assert_eq!(waiting, [1, 2]);
 }
 
 #[test]

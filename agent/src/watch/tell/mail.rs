@@ -41,7 +41,7 @@ pub(in crate::watch) fn letter(telling: &Telling<'_>, from: &MailAddress, to: &[
         text.extend([name, ": ", &value, "\n"]);
     }
     if !telling.message.commands.is_empty() {
-        text.push_str("\nOn the agent's host:\n\n");
+        text.push_str("\nOn the agent's host, as yourself (ASSENT_KEY, or --key YOU=FILE):\n\n");
         for command in &telling.message.commands {
             text.extend(["  ", command, "\n"]);
         }

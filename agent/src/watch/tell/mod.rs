@@ -124,7 +124,10 @@ fn facts(telling: &Telling<'_>) -> Vec<(&'static str, String)> {
     say("Client", message.client.as_ref().map(ToString::to_string));
     say("Workflow", message.workflow.as_ref().map(ToString::to_string));
     say("Connection", message.connection.as_ref().map(ToString::to_string));
-    say("Cause", Some(message.code.clone()));
+    let about = message.about.as_ref();
+    say("Incident", about.map(|about| about.incident.clone()));
+    say("Cause", Some(about.map_or_else(|| message.code.clone(), |about| format!("{} ({})", about.rule, about.code))));
+    say("Began", about.map(|about| about.began.to_string()));
     say("Since", message.since.map(|since| since.to_string()));
     say("Times", message.count.map(|count| count.to_string()));
     say("Waiting", message.waiting.map(|waiting| format!("{waiting} in the manual queue")));

@@ -1,6 +1,8 @@
+use assent_schema::alert::Rule;
 use assent_schema::canon::Digest;
 use serde_json::Value;
 
+use super::super::message::About;
 use super::*;
 
 /// What outsiders might get into a field, in one text: markup, mentions, line ends, marks that turn writing around.
@@ -16,18 +18,19 @@ fn message(code: &str) -> Message {
         client: Some("acme".parse().unwrap()),
         workflow: Some("refund".parse().unwrap()),
         connection: Some("helpdesk".parse().unwrap()),
-        rule: Some(assent_schema::alert::Rule::RunFailed),
+        rule: Some(Rule::RunFailed),
         code: code.into(),
         run: None,
         since: Some("2026-03-02T09:00:00Z".parse().unwrap()),
         count: Some(30),
         waiting: Some(2),
+        about: None,
         incident: Some(true),
         respond_by: Some("2026-03-02T13:00:00Z".parse().unwrap()),
         commands: vec![
             "assent-agent runs show 0101".into(),
             "assent-agent incidents acknowledge i-7".into(),
-            "assent-agent rollback acme/refund".into(),
+            "assent-agent runs retry 0101 --why i-7".into(),
         ],
     }
 }
@@ -79,10 +82,21 @@ fn every_receiver_is_told_who_what_since_when_how_many_wait_until_when_and_what_
             "2026-03-02T13:00:00Z",
             "runs show 0101",
             "acknowledge i-7",
-            "rollback acme/refund",
+            "runs retry 0101 --why i-7",
         ] {
             assert!(text.contains(part), "{whom} is not told `{part}`: {text}");
         }
+    }
+}
+
+#[test]
+fn whoever_reads_that_an_incident_was_not_answered_reads_of_what_it_is() {
+    let began = "2026-03-02T05:00:00Z".parse().unwrap();
+    let about = About { incident: "i-5".into(), rule: Rule::RunFailed, code: "http_503".into(), began };
+    let message = Message { rule: Some(Rule::ResponseLate), about: Some(about), ..message("i-5") };
+    let mail = letter_of(&message, Stage::Raised).replace("=\r\n", "").replace("\r\n", "\n");
+    for line in ["Incident: i-5", "Cause: run-failed (http_503)", "Began: 2026-03-02T05:00:00Z", "Workflow: refund"] {
+        assert!(mail.contains(&format!("\n{line}\n")), "{line}: {mail}");
     }
 }
 

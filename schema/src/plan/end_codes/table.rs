@@ -201,7 +201,7 @@ end_codes! {
         "It is tried again where that cannot do it twice.";
     "not_done" [Run] Plan
         "`confirm` found that it did not happen.";
-        "It may be done again: `assent-agent runs retry`.";
+        "It may be done again: `assent-agent runs retry RUN --why INC-7`.";
     "not_durable" [Run] Plan
         "The store cannot write.";
         "Look at the disk of the host.";

@@ -1,0 +1,55 @@
+//! What stands of the agent itself, for `assent-agent status`: the alerts about it, measured anew.
+
+use assent_schema::alert::Rule;
+
+use super::agent::Agent;
+use crate::control::standing::Trouble;
+use crate::real::disk;
+use crate::store::{AlertNo, AlertRow, IncidentNo, Store as _, StoreError};
+use crate::world::Clock as _;
+
+/// The code of a disk that is full.
+const FULL: &str = "disk_full";
+
+/// Whether an alert is about the agent itself, and not about an incident or about something that happened once.
+fn is_standing(row: &AlertRow) -> bool {
+    let told = matches!(row.alert.rule, Rule::ReleaseRefused | Rule::Reported | Rule::ReportedNormal);
+    row.alert.client.is_none() && row.alert.about.is_none() && !told
+}
+
+/// What keeps the agent from its work comes before what may soon.
+fn rank(trouble: &Trouble) -> usize {
+    const FIRST: [Rule; 7] =
+        [Rule::Halted, Rule::Disk, Rule::Vault, Rule::Clock, Rule::Stale, Rule::RouteFails, Rule::Lag];
+    FIRST.iter().position(|rule| *rule == trouble.rule).unwrap_or(FIRST.len())
+}
+
+impl Agent {
+    /// What is not well with the agent itself now, the worst first.
+    pub(super) fn standing(&self) -> Result<Vec<Trouble>, StoreError> {
+        let free = disk::space(self.config.state.folder()).map(|(free, _)| free);
+        let (trusted, system) = (self.field.trusted(), self.world.clock.now().moment());
+        let trouble = |row: AlertRow| {
+            let (alert, no) = (row.alert, row.no);
+            let id = if alert.incident { IncidentNo::new(no).to_string() } else { AlertNo::new(no).to_string() };
+            Trouble {
+                id: Some(id),
+                left: free.filter(|_| alert.rule == Rule::Disk),
+                differs: (alert.rule == Rule::Clock).then(|| trusted.since(system).max(system.since(trusted))),
+                rule: alert.rule,
+                code: alert.code,
+                connection: alert.connection,
+                since: Some(row.since.moment()),
+            }
+        };
+        let mut all: Vec<Trouble> = self.store.alerts()?.into_iter().filter(is_standing).map(trouble).collect();
+        let is_told = all.iter().any(|one| one.code == FULL);
+        if self.engine.is_full() && !is_told {
+            // It could not even be stored.
+            let (rule, code) = (Rule::Disk, FULL.to_owned());
+            all.push(Trouble { id: None, rule, code, connection: None, since: None, left: free, differs: None });
+        }
+        all.sort_by_key(rank);
+        Ok(all)
+    }
+}
