@@ -288,6 +288,11 @@ fn check_project(parsed: &Parsed, findings: &mut Findings) {
     if !project.environments.contains(&project.rehearse_in) {
         report.unknown("environment", &project.rehearse_in, &environments);
     }
+    if project.rehearse_in.as_str() == PRODUCTION {
+        let said = "Real data is processed in `production`, so nothing is rehearsed there.".to_owned();
+        let help = "Name the environment whose agents rehearse for all others, like `staging`.".to_owned();
+        report.add_with_help(Code::BadValue, &project.rehearse_in.span, said, help);
+    }
     for (position, route) in project.routes.iter().enumerate() {
         if project.routes.iter().take(position).any(|other| other.name == route.name) {
             report.duplicate("alert route", route.name.as_str(), &route.name.span);

@@ -43,6 +43,8 @@ struct Names {
     decides: Vec<String>,
     /// Who is in the group of each of them.
     deciders: BTreeMap<String, Vec<String>>,
+    /// The paths that each of them lets a person edit.
+    edits: BTreeMap<String, Vec<String>>,
     stops: Vec<String>,
     kpis: Vec<String>,
     /// Connections whose events concern runs that are under way.
@@ -62,6 +64,10 @@ impl Names {
             }
             _ => None,
         });
+        let edits = plan.every_step().filter_map(|step| match &step.action {
+            Action::Decide { edit, .. } => Some((step.id.to_string(), edit.clone())),
+            _ => None,
+        });
         let stops = plan.every_step().filter_map(|step| match &step.action {
             Action::Stop { outcome } => Some(outcome.to_string()),
             _ => None,
@@ -75,6 +81,7 @@ impl Names {
             operations: plan.operations.keys().map(OperationRef::to_string).chain(asked).collect(),
             decides: decides.collect(),
             deciders: deciders.collect(),
+            edits: edits.collect(),
             stops: stops.collect(),
             heard: heard(plan),
             kpis: plan.kpis.iter().map(|kpi| kpi.name.to_string()).collect(),
@@ -138,6 +145,12 @@ fn resolve_decided(decided: &spec::Decided, names: &Names, report: &mut Report<'
     {
         let known: Vec<_> = group.iter().map(String::as_str).collect();
         report.unknown("person in the group that decides this, called", person, &known);
+    }
+    if let Some(edits) = names.edits.get(decided.step.as_str()) {
+        let what = format!("path in `edit` of `{}` called", decided.step.value);
+        let known: Vec<_> = edits.iter().map(String::as_str).collect();
+        let strange = decided.edits.keys().filter(|path| !known.contains(&path.as_str()));
+        strange.for_each(|path| report.unknown(&what, path, &known));
     }
     Decided {
         step: decided.step.value.clone(),

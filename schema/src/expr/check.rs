@@ -6,6 +6,7 @@ use super::ast::{Each, Node, NodeKind, Operator, Path, Program};
 use super::constant::failing;
 use super::error::{ExprError, ExprErrorKind};
 use super::eval::EvalError;
+use super::print::to_text;
 use super::functions::{CONSTANTS_MOST, Function, bucket_names};
 use super::types::{Env, Facts, Known, Type};
 use crate::class::Label;
@@ -75,8 +76,16 @@ impl Checker<'_> {
                 Type::Boolean
             }
             NodeKind::Field(of, field) => {
-                let of = self.check(of, facts)?;
-                field_of(&of, field, node)?
+                let record = self.check(of, facts)?;
+                let kind = field_of(&record, field, node)?;
+                match &record {
+                    // Nothing asks for the field of an item by its place, so nothing could have.
+                    Type::Record(fields) if fields.get(field.as_str()).is_some_and(|known| known.optional) => {
+                        let path = format!("{}.{field}", to_text(of));
+                        return Err(error(node, ExprErrorKind::ItemMayLack { path }));
+                    }
+                    _ => kind,
+                }
             }
             NodeKind::Index(of, index) => {
                 let list = self.check(of, facts)?;
@@ -244,11 +253,12 @@ impl Checker<'_> {
         for argument in arguments {
             types.push(self.check(argument, facts)?);
         }
-        let usage = || {
-            let (function, usage) = (function.as_str(), function.usage());
-            error(node, ExprErrorKind::Arguments { function, usage })
+        let not_taken = || {
+            let found: Vec<String> = types.iter().map(Type::to_string).collect();
+            let (usage, takes) = (function.usage(), function.takes_what());
+            error(node, ExprErrorKind::NotTaken { usage, found: found.join(" and "), takes })
         };
-        result_of(function, &types, arguments).ok_or_else(usage)
+        result_of(function, &types, arguments).ok_or_else(not_taken)
     }
 }
 

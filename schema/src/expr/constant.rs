@@ -1,6 +1,6 @@
 //! What turns out the same in every run: conditions that are always true or false, and parts that always fail.
 
-use super::ast::{Node, NodeKind, Operator, Program};
+use super::ast::{Node, NodeKind, Operator, Path, Program};
 use super::eval::{EvalCode, EvalError, Scope, eval};
 use super::functions::Function;
 use super::value::Value;
@@ -10,27 +10,31 @@ use crate::time::{Moment, Period};
 ///
 /// Literals are computed; beyond that, `&&` of a part and its contrary is false, and so is `&&` of two different constants
 /// that one value should equal.
-pub fn constant(program: &Program) -> Option<bool> {
-    truth(&program.root)
+///
+/// `surely` says of which paths that `has` asks for every run has them.
+pub fn constant(program: &Program, surely: impl Fn(&Path) -> bool) -> Option<bool> {
+    truth(&program.root, &surely)
 }
 
-fn truth(node: &Node) -> Option<bool> {
+fn truth(node: &Node, surely: &dyn Fn(&Path) -> bool) -> Option<bool> {
+    let truth = |node: &Node| truth(node, surely);
     match &node.kind {
+        NodeKind::Has(path) if surely(path) => Some(true),
         NodeKind::Boolean(truth) => Some(*truth),
-        NodeKind::Not(of) => truth(of).map(|truth| !truth),
+        NodeKind::Not(of) => truth(of).map(|is| !is),
         NodeKind::And(nodes) => {
             let each: Vec<Option<bool>> = nodes.iter().map(truth).collect();
             if each.contains(&Some(false)) || contradicts(nodes) {
                 return Some(false);
             }
-            each.iter().all(|truth| *truth == Some(true)).then_some(true)
+            each.iter().all(|is| *is == Some(true)).then_some(true)
         }
         NodeKind::Or(nodes) => {
             let each: Vec<Option<bool>> = nodes.iter().map(truth).collect();
             if each.contains(&Some(true)) {
                 return Some(true);
             }
-            each.iter().all(|truth| *truth == Some(false)).then_some(false)
+            each.iter().all(|is| *is == Some(false)).then_some(false)
         }
         NodeKind::Choose(condition, yes, no) => match truth(condition) {
             Some(true) => truth(yes),
@@ -176,7 +180,7 @@ mod tests {
 
     fn check(text: &str, wanted: Option<bool>) {
         let program = Program::parse(text).expect("an expression");
-        assert_eq!(constant(&program), wanted, "{text}");
+        assert_eq!(constant(&program, |path| path.to_string() == "a.always"), wanted, "{text}");
     }
 
     #[test]
@@ -200,6 +204,10 @@ mod tests {
         check("'abc'.startsWith('a')", Some(true));
         check("hour(timestamp('2026-01-01T00:00:00Z')) == 0", None);
         check("1 / 0 == 1", None);
+        check("!has(a.always)", Some(false));
+        check("has(a.always) || a.b", Some(true));
+        check("!has(a.always) && a.b", Some(false));
+        check("!has(a.b)", None);
     }
 
     #[test]

@@ -57,6 +57,15 @@ pub enum ExprErrorKind {
         /// How it is called.
         usage: &'static str,
     },
+    /// A function that is given something else than it takes.
+    NotTaken {
+        /// How it is called.
+        usage: &'static str,
+        /// What it is given.
+        found: String,
+        /// What it takes, where the way it is called does not say so.
+        takes: Option<&'static str>,
+    },
     /// A name or field that nothing has.
     UnknownName {
         /// As it was written.
@@ -103,6 +112,11 @@ pub enum ExprErrorKind {
         /// The path that is read.
         path: String,
     },
+    /// A field that the item of a list may not have, where the item is taken by its place.
+    ItemMayLack {
+        /// What is read.
+        path: String,
+    },
     /// A part that fails in every run.
     AlwaysFails(EvalCode),
     /// Two slashes, as other languages begin comments.
@@ -139,10 +153,11 @@ impl ExprErrorKind {
             Self::Mismatch { .. }
             | Self::MisfitPart { .. }
             | Self::Operands { .. }
+            | Self::NotTaken { .. }
             | Self::NeverEqual { .. }
             | Self::NotScalar { .. } => Code::TypeMismatch,
             Self::Unescaped(_) => Code::Unescaped,
-            Self::MayBeAbsent { .. } => Code::MayBeSkipped,
+            Self::MayBeAbsent { .. } | Self::ItemMayLack { .. } => Code::MayBeSkipped,
         }
     }
 
@@ -152,7 +167,11 @@ impl ExprErrorKind {
             Self::MayBeAbsent { path } => Some(format!(
                 "Guard it: put `has({path})` before it, joined by `&&`, in this or the step's `when`; where a value stands, say what it is otherwise, like `has({path}) ? {path} : …`."
             )),
+            Self::ItemMayLack { .. } => Some(
+                "Ask inside of a list function, like `list.filter(x, has(x.field)).map(x, x.field)`.".into(),
+            ),
             Self::UnknownName { nearest: None, known, .. } => there_are(known.iter().map(String::as_str)),
+            Self::NotTaken { takes: Some(takes), .. } => Some(format!("It takes {takes}.")),
             Self::Unescaped(format) => Some(format!("Put the value through `{}(…)`.", escaper(*format))),
             Self::Comment => Some("Write it above, behind a `#`.".into()),
             Self::TooLong => Some("Split it: compute parts in a `set` step.".into()),
@@ -210,6 +229,7 @@ impl fmt::Display for ExprErrorKind {
                 meant(f, *nearest)
             }
             Self::Arguments { function, usage } => write!(f, "`{function}` is called as `{usage}`"),
+            Self::NotTaken { usage, found, .. } => write!(f, "`{usage}` does not take {found}"),
             Self::UnknownName { name, nearest, .. } => {
                 write!(f, "nothing here is called `{name}`")?;
                 meant(f, nearest.as_deref())
@@ -221,6 +241,7 @@ impl fmt::Display for ExprErrorKind {
                 write!(f, "the value is never `{constant}`")?;
                 meant(f, nearest.as_deref())
             }
+            Self::ItemMayLack { path } => write!(f, "`{path}` may be absent here"),
             Self::MayBeAbsent { path } if path.contains('.') => write!(f, "`{path}` may be absent here"),
             Self::MayBeAbsent { path } => write!(f, "`{path}` may have been skipped when this is read"),
             Self::AlwaysFails(code) => write!(f, "this fails in every run: {}", why(*code)),

@@ -86,6 +86,20 @@ impl Function {
         Self::ALL.iter().copied().find(|function| function.as_str() == name)
     }
 
+    /// What it takes, where its usage does not say so.
+    pub(super) fn takes_what(self) -> Option<&'static str> {
+        match self {
+            Self::Text | Self::Html | Self::Markdown | Self::Url | Self::Json => {
+                Some("one value: no list and no record")
+            }
+            Self::Least | Self::Greatest => Some("two integers, two decimals, two amounts, two instants or two periods"),
+            Self::Money => Some("an integer and, as a constant, a currency of ISO 4217"),
+            Self::OneOf => Some("a text and 2 to 32 different constants that are tokens"),
+            Self::Bucket => Some("an integer or decimal and 1 to 31 constants that rise"),
+            _ => None,
+        }
+    }
+
     /// Whether what it gives depends on the client: its zone, its business hours, its key.
     pub(super) fn asks_the_client(self) -> bool {
         matches!(

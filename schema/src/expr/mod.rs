@@ -22,6 +22,7 @@ mod money;
 mod parse;
 pub(crate) mod print;
 mod reads;
+mod structure;
 mod substitute;
 mod template;
 mod types;

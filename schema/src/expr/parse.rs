@@ -61,6 +61,9 @@ impl Program {
     }
 }
 
+/// Names that mean the same everywhere, so no item is called so.
+const OURS: [&str; 3] = ["now", "settings", "trigger"];
+
 fn is_reserved(word: &str) -> bool {
     RESERVED.binary_search(&word).is_ok()
 }
@@ -257,6 +260,9 @@ impl<'t> Parser<'t> {
         let start = of.span.start;
         if let Some(each) = Each::ALL.into_iter().find(|each| each.as_str() == word) {
             let (variable, place) = self.word("a name for the item")?;
+            if OURS.contains(&variable) {
+                return Err(ExprError { span: place, kind: ExprErrorKind::Expected("a name that nothing else here has") });
+            }
             let variable = name(variable, &place)?;
             self.needs(",", "`,` and an expression over the item")?;
             let body = self.expression()?;

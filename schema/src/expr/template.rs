@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::ast::{NodeKind, Program};
+use super::ast::Program;
 use super::check::{check, text_type};
 use super::error::{ExprError, ExprErrorKind};
 use super::eval::{EvalCode, EvalError, Scope, eval, scalar};
 use super::lex::closing_brace;
 use super::reads::reads;
+use super::structure;
 use super::substitute::Constant;
 use super::types::{Env, Type};
 use super::value::Value;
@@ -144,7 +145,7 @@ impl Template {
             if self.parts.len() > 1 && !found.is_scalar() {
                 return Err(error(ExprErrorKind::NotScalar { found: found.to_string() }));
             }
-            if let Some(format) = format.filter(|format| !is_escaped(program, &found, *format)) {
+            if let Some(format) = format.filter(|format| !structure::is_kept(&program.root, *format, env)) {
                 return Err(error(ExprErrorKind::Unescaped(format)));
             }
             whole = Some(found);
@@ -204,24 +205,6 @@ impl Template {
             }
         }
         Ok(out)
-    }
-}
-
-/// Whether what comes out of a hole cannot be part of the format's structure: an escaper made it, or its characters are
-/// harmless in every format.
-fn is_escaped(program: &Program, found: &Type, format: TextFormat) -> bool {
-    match &program.root.kind {
-        NodeKind::Call(function, _) if function.escapes().is_some() => function.escapes() == Some(format),
-        _ => matches!(found, Type::Boolean | Type::Integer | Type::Decimal) || is_harmless(found),
-    }
-}
-
-/// Tokens hold `.` and `:` and `_`, which Markdown may link or make italic, but which open nothing.
-fn is_harmless(found: &Type) -> bool {
-    match found {
-        Type::Token | Type::Instant | Type::Period => true,
-        Type::OneOf(values) => values.iter().all(|value| crate::shape::is_token(value)),
-        _ => false,
     }
 }
 

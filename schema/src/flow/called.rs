@@ -84,13 +84,15 @@ impl Walk<'_> {
         let chosen = with
             .iter()
             .filter_map(|(name, given)| Some((name.clone(), self.who_chose(given, flow.with.get(name.as_str())?))));
+        let named = with.keys().filter_map(|name| Some((name.clone(), flow.with.get(name.as_str())?.label.marks)));
         let party = operation.belongs.as_ref().and_then(|belongs| with.get(belongs.param.as_str()));
         let own_party = party.is_some_and(|party| draws_on_trigger(self.plan(), party));
-        results::call(operation, &reference.connection, &chosen.collect(), own_party)
+        let by = results::Given { chosen: chosen.collect(), named: named.collect(), own_party };
+        results::call(operation, &reference.connection, &by)
     }
 
     /// Who may have chosen what an operation is asked with. A read confirms what an event of a `token` trigger names, so
-    /// only what the catalog says of the event's field counts then.
+    /// only what the catalog says of the event's field counts then. That somebody named it all the same counts for money.
     fn who_chose(&self, given: &Argument, flow: &Flow) -> Marks {
         let fields = match &self.plan().trigger {
             Trigger::Webhook { dialect, fields, .. } if !dialect.signs_events() => fields,

@@ -32,19 +32,7 @@ pub(super) fn follow(program: &Program, env: &Env, edited: &BTreeSet<String>) ->
 
 /// Follows one part of a checked expression.
 pub(super) fn follow_node(node: &Node, env: &Env, edited: &BTreeSet<String>) -> Followed {
-    let none = Marks::NONE;
-    let mut labels = Labels {
-        env,
-        edited,
-        locals: Vec::new(),
-        around: Vec::new(),
-        releases: Vec::new(),
-        fails: BTreeSet::new(),
-        failing: none,
-        content: false,
-        marks: none,
-        under: Under::default(),
-    };
+    let mut labels = Labels::new(env, edited);
     let flow = labels.of(node);
     let Labels { releases, mut fails, mut failing, content, marks, .. } = labels;
     // What is made of facts alone is small.
@@ -54,6 +42,16 @@ pub(super) fn follow_node(node: &Node, env: &Env, edited: &BTreeSet<String>) -> 
         extent.bulk
     });
     Followed { flow, releases, fails, failing, bulk }
+}
+
+/// Whether a condition that reads content chose which items of a list are in it.
+pub(super) fn is_chosen_by_content(list: &Node, env: &Env, edited: &BTreeSet<String>) -> bool {
+    let NodeKind::Each(Each::Filter, of, variable, condition) = &list.kind else { return false };
+    let mut labels = Labels::new(env, edited);
+    let all = labels.of(of);
+    let item = labels.item(of, &all);
+    labels.locals.push((variable, item));
+    !labels.of(condition).label.class.is_fact() || is_chosen_by_content(of, env, edited)
 }
 
 struct Labels<'a> {
@@ -87,6 +85,21 @@ impl Under {
 }
 
 impl<'a> Labels<'a> {
+    fn new(env: &'a Env, edited: &'a BTreeSet<String>) -> Self {
+        Self {
+            env,
+            edited,
+            locals: Vec::new(),
+            around: Vec::new(),
+            releases: Vec::new(),
+            fails: BTreeSet::new(),
+            failing: Marks::NONE,
+            content: false,
+            marks: Marks::NONE,
+            under: Under::default(),
+        }
+    }
+
     fn of(&mut self, node: &'a Node) -> Flow {
         let flow = match &node.kind {
             NodeKind::Boolean(_)
@@ -202,6 +215,11 @@ impl<'a> Labels<'a> {
                 Type::List(item) => Some((**item).clone()),
                 _ => None,
             }),
+            // Whoever chose among the items chose none of their parts.
+            NodeKind::Each(Each::Filter, of, ..) => {
+                let known = self.item(of, list);
+                Some(super::results::marked(known, Marks::NONE, list.any_marks()))
+            }
             _ => None,
         };
         known.unwrap_or_else(|| {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::error::{Part, PlanErrorKind};
-use super::label::follow_node;
+use super::label::{follow_node, is_chosen_by_content};
 use super::results;
 use super::walk::Walk;
 use super::{Flow, StepFlow, bits_of};
@@ -132,7 +132,7 @@ impl<'p> Walk<'p> {
         let followed = follow_node(&program.root, &self.env, &edited);
         self.released(&Part::Over, step.id.as_str(), &followed);
         let item = self.item(&program.root).unwrap_or_else(|| results::computed(&of.kind, &followed.flow));
-        let chosen = match (self.sought(&program.root), self.chosen(&program.root, &edited)) {
+        let chosen = match (self.sought(&program.root), is_chosen_by_content(&program.root, &self.env, &edited)) {
             (true, _) => Chosen::Anywhere,
             (false, true) => Chosen::Among,
             (false, false) => Chosen::No,
@@ -168,13 +168,6 @@ impl<'p> Walk<'p> {
             Some(answer) => path.fields.iter().try_fold(answer, |known, field| known.get(field.as_str())),
             None => self.env.find(path),
         }
-    }
-
-    /// Whether a condition on content chose among the items.
-    fn chosen(&self, list: &Node, edited: &BTreeSet<String>) -> bool {
-        let NodeKind::Each(ast::Each::Filter, of, ..) = &list.kind else { return false };
-        let facts_only = |node: &Node| follow_node(node, &self.env, edited).flow.label.class.is_fact();
-        !facts_only(list) || self.chosen(of, edited)
     }
 
     /// Whether the list is the answer of an operation that was asked with content: content then chose what is in it.

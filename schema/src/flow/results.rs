@@ -38,17 +38,23 @@ pub(super) fn event(event: &Event) -> Known {
     marked(known, outside, Marks::NONE)
 }
 
+/// Who may have chosen what an operation was given, by parameter.
+pub(super) struct Given {
+    /// What counts as chosen.
+    pub(super) chosen: BTreeMap<Name, Marks>,
+    /// The same, and whoever named it in an event that a read then confirmed.
+    pub(super) named: BTreeMap<Name, Marks>,
+    /// Whether the operation asks for a record of the event's own party.
+    pub(super) own_party: bool,
+}
+
 /// What is known of an answer of an operation, by who may have chosen what it was given.
-pub(super) fn call(
-    operation: &Operation,
-    connection: &crate::id::ConnectionId,
-    given: &BTreeMap<Name, Marks>,
-    own_party: bool,
-) -> Known {
+pub(super) fn call(operation: &Operation, connection: &crate::id::ConnectionId, given: &Given) -> Known {
     let known = Known::record(&operation.response, operation.record.as_str(), &Origin::Connection(connection.clone()));
-    let mut known = marked(known, chosen_by(operation, given, own_party), Marks::NONE);
+    let chosen = chosen_by(operation, &given.chosen, given.own_party);
+    let mut known = marked(known, chosen, chosen_by(operation, &given.named, given.own_party));
     if operation.effect != Effect::None {
-        mark_said(&mut known, given.values().fold(Marks::NONE, |marks, more| marks.join(*more)));
+        mark_said(&mut known, given.chosen.values().fold(Marks::NONE, |marks, more| marks.join(*more)));
     }
     known
 }

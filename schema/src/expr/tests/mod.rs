@@ -233,7 +233,21 @@ fn what_is_wrong_is_found_before_it_runs() {
             Kind::UnknownFunction { name: "startWith".into(), nearest: Some("startsWith") },
             "startWith",
         ),
-        ("size(1)", Kind::Arguments { function: "size", usage: "size(text or list)" }, "size(1)"),
+        ("size()", Kind::Arguments { function: "size", usage: "size(text or list)" }, "size()"),
+        (
+            "size(1)",
+            Kind::NotTaken { usage: "size(text or list)", found: "an integer".into(), takes: None },
+            "size(1)",
+        ),
+        (
+            "min(1, 2.0)",
+            Kind::NotTaken {
+                usage: "min(a, b)",
+                found: "an integer and a decimal".into(),
+                takes: Some("two integers, two decimals, two amounts, two instants or two periods"),
+            },
+            "min(1, 2.0)",
+        ),
         ("1 +", Kind::Expected("a value, a name or a function"), "<end>"),
         ("(1", Kind::Expected("`)`"), "<end>"),
         ("1 2", Kind::Expected("an operator or the end"), "2"),
@@ -292,6 +306,26 @@ fn templates_keep_types_and_escape() {
     assert!(kind("<b>${markdown(ticket.body)}</b>", html).is_err());
     assert!(kind("<b>${html(ticket.body)} ${ticket.count} ${ticket.id}</b>", html).is_ok());
     assert!(kind("${html(ticket.body) + ticket.body}", html).is_err());
+    for kept in [
+        "${ticket.open ? html(ticket.body) : '<br>'}",
+        "${'<b>' + html(ticket.body) + '</b>'}",
+        "${ticket.parts.map(part, '<li>' + html(part.body) + '</li>').join('\\n')}",
+        "${['<b>', html(ticket.body)].join('')}",
+        "${has(ticket.phone) ? html(ticket.phone) : ''} ${ticket.open ? string(ticket.count) : ticket.id}",
+    ] {
+        assert_eq!(kind(kept, html), Ok(Type::Text), "{kept}");
+    }
+    for bare in [
+        "${ticket.open ? html(ticket.body) : ticket.body}",
+        "${ticket.open ? html(ticket.body) : url(ticket.body)}",
+        "${ticket.parts.map(part, part.body).join(html(ticket.body))}",
+        "${ticket.parts.map(part, html(part.body)).join(ticket.body)}",
+        "${[html(ticket.body), ticket.body].join('')}",
+        "${html(ticket.body).trim()}",
+        "${ticket.body.truncate(3)}",
+    ] {
+        assert!(matches!(kind(bare, html).expect_err(bare).kind, ExprErrorKind::Unescaped(_)), "{bare}");
+    }
     let misspelt = kind("Order ${tickets.id}", None).expect_err("unknown");
     assert_eq!(misspelt.span, 8..18);
 

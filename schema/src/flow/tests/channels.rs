@@ -104,6 +104,29 @@ fn which_of_many_items_content_chose_costs_as_much_as_there_are() {
     assert_eq!(walked(9, 8), ("walk: which items, at most 8 of 9".into(), 9));
 }
 
+/// A condition on facts of the items says nothing of what people wrote; one on content beside it does.
+#[test]
+fn items_that_facts_chose_tell_nothing() {
+    let field = |class: &str| json!({"at": "x", "class": class, "shape": {"type": "integer"}, "written_by": "system"});
+    let item = json!({"at": "", "class": "content", "written_by": "anyone",
+        "shape": {"type": "record", "fields": {"id": field("reference"), "size": field("reference"), "said": field("content")}}});
+    let list = json!({"at": "x", "class": "content", "shape": {"type": "list", "most": 40, "of": item}, "written_by": "anyone"});
+    let which = |over: &str| {
+        let walk = json!({"id": "walk", "action": {
+            "kind": "each", "over": over, "item": "one", "key": "one.id", "max": 40,
+            "parallel": 1, "on_error": "collect", "steps": [{"id": "told", "action": {"kind": "set", "values": {"n": "${one.size}"}}}]
+        }});
+        let found = told_with(&[walk], &[("/operations/helpdesk.get_ticket/response/items", list.clone())]);
+        found.iter().any(|(what, _)| what.starts_with("walk: which items"))
+    };
+    assert!(!which("ticket.items.filter(i, i.size > 3)"));
+    assert!(!which("ticket.items.filter(i, i.size > 3).filter(i, i.id != 4)"));
+    assert!(which("ticket.items.filter(i, i.said > 3)"));
+    assert!(which("ticket.items.filter(i, i.size > 3).filter(i, i.said > 3)"));
+    assert!(which("ticket.items.filter(i, i.said > 3).filter(i, i.size > 3)"));
+    assert!(which("ticket.items.filter(i, i.size > size(ticket.body))"));
+}
+
 /// How an `ask` ended is told of each try: an answer that is of no use, and the one after it.
 #[test]
 fn each_try_of_an_ask_is_told() {
