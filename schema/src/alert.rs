@@ -140,8 +140,8 @@ rules! {
         "An API granted less than the client's workflows need. Calls that need the rest will fail.";
         "`assent-agent status` lists the difference. Ask for consent again with all scopes: `assent-agent vault connect`.";
     Secret "secret" Always Cause
-        "The secret of a connection cannot be one: it does not have the form that the connection's webhooks or API need. What uses it fails.";
-        "`assent-agent vault list` shows the state of each slot. Set the right secret with `assent-agent vault set CLIENT/CONNECTION/SLOT`.";
+        "The secret of a connection cannot be one: it does not have the form that the connection's webhooks or API need. What uses it fails. The code is its slot.";
+        "`assent-agent vault list` says of each slot whether its secret can be one: `good`, `empty`, `bad` or `not looked at`. Set the right secret with `assent-agent vault set CLIENT/CONNECTION/SLOT`.";
     Vault "vault" Always Cause
         "The vault cannot be used. Everything that needs a secret waits, and senders of webhooks are asked to come again.";
         "Check the vault: `assent-agent vault list` says what fails. Waiting work resumes by itself.";

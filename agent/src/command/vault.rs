@@ -1,6 +1,8 @@
 //! `assent-agent vault`: puts secrets into their slots. A secret comes by standard input: an argument would be visible to
 //! every user of the machine, a file would stay.
 
+mod list;
+
 use std::io::{self, Read as _, Write};
 use std::sync::Arc;
 
@@ -53,27 +55,14 @@ enum What {
     },
     /// Asks a person to let the agent act at an API, and keeps what comes of it in the slot of the connection.
     Connect(super::connect::Args),
-    /// Lists the slots that hold a secret.
+    /// Says of each slot whether its secret can be one: good, empty, bad or, where nothing that runs here names it, not looked
+    /// at.
     List,
 }
 
 fn slot(text: &str) -> Result<SlotPath, String> {
     SlotPath::parse(text)
         .ok_or_else(|| format!("is not a slot: `client/connection/slot`, `route/name`, or `{}`", SlotPath::Repository))
-}
-
-#[derive(Serialize)]
-struct Slots {
-    slots: Vec<String>,
-}
-
-impl Show for Slots {
-    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
-        if self.slots.is_empty() {
-            return writeln!(out, "No slot holds a secret.");
-        }
-        self.slots.iter().try_for_each(|slot| writeln!(out, "{slot}"))
-    }
 }
 
 #[derive(Serialize)]
@@ -119,10 +108,7 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
     match &args.what {
         What::Rotate { slot, set: _, who } => rotate(call, &vault, slot, who, out),
         What::Connect(args) => super::connect::run(args, call, &vault, out),
-        What::List => {
-            let slots = wait(vault.slots())?.tried(|| "cannot read the vault".into())?;
-            out.show(&Slots { slots: slots.iter().map(ToString::to_string).collect() })
-        }
+        What::List => list::run(call, &vault, out),
         What::Set { slot } => {
             let secret = from_input()?;
             if *slot == SlotPath::Repository {

@@ -211,8 +211,8 @@ impl Agent {
             conditions
                 .extend((!granted.fewer.is_empty()).then_some(Condition::ScopeMissing { client: of, connection: at }));
         }
-        for (client, connection, _) in lock(&self.secrets.misfits).iter().cloned() {
-            conditions.push(Condition::Secret { client, connection, code: VaultError::BadSecret.code().to_owned() });
+        for (client, connection, slot) in lock(&self.secrets.misfits).iter().cloned() {
+            conditions.push(Condition::Secret { client, connection, slot });
         }
         let outage = self.field.vault_outage();
         conditions.extend(outage.map(|error| Condition::Vault { code: error.code().to_owned() }));

@@ -134,14 +134,14 @@ pub enum Condition {
     },
     /// A line of the log held a secret and was not written.
     SecretInLog,
-    /// A secret is missing or does not open.
+    /// A secret cannot be one of its slot.
     Secret {
         /// Whose.
         client: ClientId,
         /// Of which connection.
         connection: ConnectionId,
-        /// Why, from a closed list.
-        code: String,
+        /// Which slot.
+        slot: SlotId,
     },
     /// A route takes nothing, and alerts wait for it.
     RouteFails {
@@ -278,7 +278,9 @@ pub fn alert(condition: &Condition) -> Alert {
         }
         Condition::Vault { code } => Alert::of(Rule::Vault, None, code),
         Condition::SecretInLog => Alert::of(Rule::SecretInLog, None, "secret_in_log"),
-        Condition::Secret { client, connection, code } => Alert::of(Rule::Secret, Some(client), code).on(connection),
+        Condition::Secret { client, connection, slot } => {
+            Alert::of(Rule::Secret, Some(client), slot.as_str()).on(connection)
+        }
         Condition::RouteFails { route, code } => Alert::of(Rule::RouteFails, None, code).on(route),
         Condition::Unlike { client, workflow, anomaly } => {
             Alert::of(anomaly.rule(), Some(client), anomaly.code()).in_workflow(workflow)

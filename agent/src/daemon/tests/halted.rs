@@ -55,7 +55,6 @@ async fn an_incident_is_acknowledged_while_the_agent_is_stopped_and_nothing_else
 }
 
 /// A folder with all that is in it, but sockets.
-#[expect(clippy::disallowed_methods, reason = "somebody makes a copy of the state folder, and puts it back")]
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
@@ -80,7 +79,6 @@ async fn say_all(agent: &Arc<Agent>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::disallowed_methods, reason = "somebody puts the state folder back")]
 async fn what_an_agent_said_before_its_state_was_put_back_is_nobody_elses_after_the_recovery() {
     let site = Site::new();
     let first = release(&plan("one"), 1, None, |_| ());

@@ -243,7 +243,7 @@ async fn a_failure_after_the_incident_was_resolved_is_told_again() {
         let failed = crate::watch::Condition::Secret {
             client: acme(),
             connection: "shop".parse().unwrap(),
-            code: "secret_missing".into(),
+            slot: "token".parse().unwrap(),
         };
         let alert = crate::watch::alert(&failed);
         agent.store.commit(Transaction::new(agent.world.clock.now()).with(Write::Alert(alert))).await.unwrap();
