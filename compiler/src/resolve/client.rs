@@ -9,7 +9,7 @@ use assent_schema::client::{
 use assent_schema::code::Code;
 use assent_schema::finding::Findings;
 use assent_schema::id::{ConnectionId, Environment, OperationRef, PersonId, SlotId};
-use assent_schema::plan::{SCHEMA, Target};
+use assent_schema::plan::{Effect, SCHEMA, Target};
 use assent_schema::spec::{self, Spanned, Unit};
 use assent_schema::time::Moment;
 use assent_schema::trust::Deciders;
@@ -132,6 +132,13 @@ fn check_guardrails(parsed: &Parsed, client: &spec::Client, report: &mut Report<
             report.unknown_at("operation", named.operation.as_str(), span, &known);
             continue;
         };
+        if let Some(currency) = &guardrail.currency
+            && operation.effect.value != Effect::Money
+        {
+            let message = format!("`{named}` moves no money, so there is no amount to limit.");
+            let help = "Remove `currency` and the limits on amounts; `per_day_count` limits the calls.".to_owned();
+            report.add_with_help(Code::BadValue, &currency.span, message, help);
+        }
         if let Some(limit) = &guardrail.per_customer {
             check_customer(named, operation, limit, report);
         }
