@@ -78,7 +78,11 @@ fn is_sure(part: &Gapped<'_>, error: &PlanError, unsure: &Unsure) -> bool {
         | PlanErrorKind::UnknownOperation(_)
         | PlanErrorKind::NotShown(_)
         | PlanErrorKind::TakenName(_) => false,
-        PlanErrorKind::NotAPath | PlanErrorKind::NotALink | PlanErrorKind::Nested => !rests_on_lost,
+        PlanErrorKind::NotAPath
+        | PlanErrorKind::NotWritten(_)
+        | PlanErrorKind::SameKey(_)
+        | PlanErrorKind::NotALink
+        | PlanErrorKind::Nested => !rests_on_lost,
         PlanErrorKind::Expression(_)
         | PlanErrorKind::NotBounded
         | PlanErrorKind::NotAKey(_)

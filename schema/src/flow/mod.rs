@@ -18,6 +18,7 @@ use crate::shape::Shape;
 mod argument;
 mod around;
 mod called;
+mod decided;
 mod endings;
 mod error;
 mod extent;

@@ -13,7 +13,7 @@ use crate::expr::check::conclude;
 use crate::expr::print::to_text;
 use crate::expr::{Env, ExprError, ExprErrorKind, Facts, Known, PARTS_MOST, Program, Type, check};
 use crate::id::Name;
-use crate::plan::{Action, Argument, Channel, Effect, Expression, Plan, Step};
+use crate::plan::{Action, Argument, Effect, Expression, Plan, Step};
 
 /// What a walk finds besides errors.
 pub(super) struct Walked {
@@ -329,23 +329,7 @@ impl<'p> Walk<'p> {
                 results::ask(&step.id, answer, &given)
             }
             Action::Decide { show, edit, via, .. } => {
-                for (place, path) in show.iter().enumerate() {
-                    if let Some(shown) = self.path(path, Part::Show(place), false) {
-                        flow.show.insert(path.clone(), Flow::of(&shown));
-                    }
-                }
-                for (place, path) in edit.iter().enumerate() {
-                    if !show.contains(path) {
-                        self.error(Part::Edit(place), PlanErrorKind::NotShown(path.clone()));
-                    }
-                }
-                for (place, channel) in via.iter().enumerate() {
-                    if let Channel::Helpdesk(note) = channel
-                        && !show.contains(&note.on)
-                    {
-                        self.error(Part::Via(place), PlanErrorKind::NotShown(note.on.clone()));
-                    }
-                }
+                self.shown(show, edit, via, flow);
                 self.edits.insert(step.id.clone(), edit.clone());
                 results::decide()
             }
