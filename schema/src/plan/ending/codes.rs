@@ -85,8 +85,8 @@ pub const ENDINGS: &[EndCode] = &[
     ),
     end(
         "bad_item_key",
-        "The `key` of an `each` gives nothing that is a fact.",
-        "Give it a field of class `reference`.",
+        "The `key` of an `each` gives nothing that is a fact, or the same for two items, of which then nothing is done.",
+        "Give it a field of class `reference` that no two items share, and do those items by hand.",
     ),
     end(
         "bad_path",
