@@ -106,6 +106,9 @@ impl Checker<'_> {
 
     fn path(&self, path: &Path, node: &Node, facts: &Facts, read: bool) -> Checked {
         let local = self.locals.iter().find(|(name, _)| *name == path.root).map(|(_, known)| known);
+        if local.is_none() && self.env.is_lost(path) {
+            return Err(error(node, ExprErrorKind::ReadsWrong { path: path.to_string() }));
+        }
         let root = local.or_else(|| self.env.names.get(path.root.as_str())).ok_or_else(|| self.unknown(path, node))?;
         let mut known = root;
         for field in &path.fields {

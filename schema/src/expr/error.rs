@@ -66,6 +66,11 @@ pub enum ExprErrorKind {
         /// What there is, where nothing is near enough; empty where that is no list.
         known: Vec<String>,
     },
+    /// A value that is wrong where it is made: what is said of it there is not said again.
+    ReadsWrong {
+        /// The path that is read.
+        path: String,
+    },
     /// A value of another type than is needed.
     Mismatch {
         /// What is needed.
@@ -135,7 +140,7 @@ impl ExprErrorKind {
             | Self::UnknownFunction { .. }
             | Self::AlwaysFails(_)
             | Self::Arguments { .. } => Code::BadExpression,
-            Self::UnknownName { .. } => Code::UnknownName,
+            Self::UnknownName { .. } | Self::ReadsWrong { .. } => Code::UnknownName,
             Self::Mismatch { .. }
             | Self::MisfitPart { .. }
             | Self::Operands { .. }
@@ -214,6 +219,7 @@ impl fmt::Display for ExprErrorKind {
                 write!(f, "nothing here is called `{name}`")?;
                 meant(f, nearest.as_deref())
             }
+            Self::ReadsWrong { path } => write!(f, "`{path}` is wrong where it is made"),
             Self::Mismatch { wanted, found } => write!(f, "this is {found}, where {wanted} is needed"),
             Self::MisfitPart { path, found, wanted } => write!(f, "`{path}` is {found}, where {wanted} is needed"),
             Self::Operands { operator, left, right } => write!(f, "`{operator}` does not take {left} and {right}"),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::code::Code;
-use crate::expr::ExprError;
+use crate::expr::{ExprError, ExprErrorKind};
 use crate::id::{Name, OperationRef};
 
 /// A part of a plan that something is wrong with.
@@ -122,6 +122,11 @@ impl PlanError {
             PlanErrorKind::Expression(error) => Some(error.span.clone()),
             _ => None,
         }
+    }
+
+    /// Whether it is there because of another error alone, where something is made that is read here.
+    pub fn is_echo(&self) -> bool {
+        matches!(&self.kind, PlanErrorKind::Expression(ExprError { kind: ExprErrorKind::ReadsWrong { .. }, .. }))
     }
 
     /// The code of the finding that this makes.

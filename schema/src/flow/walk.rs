@@ -287,12 +287,13 @@ impl<'p> Walk<'p> {
         (certain, outside)
     }
 
-    /// A name that expressions read must be one that they can spell, and nothing else's.
+    /// A name that expressions read must be one that they can spell, and nothing else's: else nobody knows what a reader means.
     pub(super) fn spelled(&mut self, name: &Name, part: Part) {
         let text = name.as_str();
         let known = self.env.names.contains_key(text) || self.flows.steps.contains_key(text);
         if known || ["settings", "now"].contains(&text) || Program::parse(text).is_err() {
             self.error(part, PlanErrorKind::TakenName(name.clone()));
+            self.env.lost.insert((name.clone(), None));
         }
     }
 
@@ -340,6 +341,8 @@ impl<'p> Walk<'p> {
                     if let Some(checked) = self.argument(value, &part, &format!("{}.{name}", step.id)) {
                         fields.insert(name.clone(), checked.known);
                         flow.with.insert(name.clone(), checked.followed.flow);
+                    } else {
+                        self.env.lost.insert((step.id.clone(), Some(name.clone())));
                     }
                 }
                 Known::new(Type::Record(fields.into()), Label::CONSTANT)

@@ -78,6 +78,7 @@ pub(crate) fn env() -> Env {
         facts: Facts::default(),
         implied: [(name("agree"), ran)].into(),
         decides: [name("agree")].into(),
+        ..Env::default()
     }
 }
 
