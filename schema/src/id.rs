@@ -232,6 +232,24 @@ impl From<OperationRef> for String {
     }
 }
 
+impl Environment {
+    /// The name of the environment in which real data is processed.
+    pub const PRODUCTION: &'static str = "production";
+
+    /// Whether real data is processed there.
+    pub fn is_production(&self) -> bool {
+        self.as_str() == Self::PRODUCTION
+    }
+
+    /// Whether such an endpoint is reached from there: production reaches no sandbox, and every other environment nothing else.
+    ///
+    /// # Source
+    /// language.md section 1.
+    pub fn reaches(&self, sandbox: bool) -> bool {
+        sandbox != self.is_production()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -55,6 +55,15 @@ pub(crate) const ROOM: &[Attack] = &[
         "decision-not-shown",
         || plan("/steps/3/action/show", json!(["ticket.subject", "order.id", "order.payment"])),
     ),
+    because("release keys: a person may type another amount", "off: plan-unsound", "1 errors", || {
+        plan("/steps/3/action/edit", json!(["order.total"]))
+    }),
+    because("release keys: an amount that may be left out", "off: plan-unsound", "amount of payments.refund", || {
+        let wire = json!({"currency": {"at": "currency"}, "unit": "minor", "value": "value"});
+        let shape = json!({"type": "money", "wire": wire});
+        let amount = json!({"place": "body", "at": "amount", "shape": shape, "class": "reference", "amount": true, "optional": true});
+        plan(&format!("{PAY}/params/amount"), amount)
+    }),
     because("release keys: a decision by another group", "off: uncovered", "", || {
         plan("/steps/3/action/by", "support".into())
     }),

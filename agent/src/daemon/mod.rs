@@ -97,7 +97,7 @@ pub fn run(config: &Config, outside: &Outside) -> Result<(), Error> {
     host::harden()?;
     host::make_privately();
     host::close(config.state.folder())?;
-    if config.environment.as_str() == "production" {
+    if config.environment.is_production() {
         host::refuse_plain_swap()?;
     }
     let _lock = host::lock(&config.state.lock())?;

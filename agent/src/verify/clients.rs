@@ -9,7 +9,7 @@ use std::sync::Arc;
 use assent_schema::canon::{self, Digest};
 use assent_schema::client::{ActiveWorkflow, BadHolders, ClientFacts, ConnectionTo, Decider, Endpoint, Endpoints};
 use assent_schema::guard::{self, Misplaced};
-use assent_schema::id::{ClientId, ConnectionId, PersonId};
+use assent_schema::id::{ClientId, ConnectionId, Environment, PersonId};
 use assent_schema::plan::{Plan, SCHEMA, Target};
 use assent_schema::release::Manifest;
 use assent_schema::scenario::Tests;
@@ -98,14 +98,12 @@ fn is_of_team(person: &PersonId, decider: &Decider, root: &Root, team: Option<&B
     known && decider.accounts.is_empty() && team.is_some_and(|team| team.contains(person))
 }
 
-/// Reads where connections lead and compares that with what the clients approve.
-///
-/// `sandboxes` says whether this environment may use the sandboxes that clients approve beside their production hosts.
+/// Reads where connections lead and compares that with what the clients approve: production hosts in production, and the
+/// sandboxes beside them everywhere else.
 pub(super) fn endpoints(
     sorted: &Sorted<'_>,
     clients: &BTreeMap<ClientId, ClientFacts>,
     place: &Place,
-    sandboxes: bool,
 ) -> Result<BTreeMap<ClientId, BTreeMap<ConnectionId, Endpoint>>, Refusal> {
     let refuse = |what: String| Refusal::new(RefusalCode::EndpointInvalid, what);
     let read: Endpoints = canon::from_bytes(sorted.endpoints).map_err(|e| refuse(format!("endpoints.json: {e}")))?;
@@ -119,7 +117,7 @@ pub(super) fn endpoints(
         let none = BTreeMap::new();
         let led = read.clients.get(client).unwrap_or(&none);
         for (name, endpoint) in led {
-            check_endpoint(client, name, endpoint, facts, sandboxes)?;
+            check_endpoint(client, name, endpoint, facts, &place.environment)?;
         }
         let needed = facts.connections.keys().chain(facts.routes.iter().map(|route| &route.endpoint));
         if let Some(missing) = needed.into_iter().find(|name| !led.contains_key(*name)) {
@@ -134,7 +132,7 @@ fn check_endpoint(
     name: &ConnectionId,
     endpoint: &Endpoint,
     facts: &ClientFacts,
-    sandboxes: bool,
+    environment: &Environment,
 ) -> Result<(), Refusal> {
     let refuse = |code, what: &str| Err(Refusal::new(code, format!("the endpoint {name} of {client} {what}")));
     let Some(connection) = facts.connections.get(name) else {
@@ -153,7 +151,7 @@ fn check_endpoint(
     };
     // Another region than the agent's is a data use of its own, which only the client's approval covers; but what is
     // approved is what must be there.
-    match guard::placed(connection, endpoint, !sandboxes) {
+    match guard::placed(connection, endpoint, environment) {
         Ok(()) => Ok(()),
         Err(Misplaced::Region) => refuse(RefusalCode::RegionWrong, "is in another region than the connection"),
         Err(Misplaced::Host | Misplaced::Sandbox | Misplaced::Url) => {

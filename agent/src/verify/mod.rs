@@ -215,7 +215,7 @@ pub fn verify_after(
     let statements = trust::statements(&sorted, &facts, &roots, pinned, now)?;
     let freshness = trust::freshness(&sorted, &roots, &manifest, &facts, place, now)?;
     let rehearses = trust::rehearses(&roots, place);
-    let mut endpoints = clients::endpoints(&sorted, &facts, place, rehearses)?;
+    let mut endpoints = clients::endpoints(&sorted, &facts, place)?;
     let named =
         clients::plans(&manifest, &sorted, &roots, &facts, before, |plan| rehearses || !pinned.plans.contains(plan))?;
     if !rehearses {

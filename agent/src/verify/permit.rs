@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use assent_schema::client::{ClientFacts, ConnectionTo};
 use assent_schema::flow;
 use assent_schema::guard;
-use assent_schema::plan::Plan;
+use assent_schema::plan::{Operation, Plan};
 use assent_schema::time::Moment;
 use assent_schema::trust::{KnownStatements, Root};
 use assent_schema::uses::{self, DataUse};
@@ -28,6 +28,10 @@ pub fn uses_of(plan: &Plan, facts: &ClientFacts) -> Result<Vec<DataUse>, Off> {
     if let Some(breach) = guard::breaches(plan, &flows, facts).first() {
         let step = breach.site.step.as_ref().map(|step| format!(" at `{step}`"));
         return Err(unsound(format!("{}{}", breach.code, step.unwrap_or_default())));
+    }
+    let wrong = |operation: &Operation| !guard::wrong_amounts(operation.effect, &operation.params).is_empty();
+    if let Some((name, _)) = plan.operations.iter().find(|(_, operation)| wrong(operation)) {
+        return Err(unsound(format!("the amount of {name}")));
     }
     let mut uses = uses::derive(plan, facts, &flows);
     uses.extend(uses::derive_client(facts));

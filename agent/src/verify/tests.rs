@@ -77,6 +77,12 @@ fn a_plan_that_may_not_do_what_it_does_is_unsound() {
     assert_eq!(refused(&money), unsound("money-needs-decision at `order`"));
     let never = |plan: &mut serde_json::Value| plan["steps"][0]["when"] = "false".into();
     assert_eq!(refused(&never), unsound("unreachable-step at `order`"));
+    let amount = |plan: &mut serde_json::Value| {
+        let money = serde_json::json!({"type": "money", "wire": {"value": "cents", "currency": {"at": "currency"}, "unit": "minor"}});
+        plan["operations"]["shop.get_order"]["params"]["sum"] = serde_json::json!({"place": "query", "at": "sum", "shape": money,
+            "class": "reference", "amount": true, "optional": true});
+    };
+    assert_eq!(refused(&amount), unsound("the amount of shop.get_order"));
     let odd = |plan: &mut serde_json::Value| {
         plan["kpis"] = serde_json::json!([{"name": "states", "by": ["order.state"]}]);
     };

@@ -111,6 +111,26 @@ fn items_that_are_gone_when_the_list_is_read_again_are_skipped_and_counted() {
     assert!(gone_in > 0, "some crash comes between the items");
 }
 
+#[test]
+fn items_that_share_a_key_are_done_by_nobody_and_people_hear_of_it() {
+    let replies = [orders(&["3001", "3002", "3001"]), held(), told()];
+    let shares = |on_error: OnItemError, outcome: &str| {
+        walking(json!([scenario("one comes twice", &replies, &json!([]), outcome)]), |each| each.on_error = on_error)
+    };
+    let stops = shares(OnItemError::Stop, "failed");
+    let collects = shares(OnItemError::Collect, "done");
+    for (shares, ending, held) in [(&stops, Ending::Failed, set(&[])), (&collects, Ending::Done, set(&["3002"]))] {
+        let calm = Story::new(shares, &shares.tests.scenarios[0], 7);
+        calm.live(|_, _| {});
+        assert_eq!((calm.check(), holds(&calm)), (Some(ending), held));
+        assert_eq!(calm.queue().len(), 1, "people hear of it");
+        crash_everywhere(shares, |_, story, _| assert!(!holds(story).contains("3001"), "nobody knows which"));
+    }
+    let calm = Story::new(&collects, &collects.tests.scenarios[0], 7);
+    calm.live(|_, _| {});
+    assert_eq!(items(&calm).1, set(&["3001"]));
+}
+
 /// The items that were gone, those that failed, and all that the run had taken up.
 fn items(story: &Story<'_>) -> (BTreeSet<String>, BTreeSet<String>, BTreeSet<String>) {
     let store = story.store();

@@ -78,7 +78,11 @@ fn is_sure(part: &Gapped<'_>, error: &PlanError, unsure: &Unsure) -> bool {
         | PlanErrorKind::UnknownOperation(_)
         | PlanErrorKind::NotShown(_)
         | PlanErrorKind::TakenName(_) => false,
-        PlanErrorKind::NotAPath | PlanErrorKind::NotALink | PlanErrorKind::Nested => !rests_on_lost,
+        PlanErrorKind::NotAPath
+        | PlanErrorKind::NotWritten(_)
+        | PlanErrorKind::SameKey(_)
+        | PlanErrorKind::NotALink
+        | PlanErrorKind::Nested => !rests_on_lost,
         PlanErrorKind::Expression(_)
         | PlanErrorKind::NotBounded
         | PlanErrorKind::NotAKey(_)
@@ -111,7 +115,7 @@ fn report_all(
     is_sure: impl Fn(&PlanError) -> bool,
     findings: &mut Findings,
 ) {
-    let follows = |error: &&PlanError| follows(error, errors) || reads_what_failed(sites, error, errors);
+    let follows = |error: &&PlanError| error.is_echo() || follows(error, errors);
     for error in errors.iter().filter(|error| is_sure(error) && !follows(error)) {
         if !out_of_reach(plan, sites, error, findings) {
             report(sites, error, findings);
@@ -154,24 +158,6 @@ fn out_of_reach(plan: &Plan, sites: &Sites, error: &PlanError, findings: &mut Fi
 fn follows(error: &PlanError, errors: &[PlanError]) -> bool {
     let condition = flow::Site { step: error.site.step.clone(), part: Part::When };
     error.site.step.is_some() && error.site != condition && errors.iter().any(|other| other.site == condition)
-}
-
-/// Whether what is not known is the result of an earlier step that is itself wrong.
-fn reads_what_failed(sites: &Sites, error: &PlanError, errors: &[PlanError]) -> bool {
-    if error.code() != Code::UnknownName {
-        return false;
-    }
-    let Some(part) = error.span() else { return false };
-    let place = sites.within(&site(&error.site), &part);
-    let text = sites.text(&place);
-    let root = text.split('.').next().unwrap_or_default();
-    let failed = |other: &PlanError| {
-        let step = other.site.step.as_ref();
-        matches!(other.site.part, Part::Set(_))
-            && other.site != error.site
-            && step.is_some_and(|id| id.as_str() == root)
-    };
-    errors.iter().any(failed)
 }
 
 fn report(sites: &Sites, error: &PlanError, findings: &mut Findings) {

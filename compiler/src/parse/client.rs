@@ -241,9 +241,15 @@ pub(super) fn endpoint(value: Value<'_, '_>) -> Option<Endpoint> {
     let url = table.need("url", base_url);
     let tokens = table.opt("tokens", base_url);
     let region = table.need("region", name);
-    let sandbox = table.opt("sandbox", boolean).unwrap_or_default();
+    let sandbox = sandbox(&mut table);
     table.done();
     Some(Endpoint { url: url?, tokens, region: region?, sandbox })
+}
+
+/// Whether it is a sandbox; where that is not said, at the table.
+fn sandbox(table: &mut Table<'_, '_>) -> Spanned<bool> {
+    let span = table.span();
+    table.opt("sandbox", |value| value.spanned(boolean)).unwrap_or_else(|| Spanned::new(false, span))
 }
 
 /// Where an alert route leads in a region, by a URL of its own form.
@@ -254,7 +260,7 @@ pub(super) fn route_endpoint(
 ) -> Option<Endpoint> {
     let mut table = value.table()?;
     let url = table.need("url", url);
-    let sandbox = table.opt("sandbox", boolean).unwrap_or_default();
+    let sandbox = sandbox(&mut table);
     table.done();
     Some(Endpoint { url: url?, tokens: None, region, sandbox })
 }

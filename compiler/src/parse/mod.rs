@@ -9,6 +9,7 @@
 )]
 
 mod advice;
+mod amount;
 #[cfg(test)]
 mod asked;
 mod client;

@@ -14,6 +14,7 @@ use assent_schema::shape::Shape;
 use assent_schema::spec::{Operation, Spanned};
 use assent_schema::time::Period;
 
+use super::amount;
 use super::client::rate;
 use super::field::{PREFIX_OF_TOKENS, answer_fields, has_prefix, prefix, shape, shared_place, shares_place};
 use super::graphql::{check_document, document};
@@ -34,10 +35,12 @@ pub(super) fn operation(value: Value<'_, '_>) -> Option<Operation> {
     let mut table = value.table()?;
     let record = table.need("record", name);
     let method = table.need("method", word);
+    let (sink, found) = (table.sink(), table.sink().findings());
     let params = table.map("params", |value| {
         let name = value.key;
         value.spanned(|value| param(value, name))
     });
+    let whole = sink.findings() == found;
     let template = table.need("path", |value| value.spanned(|value| path_template(&value, &params)));
     let mut says_place = true;
     let operation = Operation {
@@ -85,6 +88,9 @@ pub(super) fn operation(value: Value<'_, '_>) -> Option<Operation> {
     check_compared(&operation, table.sink());
     if !table.is_misspelt("effect") {
         check_targets(&operation, table.sink());
+        if !is_effect_misread(&operation, &table) {
+            amount::check(&operation, whole, table.sink());
+        }
     }
     check_body(&operation, says_place, &table);
     unused(&operation, &mut table);
@@ -155,10 +161,14 @@ fn check_body(operation: &Operation, says_place: bool, table: &Table<'_, '_>) {
     }
 }
 
+/// Whether the effect is none of ours, which was reported: whether the operation has one is then not known.
+fn is_effect_misread(operation: &Operation, table: &Table<'_, '_>) -> bool {
+    table.has("effect") && operation.effect.span == table.span()
+}
+
 /// Keys that mean nothing beside the operation's effect would make a reader believe in them.
 fn unused(operation: &Operation, table: &mut Table<'_, '_>) {
-    // An effect that is none of ours was reported; whether the operation has one is then not known.
-    let misspelled = table.has("effect") && operation.effect.span == table.span();
+    let misspelled = is_effect_misread(operation, table);
     let acts = operation.effect.value != Effect::None;
     let about_effects = operation.idempotency.is_some() || operation.confirm.is_some() || operation.park.is_some();
     let about_effects = about_effects || operation.finds;

@@ -72,6 +72,11 @@ impl Sink {
         !self.file.ends_with(".test.toml")
     }
 
+    /// How many things were found so far.
+    pub(super) fn findings(&self) -> usize {
+        self.count.get()
+    }
+
     /// How many things were refused so far.
     pub(super) fn refusals(&self) -> usize {
         self.refusals.get()

@@ -9,13 +9,13 @@ use assent_schema::client::{
 use assent_schema::code::Code;
 use assent_schema::finding::Findings;
 use assent_schema::id::{ConnectionId, Environment, OperationRef, PersonId, SlotId};
-use assent_schema::plan::{SCHEMA, Target};
+use assent_schema::plan::{Effect, SCHEMA, Target};
 use assent_schema::spec::{self, Spanned, Unit};
 use assent_schema::time::Moment;
 use assent_schema::trust::Deciders;
 
-use super::Team;
 use super::names::{Report, texts};
+use super::{Team, endpoints};
 use crate::parse::Parsed;
 
 /// Where connections and alert routes lead, by environment.
@@ -26,7 +26,7 @@ const ALONE: &str =
     "Name each person once, with keys and accounts that are theirs alone: by them the ledger says who decided.";
 
 /// The environment whose hosts clients approve.
-pub const PRODUCTION: &str = "production";
+pub const PRODUCTION: &str = Environment::PRODUCTION;
 
 /// Resolves one client's file.
 pub(super) fn resolve(
@@ -132,6 +132,13 @@ fn check_guardrails(parsed: &Parsed, client: &spec::Client, report: &mut Report<
             report.unknown_at("operation", named.operation.as_str(), span, &known);
             continue;
         };
+        if let Some(currency) = &guardrail.currency
+            && operation.effect.value != Effect::Money
+        {
+            let message = format!("`{named}` moves no money, so there is no amount to limit.");
+            let help = "Remove `currency` and the limits on amounts; `per_day_count` limits the calls.".to_owned();
+            report.add_with_help(Code::BadValue, &currency.span, message, help);
+        }
         if let Some(limit) = &guardrail.per_customer {
             check_customer(named, operation, limit, report);
         }
@@ -227,7 +234,7 @@ fn resolve_connection(
     parsed: &Parsed,
     id: &Spanned<ConnectionId>,
     connection: &spec::Connection,
-    endpoints: &mut EndpointsByEnvironment,
+    led: &mut EndpointsByEnvironment,
     report: &mut Report<'_>,
 ) -> Option<ConnectionFacts> {
     let (to, auth, webhook, leads, rate) = match &connection.to.value {
@@ -259,14 +266,14 @@ fn resolve_connection(
     };
     let slots = resolve_slots(connection, &auth, webhook.as_ref(), report);
     for (environment, endpoint) in leads {
-        let lead = endpoints.entry(environment.value.clone()).or_default();
+        let lead = led.entry(environment.value.clone()).or_default();
         lead.insert(id.value.clone(), resolve_endpoint(endpoint));
     }
-    let Some(production) = leads.iter().find(|(environment, _)| environment.as_str() == PRODUCTION) else {
-        let message = format!("The connection `{}` has no endpoint for `{PRODUCTION}`.", id.value);
-        report.add(Code::BadValue, &id.span, message);
-        return None;
-    };
+    endpoints::check_there(parsed, id, connection, report);
+    if matches!(&connection.to.value, Target::Integration(_)) {
+        endpoints::check_kind(parsed, leads, report);
+    }
+    let production = leads.iter().find(|(environment, _)| environment.as_str() == PRODUCTION)?;
     if auth.token().is_none() {
         for tokens in leads.values().filter_map(|endpoint| endpoint.tokens.as_ref()) {
             let message = format!("The connection `{}` asks for no access tokens.", id.value);
@@ -274,7 +281,7 @@ fn resolve_connection(
             report.add_with_help(Code::BadValue, &tokens.span, message, help);
         }
     }
-    let sandboxes = || leads.values().filter(|endpoint| endpoint.sandbox);
+    let sandboxes = || leads.values().filter(|endpoint| endpoint.sandbox.value);
     let tokens = |endpoint: &spec::Endpoint| endpoint.tokens.as_ref().map(|url| base(&url.value).to_owned());
     Some(ConnectionFacts {
         to,
@@ -363,7 +370,7 @@ fn resolve_endpoint(endpoint: &spec::Endpoint) -> Endpoint {
         url: endpoint.url.value.clone(),
         tokens: endpoint.tokens.as_ref().map(|url| url.value.clone()),
         region: endpoint.region.value.clone(),
-        sandbox: endpoint.sandbox,
+        sandbox: endpoint.sandbox.value,
     }
 }
 

@@ -9,6 +9,7 @@
 mod catalog;
 mod classes;
 mod client;
+mod endpoints;
 mod event;
 mod forgotten;
 mod gaps;
@@ -309,6 +310,7 @@ fn check_project(parsed: &Parsed, findings: &mut Findings) {
     for unit in parsed.providers.values() {
         let unknown = unit.spec.endpoint.keys().filter(|name| !project.environments.contains(*name));
         let mut report = Report::new(unit, findings);
+        endpoints::check_kind(parsed, &unit.spec.endpoint, &mut report);
         unknown.for_each(|environment| report.unknown("environment", environment, &environments));
     }
 }

@@ -6,8 +6,8 @@ use super::ast::{Each, Node, NodeKind, Operator, Path, Program};
 use super::constant::failing;
 use super::error::{ExprError, ExprErrorKind};
 use super::eval::EvalError;
-use super::print::to_text;
 use super::functions::{CONSTANTS_MOST, Function, bucket_names};
+use super::print::to_text;
 use super::types::{Env, Facts, Known, Type};
 use crate::class::Label;
 use crate::id::Name;
@@ -115,6 +115,9 @@ impl Checker<'_> {
 
     fn path(&self, path: &Path, node: &Node, facts: &Facts, read: bool) -> Checked {
         let local = self.locals.iter().find(|(name, _)| *name == path.root).map(|(_, known)| known);
+        if local.is_none() && self.env.is_lost(path) {
+            return Err(error(node, ExprErrorKind::ReadsWrong { path: path.to_string() }));
+        }
         let root = local.or_else(|| self.env.names.get(path.root.as_str())).ok_or_else(|| self.unknown(path, node))?;
         let mut known = root;
         for field in &path.fields {

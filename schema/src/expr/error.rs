@@ -75,6 +75,11 @@ pub enum ExprErrorKind {
         /// What there is, where nothing is near enough; empty where that is no list.
         known: Vec<String>,
     },
+    /// A value that is wrong where it is made: what is said of it there is not said again.
+    ReadsWrong {
+        /// The path that is read.
+        path: String,
+    },
     /// A value of another type than is needed.
     Mismatch {
         /// What is needed.
@@ -149,7 +154,7 @@ impl ExprErrorKind {
             | Self::UnknownFunction { .. }
             | Self::AlwaysFails(_)
             | Self::Arguments { .. } => Code::BadExpression,
-            Self::UnknownName { .. } => Code::UnknownName,
+            Self::UnknownName { .. } | Self::ReadsWrong { .. } => Code::UnknownName,
             Self::Mismatch { .. }
             | Self::MisfitPart { .. }
             | Self::Operands { .. }
@@ -167,9 +172,9 @@ impl ExprErrorKind {
             Self::MayBeAbsent { path } => Some(format!(
                 "Guard it: put `has({path})` before it, joined by `&&`, in this or the step's `when`; where a value stands, say what it is otherwise, like `has({path}) ? {path} : …`."
             )),
-            Self::ItemMayLack { .. } => Some(
-                "Ask inside of a list function, like `list.filter(x, has(x.field)).map(x, x.field)`.".into(),
-            ),
+            Self::ItemMayLack { .. } => {
+                Some("Ask inside of a list function, like `list.filter(x, has(x.field)).map(x, x.field)`.".into())
+            }
             Self::UnknownName { nearest: None, known, .. } => there_are(known.iter().map(String::as_str)),
             Self::NotTaken { takes: Some(takes), .. } => Some(format!("It takes {takes}.")),
             Self::Unescaped(format) => Some(format!("Put the value through `{}(…)`.", escaper(*format))),
@@ -234,6 +239,7 @@ impl fmt::Display for ExprErrorKind {
                 write!(f, "nothing here is called `{name}`")?;
                 meant(f, nearest.as_deref())
             }
+            Self::ReadsWrong { path } => write!(f, "`{path}` is wrong where it is made"),
             Self::Mismatch { wanted, found } => write!(f, "this is {found}, where {wanted} is needed"),
             Self::MisfitPart { path, found, wanted } => write!(f, "`{path}` is {found}, where {wanted} is needed"),
             Self::Operands { operator, left, right } => write!(f, "`{operator}` does not take {left} and {right}"),

@@ -92,7 +92,9 @@ impl Function {
             Self::Text | Self::Html | Self::Markdown | Self::Url | Self::Json => {
                 Some("one value: no list and no record")
             }
-            Self::Least | Self::Greatest => Some("two integers, two decimals, two amounts, two instants or two periods"),
+            Self::Least | Self::Greatest => {
+                Some("two integers, two decimals, two amounts, two instants or two periods")
+            }
             Self::Money => Some("an integer and, as a constant, a currency of ISO 4217"),
             Self::OneOf => Some("a text and 2 to 32 different constants that are tokens"),
             Self::Bucket => Some("an integer or decimal and 1 to 31 constants that rise"),

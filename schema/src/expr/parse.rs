@@ -261,7 +261,10 @@ impl<'t> Parser<'t> {
         if let Some(each) = Each::ALL.into_iter().find(|each| each.as_str() == word) {
             let (variable, place) = self.word("a name for the item")?;
             if OURS.contains(&variable) {
-                return Err(ExprError { span: place, kind: ExprErrorKind::Expected("a name that nothing else here has") });
+                return Err(ExprError {
+                    span: place,
+                    kind: ExprErrorKind::Expected("a name that nothing else here has"),
+                });
             }
             let variable = name(variable, &place)?;
             self.needs(",", "`,` and an expression over the item")?;

@@ -126,6 +126,8 @@ pub struct Env {
     pub implied: BTreeMap<Name, Facts>,
     /// The `decide` steps: their `approved` may always be read.
     pub decides: BTreeSet<Name>,
+    /// Names, and fields of names, of which nothing is known because something is wrong where they are made.
+    pub lost: BTreeSet<(Name, Option<Name>)>,
 }
 
 /// What conditions make certain.
@@ -444,6 +446,14 @@ impl Env {
     /// What is known of a path, when its root and fields exist.
     pub fn find(&self, path: &Path) -> Option<&Known> {
         path.fields.iter().try_fold(self.names.get(path.root.as_str())?, |known, field| known.get(field.as_str()))
+    }
+
+    /// Whether a path leads to something that is wrong where it is made, or to what holds that.
+    pub(crate) fn is_lost(&self, path: &Path) -> bool {
+        self.lost.iter().filter(|(root, _)| *root == path.root).any(|(_, field)| match (field, path.fields.first()) {
+            (Some(field), Some(read)) => field == read,
+            (None, _) | (_, None) => true,
+        })
     }
 
     /// What is certain once a path is known to be there.

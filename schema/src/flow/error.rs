@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::code::Code;
-use crate::expr::ExprError;
+use crate::expr::{ExprError, ExprErrorKind};
 use crate::id::{Name, OperationRef};
 
 /// A part of a plan that something is wrong with.
@@ -95,6 +95,10 @@ pub enum PlanErrorKind {
     NotAPath,
     /// A path that people may edit without being shown it.
     NotShown(String),
+    /// Something that people may edit and is no text that people write.
+    NotWritten(String),
+    /// A key of an `each` that says the same of every item.
+    SameKey(Name),
     /// A value of another shape than a fact has.
     NotBounded,
     /// A key that nothing is told apart by: no token, constant or integer.
@@ -120,6 +124,11 @@ impl PlanError {
         }
     }
 
+    /// Whether it is there because of another error alone, where something is made that is read here.
+    pub fn is_echo(&self) -> bool {
+        matches!(&self.kind, PlanErrorKind::Expression(ExprError { kind: ExprErrorKind::ReadsWrong { .. }, .. }))
+    }
+
     /// The code of the finding that this makes.
     pub fn code(&self) -> Code {
         match &self.kind {
@@ -129,6 +138,8 @@ impl PlanError {
             PlanErrorKind::MissingParam(_)
             | PlanErrorKind::NotAPath
             | PlanErrorKind::NotShown(_)
+            | PlanErrorKind::NotWritten(_)
+            | PlanErrorKind::SameKey(_)
             | PlanErrorKind::NotALink
             | PlanErrorKind::Nested => Code::BadValue,
             PlanErrorKind::NotAFact
@@ -146,6 +157,12 @@ impl PlanError {
             PlanErrorKind::MissingParam(name) => Some(format!("Add `{name}` to `with`.")),
             PlanErrorKind::NotAPath => Some("Write the path of one value, like `ticket.subject`.".into()),
             PlanErrorKind::NotShown(path) => Some(format!("Add `{path}` to `show`.")),
+            PlanErrorKind::NotWritten(_) => Some(
+                "Remove it from `edit`: who sees a wrong fact says no. What people may write anew are texts.".into(),
+            ),
+            PlanErrorKind::SameKey(item) => {
+                Some(format!("Use a field of the item that no two items share, like `{item}.id`."))
+            }
             PlanErrorKind::NotBounded => Some("Use a field of a type like `token`.".into()),
             PlanErrorKind::NotAKey(_) => Some("Use a field of type `token` or `integer`.".into()),
             PlanErrorKind::NotAFact => Some("Use a field of class `reference`.".into()),
@@ -170,6 +187,12 @@ impl fmt::Display for PlanError {
             PlanErrorKind::TakenName(name) => write!(f, "`{name}` is already the name of something else"),
             PlanErrorKind::NotAPath => f.write_str("only the path of one value may stand here"),
             PlanErrorKind::NotShown(path) => write!(f, "`{path}` is used by the decision but not shown"),
+            PlanErrorKind::NotWritten(found) => {
+                write!(f, "people may edit a text of class `content` or `personal`, and this is {found}")
+            }
+            PlanErrorKind::SameKey(item) => {
+                write!(f, "the key does not read `{item}`, so it is the same for every item")
+            }
             PlanErrorKind::NotBounded => {
                 f.write_str("only a value of bounded shape may stand here: a token, an integer, an instant, an amount")
             }

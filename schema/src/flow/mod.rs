@@ -18,6 +18,7 @@ use crate::shape::Shape;
 mod argument;
 mod around;
 mod called;
+mod decided;
 mod error;
 mod extent;
 mod label;
@@ -194,7 +195,9 @@ pub fn analyse(plan: &Plan) -> Result<Flows, Vec<PlanError>> {
 
 /// Everything that is wrong with the names, types and guards of a plan, in the order of its steps.
 pub fn check_plan(plan: &Plan) -> Vec<PlanError> {
-    walk::walk(plan, Open::Nowhere).1
+    let mut errors = walk::walk(plan, Open::Nowhere).1;
+    errors.retain(|error| !error.is_echo());
+    errors
 }
 
 /// What can be followed of a plan, and everything that is wrong with it as [`check_plan`] says. What is wrong flows nowhere:

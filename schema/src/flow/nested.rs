@@ -10,7 +10,7 @@ use super::walk::Walk;
 use super::{Flow, StepFlow, bits_of};
 use crate::class::{Class, Label, Marks};
 use crate::expr::ast::{self, Node, NodeKind};
-use crate::expr::{Known, Program, Type, check};
+use crate::expr::{Known, Program, Type, check, reads};
 use crate::id::Name;
 use crate::plan::{Each, Event, Expression, OnItemError, Step, Until};
 
@@ -63,7 +63,12 @@ impl<'p> Walk<'p> {
             self.env.names.insert(each.item.clone(), item);
             self.env.facts = certain.clone();
             let told_apart = self.fact_key(&each.key, &Part::Key).any_marks();
+            self.tells_apart(each);
             failing = failing.join(self.failing);
+            // Who wrote the list or what tells its items apart chose whether two of them have one key.
+            if each.on_error == OnItemError::Stop {
+                failing = failing.join(marks).join(told_apart);
+            }
             // Whether and how often the steps inside run: by the condition, the list, and what makes two items one.
             self.passed = passed.join(flow.control).join(marks).join(told_apart);
             self.ended = Marks::NONE;
@@ -98,6 +103,15 @@ impl<'p> Walk<'p> {
         };
         let counts: BTreeMap<Name, Known> = COUNTS.iter().filter_map(|name| count(name)).collect();
         Known::new(Type::Record(counts.into()), Label::CONSTANT)
+    }
+
+    /// A key that reads nothing of the item is the same for all of them.
+    fn tells_apart(&mut self, each: &Each) {
+        let Ok(program) = Program::parse(&each.key.0) else { return };
+        let of_item = reads(&program).iter().any(|read| read.path.root == each.item);
+        if !of_item && check(&program, &self.env).is_ok() {
+            self.error(Part::Key, PlanErrorKind::SameKey(each.item.clone()));
+        }
     }
 
     /// How many items there are tells something of the list; where content chose them, so does each item that is walked.

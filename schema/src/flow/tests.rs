@@ -168,6 +168,9 @@ fn what_is_wrong_with_a_plan_is_found_where_it_stands() {
     assert_eq!(shown, (Some(3), Part::Show(0), "only the path of one value may stand here".into()));
     let edit = one(&[("/steps/3/action/edit", json!(["ticket.body"]))]);
     assert_eq!(edit, (Some(3), Part::Edit(0), "`ticket.body` is used by the decision but not shown".into()));
+    let fact = one(&[("/steps/3/action/edit", json!(["order.total"]))]);
+    assert_eq!((fact.0, fact.1), (Some(3), Part::Edit(0)));
+    assert!(fact.2.ends_with("and this is money"), "{}", fact.2);
     let twice = one(&[("/steps/4/id", json!("order"))]);
     assert_eq!((twice.0, twice.1), (Some(4), Part::Id));
     let key = one(&[("/limits/one_at_a_time", json!("'a b'"))]);

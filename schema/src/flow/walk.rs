@@ -13,7 +13,7 @@ use crate::expr::check::conclude;
 use crate::expr::print::to_text;
 use crate::expr::{Env, ExprError, ExprErrorKind, Facts, Known, PARTS_MOST, Program, Type, check};
 use crate::id::Name;
-use crate::plan::{Action, Argument, Channel, Effect, Expression, Plan, Step};
+use crate::plan::{Action, Argument, Effect, Expression, Plan, Step};
 
 /// What a walk finds besides errors.
 pub(super) struct Walked {
@@ -287,12 +287,13 @@ impl<'p> Walk<'p> {
         (certain, outside)
     }
 
-    /// A name that expressions read must be one that they can spell, and nothing else's.
+    /// A name that expressions read must be one that they can spell, and nothing else's: else nobody knows what a reader means.
     pub(super) fn spelled(&mut self, name: &Name, part: Part) {
         let text = name.as_str();
         let known = self.env.names.contains_key(text) || self.flows.steps.contains_key(text);
         if known || ["settings", "now"].contains(&text) || Program::parse(text).is_err() {
             self.error(part, PlanErrorKind::TakenName(name.clone()));
+            self.env.lost.insert((name.clone(), None));
         }
     }
 
@@ -329,23 +330,7 @@ impl<'p> Walk<'p> {
                 results::ask(&step.id, answer, &given)
             }
             Action::Decide { show, edit, via, .. } => {
-                for (place, path) in show.iter().enumerate() {
-                    if let Some(shown) = self.path(path, Part::Show(place), false) {
-                        flow.show.insert(path.clone(), Flow::of(&shown));
-                    }
-                }
-                for (place, path) in edit.iter().enumerate() {
-                    if !show.contains(path) {
-                        self.error(Part::Edit(place), PlanErrorKind::NotShown(path.clone()));
-                    }
-                }
-                for (place, channel) in via.iter().enumerate() {
-                    if let Channel::Helpdesk(note) = channel
-                        && !show.contains(&note.on)
-                    {
-                        self.error(Part::Via(place), PlanErrorKind::NotShown(note.on.clone()));
-                    }
-                }
+                self.shown(show, edit, via, flow);
                 self.edits.insert(step.id.clone(), edit.clone());
                 results::decide()
             }
@@ -356,6 +341,8 @@ impl<'p> Walk<'p> {
                     if let Some(checked) = self.argument(value, &part, &format!("{}.{name}", step.id)) {
                         fields.insert(name.clone(), checked.known);
                         flow.with.insert(name.clone(), checked.followed.flow);
+                    } else {
+                        self.env.lost.insert((step.id.clone(), Some(name.clone())));
                     }
                 }
                 Known::new(Type::Record(fields.into()), Label::CONSTANT)

@@ -14,6 +14,7 @@ use crate::flow::{Flows, Part, Site, StepFlow, Unsure};
 use crate::id::{Name, OperationRef};
 use crate::plan::{Action, Argument, Effect, Operation, Plan, Retry, Step};
 
+mod amount;
 mod bad_retry;
 mod decision_not_shown;
 mod flow_denied;
@@ -29,6 +30,7 @@ mod unreachable_step;
 mod unsafe_retry;
 mod unused_personal;
 
+pub use amount::{WrongAmount, wrong_amounts};
 pub use bad_retry::wrong as wrong_retry;
 pub use operation::{Attempt, Limit, Misplaced, Refused, Sums, Verdict, at_home, base_of, bounding, judge, placed};
 pub use unused_personal::Used;

@@ -6,7 +6,7 @@
 
 use crate::client::{ConnectionFacts, Endpoint, Guardrail};
 use crate::expr::Money;
-use crate::id::{GroupId, OperationRef, Region};
+use crate::id::{Environment, GroupId, OperationRef, Region};
 
 /// Why an endpoint is not where a connection may lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +28,12 @@ pub enum Misplaced {
 ///
 /// # Errors
 /// `Misplaced` says why not.
-pub fn placed(connection: &ConnectionFacts, endpoint: &Endpoint, production: bool) -> Result<(), Misplaced> {
+pub fn placed(connection: &ConnectionFacts, endpoint: &Endpoint, environment: &Environment) -> Result<(), Misplaced> {
     let base = base_of(&endpoint.url).ok_or(Misplaced::Url)?;
     if endpoint.region != connection.region {
         return Err(Misplaced::Region);
     }
-    if endpoint.sandbox == production {
+    if !environment.reaches(endpoint.sandbox) {
         return Err(Misplaced::Sandbox);
     }
     let tokens = endpoint.tokens.as_deref().map(|url| base_of(url).ok_or(Misplaced::Url)).transpose()?;
@@ -219,6 +219,10 @@ mod tests {
     use super::*;
     use crate::expr::Currency;
 
+    fn environment(production: bool) -> Environment {
+        if production { "production" } else { "test" }.parse().expect("an id")
+    }
+
     fn money(minor: i64, currency: &str) -> Option<Money> {
         Money::new(minor, Currency::new(currency)?)
     }
@@ -324,7 +328,7 @@ mod tests {
             sandbox,
         };
         let at = |url: &str, region: &str, sandbox: bool, production: bool| {
-            placed(&connection, &endpoint(url, region, sandbox), production)
+            placed(&connection, &endpoint(url, region, sandbox), &environment(production))
         };
         assert_eq!(at("https://shop.example.com/v1", "eu", false, true), Ok(()));
         assert_eq!(at("https://shop.example.com:8443/v1", "eu", false, true), Err(Misplaced::Host));
@@ -343,7 +347,7 @@ mod tests {
         let given_at = |host: Option<&str>, url: Option<&str>| {
             let connection = ConnectionFacts { token_host: host.map(str::to_owned), ..connection.clone() };
             let leads = endpoint("https://shop.example.com/v1", "eu", false);
-            placed(&connection, &Endpoint { tokens: url.map(str::to_owned), ..leads }, true)
+            placed(&connection, &Endpoint { tokens: url.map(str::to_owned), ..leads }, &environment(true))
         };
         assert_eq!(given_at(Some("login.example.com"), Some("https://login.example.com")), Ok(()));
         assert_eq!(given_at(Some("login.example.com"), Some("https://evil.example")), Err(Misplaced::Host));
@@ -354,7 +358,7 @@ mod tests {
             let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
             let connection = ConnectionFacts { sandbox_token_hosts: hosts, ..connection.clone() };
             let leads = endpoint("https://sandbox.example.com", "eu", true);
-            placed(&connection, &Endpoint { tokens: Some(url.to_owned()), ..leads }, false)
+            placed(&connection, &Endpoint { tokens: Some(url.to_owned()), ..leads }, &environment(false))
         };
         assert_eq!(sandbox(&["login.sandbox.example"], "https://login.sandbox.example"), Ok(()));
         assert_eq!(sandbox(&[], "https://login.sandbox.example"), Err(Misplaced::Host));

@@ -56,5 +56,6 @@ fn is_surely_there(judged: &Judged<'_>, path: &Path) -> bool {
     // What is known of a `decide` says nothing of whether it ran, and an item is not known by its name alone.
     let ran = judged.flows.step(root).is_some_and(|flow| !flow.optional) || root == "trigger";
     let known = judged.flows.known.get(root);
-    ran && judged.flows.find(path).is_some() && known.is_some_and(|known| known.absent(path, &Facts::default()).is_none())
+    ran && judged.flows.find(path).is_some()
+        && known.is_some_and(|known| known.absent(path, &Facts::default()).is_none())
 }

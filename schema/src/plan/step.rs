@@ -128,7 +128,7 @@ pub struct Each {
     pub over: Expression,
     /// What the steps inside call the item.
     pub item: Name,
-    /// What tells items apart, for journal and idempotency keys: a fact. Two items of one key are one item.
+    /// What tells items apart, for journal and idempotency keys: a fact. Items that share a key are done by nobody.
     pub key: Expression,
     /// The most items; a longer list fails before the first.
     pub max: u32,

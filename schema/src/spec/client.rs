@@ -99,7 +99,7 @@ pub struct Endpoint {
     /// Where it is.
     pub region: Spanned<Region>,
     /// Whether it is a sandbox without real data.
-    pub sandbox: bool,
+    pub sandbox: Spanned<bool>,
 }
 
 /// The longest time between two rotations of a secret.

@@ -69,10 +69,12 @@ enum Kind {
     Workflow,
 }
 
-/// The amount of money that an operation is called with.
+/// The amount of money that an operation is called with. A plan has one; of a plan that had more it is all of them, and nothing
+/// where they are no one sum, so that no guardrail looks at a part.
 pub(in crate::run) fn amount(operation: &Operation, arguments: &Arguments) -> Option<Money> {
-    let (name, _) = operation.params.iter().find(|(_, param)| param.amount)?;
-    arguments.get(name)?.as_money()
+    let mut amounts = operation.params.iter().filter(|(_, param)| param.amount).map(|(name, _)| arguments.get(name));
+    let first = amounts.next()??.as_money()?;
+    amounts.try_fold(first, |sum, given| sum.plus(given?.as_money()?))
 }
 
 /// The client's business time, for expressions. A calendar that cannot be read is one that is never open.

@@ -233,8 +233,10 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
 
     fn as_question(&self, waiting: Waiting, shown: Content<Vec<u8>>, asking: &Asking<'_>) -> Question {
         let salt = self.shared.salt(&waiting.at());
-        let (edit, elsewhere) = (asking.edit.to_vec(), asking.elsewhere.to_vec());
-        Question { waiting, shown: Arc::new(shown), salt: Arc::new(salt), edit, elsewhere }
+        // What is no text stays as it is, whatever the plan says.
+        let is_text = |path: &&String| asking.show.get(*path).is_some_and(|value| value.as_text().is_some());
+        let edit = asking.edit.iter().filter(is_text).cloned().collect();
+        Question { waiting, shown: Arc::new(shown), salt: Arc::new(salt), edit, elsewhere: asking.elsewhere.to_vec() }
     }
 
     /// Waits for a person; nothing when the time is over.
@@ -276,7 +278,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     ) -> Result<bool, Stop> {
         let approved = verdict.choice == Choice::Approve;
         for (path, text) in &verdict.edits {
-            // A text that is not there cannot be edited; `judge` knows the paths alone.
+            // `judge` took those edits alone whose place holds a text.
             let _there = self.values.put(path, Value::text(text.reveal().as_str()));
             self.seal_edited(path);
         }

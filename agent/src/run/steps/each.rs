@@ -18,11 +18,16 @@ use crate::run::steps::parts::{Part, PartEnd, how};
 use crate::store::{Ending, Entry, FactText, ItemEnd, Store};
 use crate::world::World;
 
+/// A key that is no fact, or that several items have.
+const BAD_KEY: &str = "bad_item_key";
+
 /// The items of a list, by key.
 struct Items {
     /// In the order of the list.
     keys: Vec<FactText>,
     values: BTreeMap<FactText, Value>,
+    /// Keys that several items have: nobody knows which of them is meant, so none is done.
+    shared: BTreeSet<FactText>,
 }
 
 impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
@@ -82,12 +87,13 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         Ok(())
     }
 
-    /// The list as it is now. Of two items with one key the first counts.
+    /// The list as it is now.
     fn items(&mut self, step: &CompiledStep, each: &CompiledEach) -> Result<Items, Stop> {
         let list = self.values.eval(&each.over).map_err(|error| expression_failed(step, &error))?;
         // What is not there has no items.
         let list: &[Value] = if let Value::List(list) = &list { list } else { &[] };
-        let mut items = Items { keys: Vec::with_capacity(list.len()), values: BTreeMap::new() };
+        let mut items =
+            Items { keys: Vec::with_capacity(list.len()), values: BTreeMap::new(), shared: BTreeSet::new() };
         for value in list {
             let before = self.values.steps.insert(each.item.clone(), value.clone());
             let key = self.values.eval(&each.key);
@@ -96,10 +102,11 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
                 None => self.values.steps.remove(&each.item),
             };
             let key = key.map_err(|error| expression_failed(step, &error))?;
-            let key = key_of(&key).ok_or_else(|| End::early(Ending::Failed, &step.id, "bad_item_key"))?;
-            if !items.values.contains_key(&key) {
-                items.keys.push(key.clone());
-                items.values.insert(key, value.unwrap_or_default());
+            let key = key_of(&key).ok_or_else(|| End::early(Ending::Failed, &step.id, BAD_KEY))?;
+            if items.values.insert(key.clone(), value.unwrap_or_default()).is_none() {
+                items.keys.push(key);
+            } else {
+                items.shared.insert(key);
             }
         }
         Ok(items)
@@ -115,6 +122,10 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             if items.keys.len() > most {
                 return Err(End::early(Ending::Failed, &step.id, "too_many_items").into());
             }
+            // Before anything is done; where items that fail are counted, those that nobody can tell apart are.
+            if each.on_error == OnItemError::Stop && !items.shared.is_empty() {
+                return Err(End::early(Ending::Failed, &step.id, BAD_KEY).into());
+            }
             self.record(Entry::Walked { step: step.id.clone(), items: items.keys.clone() });
             Vec::new()
         };
@@ -124,6 +135,13 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             let (how, code) =
                 if doubt { (ItemEnd::Failed, Some("in_doubt".to_owned())) } else { (ItemEnd::Gone, None) };
             self.record(Entry::Item { step: step.id.clone(), item, how, code });
+        }
+        let Some(Stand::Walking(walk)) = self.progress.stand(&step.id) else { return Ok(()) };
+        let left = walk.items.iter().filter(|item| !walk.over.contains_key(*item) && items.shared.contains(*item));
+        for item in left.cloned().collect::<Vec<_>>() {
+            let doubt = self.progress.items.get(&item).is_some_and(|progress| progress.is_in_doubt(step.inner()));
+            let code = Some(if doubt { "in_doubt" } else { BAD_KEY }.to_owned());
+            self.record(Entry::Item { step: step.id.clone(), item, how: ItemEnd::Failed, code });
         }
         Ok(())
     }

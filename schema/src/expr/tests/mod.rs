@@ -78,6 +78,7 @@ pub(crate) fn env() -> Env {
         facts: Facts::default(),
         implied: [(name("agree"), ran)].into(),
         decides: [name("agree")].into(),
+        ..Env::default()
     }
 }
 
@@ -234,11 +235,7 @@ fn what_is_wrong_is_found_before_it_runs() {
             "startWith",
         ),
         ("size()", Kind::Arguments { function: "size", usage: "size(text or list)" }, "size()"),
-        (
-            "size(1)",
-            Kind::NotTaken { usage: "size(text or list)", found: "an integer".into(), takes: None },
-            "size(1)",
-        ),
+        ("size(1)", Kind::NotTaken { usage: "size(text or list)", found: "an integer".into(), takes: None }, "size(1)"),
         (
             "min(1, 2.0)",
             Kind::NotTaken {

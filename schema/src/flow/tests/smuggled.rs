@@ -288,7 +288,7 @@ fn counts_and_conditions_draw_on_what_they_tell() {
     );
     assert_eq!(sources(&ran.step("agree").expect("a step").with[&name("x")]), ["ticket.subject"]);
     let over = json!({"id": "order", "action": {
-        "kind": "each", "over": "ticket.subject.split(' ')", "item": "one", "key": "'k'", "max": 2, "parallel": 1,
+        "kind": "each", "over": "ticket.subject.split(' ')", "item": "one", "key": "one_of(one, ['k', 'l'])", "max": 2, "parallel": 1,
         "on_error": "collect", "steps": [set("z", "x")]
     }});
     let counted = flows(

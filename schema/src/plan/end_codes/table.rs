@@ -53,8 +53,8 @@ end_codes! {
         "An item of a list lacks a declared field, or holds one that does not fit.";
         "The log names the field. Mend the item, or the catalog: the item then comes again by itself, unless somebody handled it.";
     "bad_item_key" [Run] Value
-        "The `key` of an `each` gives nothing that is a fact.";
-        "Give it a field of class `reference`.";
+        "The `key` of an `each` gives nothing that is a fact, or the same for two items, of which then nothing is done.";
+        "Give it a field of class `reference` that no two items share, and do those items by hand.";
     "bad_path" [Run] Plan
         "A secret's place in the state folder has no valid name.";
         "Look at the names of client, connection and slot.";

@@ -1,0 +1,52 @@
+//! What an operation says of the money that it moves.
+
+use std::ops::Range;
+
+use assent_schema::code::Code;
+use assent_schema::guard::{WrongAmount, wrong_amounts};
+use assent_schema::id::Name;
+use assent_schema::spec::Operation;
+
+use super::reader::Sink;
+
+/// An operation that moves money has one amount, a fact that is always there; no other has one.
+///
+/// `whole` says whether all of its parameters could be read: else the amount may be among the others.
+pub(super) fn check(operation: &Operation, whole: bool, sink: &Sink) {
+    let place = |of: &Name| -> Range<usize> {
+        let name = operation.params.keys().find(|name| name.value == *of);
+        name.map_or_else(|| operation.effect.span.clone(), |name| name.span.clone())
+    };
+    let params = operation.params.iter().map(|(name, param)| (&name.value, &param.value));
+    for wrong in wrong_amounts(operation.effect.value, params) {
+        let (span, message, help) = match wrong {
+            WrongAmount::Missing if !whole => continue,
+            WrongAmount::Missing => (
+                operation.effect.span.clone(),
+                "The operation moves money, and no parameter says how much.".to_owned(),
+                "Write `amount = true` at the parameter that does.",
+            ),
+            WrongAmount::Second(name) => (
+                place(name),
+                format!("`{name}` is a second amount, and limits and people look at one."),
+                "Leave `amount = true` at the one parameter that says how much money moves.",
+            ),
+            WrongAmount::Optional(name) => {
+                (place(name), format!("`{name}` says how much money moves, and may be left out."), "Remove `optional`.")
+            }
+            WrongAmount::Content(name) => (
+                place(name),
+                format!("`{name}` says how much money moves, and takes more than facts."),
+                "Write `class = \"reference\"`.",
+            ),
+            // Said where the parameter is read.
+            WrongAmount::NoMoney(_) => continue,
+            WrongAmount::NothingMoves(name) => (
+                place(name),
+                format!("`{name}` is an amount of money that moves, and the operation moves none."),
+                "Write `effect = \"money\"` where it does, else remove `amount`.",
+            ),
+        };
+        sink.refuse(Code::BadValue, &span, message, Some(help.to_owned()));
+    }
+}
