@@ -47,7 +47,7 @@ async fn an_incident_is_acknowledged_while_the_agent_is_stopped_and_nothing_else
     let stopped = agent.store.incidents().unwrap().into_iter().find(|row| row.alert.rule == Rule::Halted).unwrap();
     let answer = say(&agent, &Question::Incidents(IncidentQuestion::Acknowledge { no: stopped.no })).await;
     let Answer::Incidents(IncidentAnswer::One(row)) = answer else { panic!("{answer:?}") };
-    assert_eq!(row.acknowledged.map(|act| act.by.to_string()).as_deref(), Some("ann"));
+    assert_eq!(row.done.acknowledged.map(|act| act.by.to_string()).as_deref(), Some("ann"));
     for other in [Question::Queue, Question::Incidents(IncidentQuestion::Resolve { no: stopped.no })] {
         let answer = say(&agent, &other).await;
         assert!(matches!(&answer, Answer::Refused { what, .. } if what == "the agent has stopped"), "{answer:?}");
