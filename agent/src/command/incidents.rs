@@ -139,6 +139,10 @@ impl Show for One {
         act("shared", &row.shared)?;
         act("written", &row.written)?;
         act("closed", &row.closed)?;
+        if !row.took.is_empty() {
+            let took: Vec<String> = row.took.iter().map(ToString::to_string).collect();
+            writeln!(out, "    taken by {}", took.join(", "))?;
+        }
         if row.acknowledged.is_none()
             && let Some(until) = row.answer_by
         {

@@ -123,6 +123,9 @@ pub struct IncidentRow {
     /// Who closed it, and when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed: Option<Act>,
+    /// By which routes the post-mortem went, in the answer to whoever shares it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub took: Vec<ConnectionId>,
 }
 
 impl IncidentRow {
@@ -148,6 +151,7 @@ impl IncidentRow {
             written: done.written,
             file: done.file,
             closed: done.closed,
+            took: Vec::new(),
         }
     }
 }

@@ -259,7 +259,7 @@ impl Office for Played {
         let done = self.store.state(&format!("{PREFIX}{incident}")).expect("a state");
         let case = Case::read(row, done.as_deref()).expect("a case");
         let entries: Vec<_> = entries().into_iter().rev().collect();
-        Ok(draft(&Facts { case: &case, respond_by: None, entries: &entries, queue: &[] }))
+        Ok(draft(&Facts { case: &case, respond_by: None, entries: &entries, queue: &[], plans: &BTreeMap::new() }))
     }
 
     async fn share(&self, incident: i64, text: String, by: PersonId) -> Done<()> {
