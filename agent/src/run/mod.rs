@@ -62,7 +62,7 @@ use assent_schema::plan::{Effect, Rate};
 use assent_schema::time::{Moment, Period};
 use tokio::sync::{oneshot, watch};
 
-pub use again::{Act, NotAgain, Way, came_back, handled, is_old, recovered};
+pub use again::{Act, NotAgain, Way, came_back, goes_on_as, handled, is_old, recovered};
 pub(crate) use again::{acceptance, handling_note, unhandled};
 pub use begin::{BAD_ITEM, Begun, NewRun, NotBegun};
 pub use beside::Beside;

@@ -276,6 +276,7 @@ impl Office for Played {
             sought.before.is_none_or(|before| entry.index < before)
                 && sought.kind.as_deref().is_none_or(|kind| kind == entry.kind.name())
                 && sought.run.is_none_or(|run| entry.run == Some(run))
+                && !(sought.but_looks && entry.kind.name() == "viewed")
                 && sought.day.as_ref().is_none_or(|day| *day == entry.time.day())
         };
         let entries: Vec<_> = entries().into_iter().filter(fits).take(10).collect();
