@@ -149,7 +149,7 @@ fn a_person_signs_in_decides_looks_retries_and_acknowledges() {
 
     // A hold, and the ledger that tells of all of it.
     browser.click("nav a[href='/holds']");
-    browser.write("[name=at]", "all of acme");
+    browser.click("[name=at] option[value=acme]");
     browser.write("[name=why]", "TICKET-8");
     browser.press(&["Enter"]);
     browser.find_text("Held: triggers are kept");
