@@ -149,15 +149,16 @@ fn a_person_signs_in_decides_looks_retries_and_acknowledges() {
 
     // A hold, and the ledger that tells of all of it.
     browser.click("nav a[href='/holds']");
+    browser.click("[name=at] option[value=acme]");
     browser.write("[name=why]", "TICKET-8");
     browser.press(&["Enter"]);
     browser.find_text("Held: triggers are kept");
     browser.click("form[action='/resume'] button");
     browser.find_text("Nothing is held");
     browser.click("nav a[href='/ledger']");
-    browser.find_text("18\u{202f}429");
+    browser.find_text("18\u{202f}428");
     browser.click("a[rel=next]");
-    browser.find_text("18\u{202f}419");
+    browser.find_text("18\u{202f}416");
     let noted = place.noted();
     assert!(noted.contains(&"acme incident alice acknowledged".to_owned()), "{noted:?}");
     assert!(noted.contains(&"acme viewed alice run".to_owned()));
@@ -246,6 +247,70 @@ fn pages_are_easy_to_use_narrow_enlarged_light_and_dark() {
     browser.click(".workflows details summary");
     look("menu", None);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_page_never_says_now_of_what_was_before() {
+    let folder = tempfile::tempdir().expect("a folder");
+    if !have("ssh-keygen") {
+        return;
+    }
+    let Some(browser) = Browser::open(folder.path()) else { return };
+    let place = Place::new();
+    browser.fit(DESK);
+    sign_in(&browser, &format!("http://{}", place.address), "alice", folder.path());
+    let alice = place.sign_in("alice");
+
+    // On a link of the part that changes: it comes up to date, and who was on the link is on it still.
+    let tile = "a.tile[href='/decisions']";
+    browser.find(&format!("{tile}.ask"));
+    browser.script(&format!("document.querySelector({tile:?}).focus()"));
+    place.answer(WAITS);
+    browser.find(&format!("{tile}.calm"));
+    let stays = format!("return document.activeElement.matches({tile:?}) && document.activeElement.isConnected");
+    assert_eq!(browser.script(&stays), true, "the focus went away");
+
+    // What was unfolded stays unfolded, and a menu is not taken from under somebody's hands: then the page says so.
+    browser.click("#alerts details.help summary");
+    browser.click("#client-acme .workflows details.menu summary");
+    let hold = [("client", "acme"), ("workflow", "refund"), ("why", "TICKET-1"), ("lasts", "4h")];
+    assert_eq!(place.act("/hold", &alice, &hold).status, 303);
+    browser.find("#standing #holds");
+    browser.find("#alerts details.help[open]");
+    browser.find_text("Paused since 09:14 UTC");
+    browser.find("#client-acme .workflows details.menu[open]");
+    browser.press(&["Escape"]);
+    browser.find_text("As of 2026-03-02 09:14:00 UTC");
+    assert!(browser.text("#client-acme").contains("held"), "{}", browser.text("#client-acme"));
+}
+
+#[test]
+fn menus_and_names_fit_phones_and_twice_the_size() {
+    let folder = tempfile::tempdir().expect("a folder");
+    if !have("ssh-keygen") {
+        return;
+    }
+    let Some(browser) = Browser::open(folder.path()) else { return };
+    let place = Place::new();
+    let base = format!("http://{}", place.address);
+    browser.fit(PHONE);
+    sign_in(&browser, &base, "alice", folder.path());
+    let outside = "return [...document.querySelectorAll('details.menu')].filter(menu => {
+        document.querySelectorAll('details.menu').forEach(other => { other.open = false; });
+        menu.open = true;
+        const form = menu.querySelector('form').getBoundingClientRect();
+        return form.left < 0 || form.right > innerWidth;
+    }).length";
+    browser.find("details.menu");
+    assert_eq!(browser.script(outside), 0, "menus that are cut off");
+    let top = browser.script("return document.querySelector('h1').getBoundingClientRect().top");
+    assert!(top.as_f64().is_some_and(|top| top < 170.0), "the heading begins at {top}");
+    browser.fit(ENLARGED);
+    browser.go(&format!("{base}/runs"));
+    browser.find("table.runs");
+    let broken = "return [...document.querySelectorAll('table.runs th a, table.runs td time')].filter(one => one.getClientRects().length > 1).length";
+    assert_eq!(browser.script(broken), 0, "numbers that are broken inside");
+    assert!(browser.too_wide() <= 0);
 }
 
 /// A link of the agent's command, and the press of its button.

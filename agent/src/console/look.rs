@@ -1,8 +1,8 @@
 //! What each page shows of what is here, to whom. Reads, then the entries, then the answer.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use assent_schema::canon::Digest;
 use assent_schema::id::ClientId;
 use assent_schema::status::Status;
 
@@ -10,6 +10,7 @@ use super::answer::{self, Answer};
 use super::notes;
 use super::numbers::{self, Now};
 use super::office::Office;
+use super::pages::run::Named;
 use super::pages::{self, Body, Frame};
 use super::route::Page;
 use super::serve::{Asked, Console, Guest};
@@ -17,10 +18,8 @@ use super::story;
 use super::viewer::{Sight, Viewer};
 use super::wanted::Wanted;
 use crate::control::stored::{row_in, row_of};
-use crate::people::wire::Shown;
-use crate::store::{
-    Entry, JournalRow, Log, Note, QueueItem, RunFilter, RunId, RunLine, Store as _, StoreError, Waiting,
-};
+use crate::run::{acceptance, goes_on_as, is_old};
+use crate::store::{Entry, JournalRow, Log, Note, QueueItem, RunFilter, RunId, RunLine, Store as _, StoreError};
 use crate::sync::lock;
 
 /// How many runs a page lists.
@@ -192,56 +191,10 @@ impl<O: Office> Console<O> {
         Ok(Seen { notes, what: What::Page(pages::overview::page(&shown)) })
     }
 
-    /// Questions of the clients that somebody is assigned to, oldest first, without what they show.
-    fn waiting(&self, viewer: &Viewer) -> Result<Vec<Waiting>, StoreError> {
-        let mut waiting = self.office.store().waiting()?;
-        waiting.retain(|waiting| viewer.may_see(Sight::Client(&waiting.client)));
-        waiting.sort_by_key(|waiting| (waiting.since, waiting.run));
-        Ok(waiting)
-    }
-
     fn queued(&self, viewer: &Viewer) -> Result<Vec<QueueItem>, StoreError> {
         let mut items = self.office.store().queue()?;
         items.retain(|item| viewer.may_see(Sight::Client(&item.client)));
         Ok(items)
-    }
-
-    /// What somebody may answer, which is theirs alone.
-    pub(super) fn own(&self, viewer: &Viewer) -> Vec<Shown> {
-        let client = viewer.who.client.as_ref().filter(|client| viewer.may_see(Sight::Own(client)));
-        client.map(|client| self.office.questions(client, &viewer.who.person)).unwrap_or_default()
-    }
-
-    fn decisions(&self, viewer: &Viewer) -> Looked {
-        let (now, _) = self.office.clock();
-        let Some(client) = viewer.who.client.clone() else {
-            let waiting = self.waiting(viewer)?;
-            let body = pages::decisions::watched(&waiting, now);
-            return Ok(Seen { notes: viewed_all(viewer, "decisions"), what: What::Page(body) });
-        };
-        let notes = vec![viewed(client, viewer, "decisions")];
-        let questions = self.own(viewer);
-        let summary = |shown: &Shown| self.office.plan(&shown.plan).map(|plan| plan.summary.clone());
-        let listed: Vec<_> = questions.iter().map(|shown| (shown, summary(shown))).collect();
-        Ok(Seen { notes, what: What::Page(pages::decisions::own(&listed, now)) })
-    }
-
-    fn question(&self, nonce: &Digest, viewer: &Viewer) -> Looked {
-        let (now, _) = self.office.clock();
-        let Some(shown) = self.own(viewer).into_iter().find(|shown| shown.nonce == *nonce) else {
-            return Err(self.not_asked(nonce)?);
-        };
-        let plan = self.office.plan(&shown.plan);
-        let notes =
-            vec![notes::question(&shown.client, &viewer.who.person, (shown.run, shown.step.clone(), shown.plan))];
-        Ok(Seen { notes, what: What::Page(pages::question::page(&shown, plan.as_deref(), now)) })
-    }
-
-    /// Why a question is not shown: it is another's, or nobody's.
-    pub(super) fn not_asked(&self, nonce: &Digest) -> Result<NotSeen, StoreError> {
-        let waiting = self.office.store().waiting()?;
-        let of = waiting.into_iter().find(|waiting| waiting.nonce == *nonce);
-        Ok(of.map_or(NotSeen::Missing, |waiting| NotSeen::NotTheirs(Log::Client(waiting.client))))
     }
 
     fn runs(&self, asked: &Asked, viewer: &Viewer) -> Looked {
@@ -275,7 +228,11 @@ impl<O: Office> Console<O> {
             }
         }
         let older = before.filter(|_| more);
-        let list = pages::runs::List { rows, older, looked, wanted: &wanted, clients: &viewer.clients, now };
+        let mut old = BTreeSet::new();
+        for row in &rows {
+            old.extend(is_old(self.office.store(), row.run)?.then_some(row.run));
+        }
+        let list = pages::runs::List { rows, old, older, looked, wanted: &wanted, clients: &viewer.clients, now };
         Ok(Seen { notes: viewed_all(viewer, "runs"), what: What::Page(pages::runs::page(&list)) })
     }
 
@@ -310,11 +267,20 @@ impl<O: Office> Console<O> {
             steps,
             journal: &journal,
             queued,
+            is_old: is_old(self.office.store(), run)?,
+            next: goes_on_as(self.office.store(), run)?.map(|next| self.named(next)),
+            earlier: accepted.again.map(|earlier| self.named(earlier)),
             may_act: viewer.may_act(&accepted.client),
             now,
         };
         let notes = vec![notes::run(&accepted.client, &viewer.who.person, run, accepted.plan)];
         Ok(Seen { notes, what: What::Page(pages::run::page(&shown)) })
+    }
+
+    /// Another run, as a page names it.
+    fn named(&self, run: RunId) -> Named {
+        let journal = self.office.store().journal(run).unwrap_or_default();
+        Named { run, number: acceptance(&journal).map(|accepted| accepted.number) }
     }
 
     fn queue(&self, viewer: &Viewer) -> Looked {
@@ -358,7 +324,7 @@ pub(super) fn viewed(client: ClientId, viewer: &Viewer, what: &'static str) -> N
 }
 
 /// One entry for each client whose things a list may hold.
-fn viewed_all(viewer: &Viewer, what: &'static str) -> Vec<Note> {
+pub(super) fn viewed_all(viewer: &Viewer, what: &'static str) -> Vec<Note> {
     viewer.clients.iter().map(|client| viewed(client.clone(), viewer, what)).collect()
 }
 

@@ -1,6 +1,6 @@
 //! The console: pages for people who decide, watch and mend. Signs people in, shows each what they may see, takes what they say.
 //!
-//! `route`, `viewer`, `session`, `story`, `numbers` and `pages` are pure; `serve`, `look`, `enter` and `act` are the shell. Who
+//! `route`, `viewer`, `session`, `story`, `numbers` and `pages` are pure; `serve`, `look`, `deciding`, `enter` and `act` are the shell. Who
 //! may see what is decided in `viewer` alone. Every view is a ledger entry before the answer is sent. What the running agent
 //! knows comes in through [`Office`].
 //!
@@ -10,6 +10,7 @@
 mod act;
 mod agree;
 mod answer;
+mod deciding;
 mod enter;
 mod form;
 mod keyring;

@@ -281,8 +281,11 @@ impl Series {
         }
     }
 
-    /// All that is told: whole portions alone.
+    /// All that is told: whole portions alone. A dash before anything is: nobody knows yet whether it is nothing.
     pub(super) fn total(&self, counts: &Counts) -> String {
+        if counts.days.is_empty() {
+            return "–".to_owned();
+        }
         let few = counts.total == 0 && counts.days.values().any(|cell| *cell == Cell::Few);
         let cell = match counts.hides_total {
             true => Cell::Withheld,

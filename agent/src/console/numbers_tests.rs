@@ -32,6 +32,9 @@ fn names_are_read_and_small_groups_are_hidden_everywhere() {
     let (series, of) = few.iter().next().unwrap();
     assert_eq!(series.total(of), "<5");
     assert!(csv(&few).ends_with("refund,done,,1970-01-21,<5\r\n"), "{}", csv(&few));
+    let none = over_days([read("refund/done/490", 40).unwrap()], [], after(490));
+    let (series, of) = none.iter().next().unwrap();
+    assert_eq!(series.total(of), "–", "the hour is not over: nobody says that it is nothing");
     for bad in ["", "refund", "refund/done", "refund/done/x"] {
         assert_eq!((read(bad, 1), read_runs(bad, 1)), (None, None), "{bad}");
     }

@@ -131,7 +131,9 @@ impl<O: Office> Console<O> {
         let is_kind = |kind: &String| assent_schema::ledger::Kind::NAMES.contains(&kind.as_str());
         let day = text("day").filter(|day| format!("{day}T00:00:00Z").parse::<assent_schema::time::Moment>().is_ok());
         let run = text("run").and_then(|run| run.parse().ok());
-        let sought = Sought { day, kind: text("kind").filter(is_kind), run, before: query.read("before") };
+        let kind = text("kind").filter(is_kind);
+        let but_looks = kind.is_none() && query.get("kind") != Some(pages::ledger::ALL);
+        let sought = Sought { day, kind, run, before: query.read("before"), but_looks };
         let logged = self.office.logged(&log, &sought).or(Err(NotSeen::Broken))?;
         let shown = pages::ledger::Shown {
             client: client.as_ref(),

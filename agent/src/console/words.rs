@@ -20,6 +20,10 @@ pub(super) fn ago(now: Wall, at: Wall) -> String {
         0..10 => return if is_past { "just now".into() } else { "now".into() },
         10..90 => format!("{seconds} s"),
         90..5_400 => format!("{} min", (seconds + half(60)) / 60),
+        // Whoever has to answer today plans by the minute.
+        5_400..43_200 if !is_past && seconds % 3_600 >= 60 => {
+            format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60)
+        }
         5_400..129_600 => format!("{} h", (seconds + half(3_600)) / 3_600),
         // Rounded down it would be one day.
         129_600..172_800 if !is_past => format!("{} h", seconds / 3_600),
@@ -37,6 +41,31 @@ pub(super) fn when(now: Wall, at: Wall) -> Markup {
 /// As [`when`], of a moment.
 pub(super) fn moment(now: Wall, at: Moment) -> Markup {
     when(now, Wall::from(at))
+}
+
+/// A time by which something must be done: how long until, and the time on a clock, which those who cannot point at it read too.
+pub(super) fn deadline(now: Wall, at: Moment) -> Markup {
+    let text = at.to_string();
+    let (day, clock) = text.split_once('T').unwrap_or_default();
+    let clock = clock.get(..5).unwrap_or(clock);
+    let today = now.moment().day() == at.day();
+    html! { (ago(now, at.into())) ", by " time datetime=(text) { @if !today { (day) " " } (clock) " UTC" } }
+}
+
+/// A time to the millisecond, with its zone: `2026-03-02 09:14:05.123 UTC`.
+pub(super) fn precise(at: Wall) -> Markup {
+    let text = at.moment().to_string();
+    let shown = text.replace('T', " ").replace('Z', "");
+    html! { time datetime=(text) { (shown) "." (format!("{:03}", at.millis().rem_euclid(1_000))) " UTC" } }
+}
+
+/// A sentence of ours with its code between backticks.
+pub(super) fn sentences(text: &str) -> Markup {
+    html! {
+        @for (place, part) in text.split('`').enumerate() {
+            @if place % 2 == 1 { code { (told(part)) } } @else { (told(part)) }
+        }
+    }
 }
 
 /// The exact time of a day: `2026-03-02 09:14:05`, in UTC.
@@ -136,13 +165,22 @@ mod tests {
             (7_200_000, 0, "2 h ago"),
             (864_000_000, 0, "10 days ago"),
             (0, 3_600_000, "in 60 min"),
-            (0, 12_660_000, "in 3 h"),
+            (0, 12_660_000, "in 3 h 31 min"),
+            (0, 10_800_000, "in 3 h"),
+            (0, 50_000_000, "in 13 h"),
             (0, 170_000_000, "in 47 h"),
             (170_000_000, 0, "2 days ago"),
             (12_660_000, 0, "4 h ago"),
         ] {
             assert_eq!(ago(at(now), at(then)), said);
         }
+        let deadline =
+            |now: &str, until: &str| deadline(Wall::from(now.parse::<Moment>().unwrap()), until.parse().unwrap());
+        let today = deadline("2026-03-02T09:14:00Z", "2026-03-02T13:04:00Z").into_string();
+        assert!(today.starts_with("in 3 h 50 min, by <time") && today.ends_with(">13:04 UTC</time>"), "{today}");
+        let later = deadline("2026-03-02T09:14:00Z", "2026-03-04T13:04:00Z").into_string();
+        assert!(later.ends_with(">2026-03-04 13:04 UTC</time>"), "{later}");
+        assert!(precise(at(61_007)).into_string().contains(">1970-01-01 00:01:01.007 UTC<"));
         assert_eq!((took(at(0), at(340)), took(at(0), at(2_140))), ("340 ms".into(), "2.1 s".into()));
         assert_eq!(money(-123_456, "EUR"), "-1\u{202f}234.56 EUR");
         assert_eq!(

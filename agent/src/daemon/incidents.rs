@@ -1,5 +1,6 @@
 //! What on-call does about incidents, and what time does to those that nobody cares for. Durable first, then it counts.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use assent_schema::canon::Digest;
@@ -13,6 +14,7 @@ use crate::control::Answer;
 use crate::control::incidents::{IncidentAnswer, IncidentQuestion, IncidentRow};
 use crate::incident::{self, Act, Case, Facts, Lack, NotNow, PREFIX, Step};
 use crate::ledger::{self, DayKeys};
+use crate::run::Deployed as _;
 use crate::store::{Alert, Log, Store as _, StoreError, Transaction, Write};
 use crate::vault::tripwire;
 use crate::watch;
@@ -153,6 +155,17 @@ impl Agent {
                 format!("Begin with `assent-agent incidents draft {}` and write what only a person knows.", case.id());
             return Ok(refused(format!("the post-mortem is not whole: {}", lacks.join("; ")), help));
         }
+        // Whoever drafted before somebody resolved it would tell the client that it is open.
+        let Some(now) = self.drafted(&case).await? else { return Ok(broken()) };
+        let old = incident::not_so(&text, &now);
+        if !old.is_empty() {
+            let old: Vec<String> = old.iter().map(ToString::to_string).collect();
+            let help = format!(
+                "Draft it anew (`assent-agent incidents draft {}`) and keep root cause and prevention.",
+                case.id()
+            );
+            return Ok(refused(format!("the post-mortem is older than the incident: {}", old.join("; ")), help));
+        }
         let file = Digest::of_file(text.as_bytes());
         let gone = case.row.alert.client.as_ref().is_some_and(|client| !self.knows(client));
         // Nobody is left to send it to; that it was written stands in the ledger.
@@ -168,7 +181,7 @@ impl Agent {
             |route: &ConnectionId| -> watch::ToldSecret<'_> { Box::pin(self.field.route_secret(route.clone())) };
         let teller = watch::Teller::new(&routes, &self.config.agent, &secrets);
         match watch::share(&*self.world, &teller, &case, &text).await {
-            Ok(_) => self.step(no, step, by).await,
+            Ok(took) => Ok(sent(self.step(no, step, by).await?, &took)),
             Err(watch::NotShared::NoRoute(client)) => Ok(refused(
                 format!("no route of `{client}` in its region carries post-mortems"),
                 "Add `post-mortems` to what a route of `assent.toml` carries, and release it.",
@@ -177,6 +190,12 @@ impl Agent {
                 let what = format!("the route `{route}` of `{client}` did not take the post-mortem");
                 Ok(refused(what, "See that its receiver answers, and share it again."))
             }
+            Err(watch::NotShared::NoAddress(client, route)) => Ok(refused(
+                format!("the route `{route}` carries post-mortems by mail, and a contact of `{client}` has no address"),
+                format!(
+                    "Give each of `contacts` a `mail` in the client's file, or take `post-mortems` from what `{route}` carries."
+                ),
+            )),
             Err(watch::NotShared::Nobody) => {
                 Ok(refused("there is no client whose contacts could be told".to_owned(), LOOK_AT_STATUS))
             }
@@ -184,12 +203,19 @@ impl Agent {
     }
 
     async fn draft(&self, case: &Case) -> Result<Option<IncidentAnswer>, StoreError> {
+        Ok(self.drafted(case).await?.map(IncidentAnswer::Draft))
+    }
+
+    async fn drafted(&self, case: &Case) -> Result<Option<String>, StoreError> {
         let log = case.row.alert.client.clone().map_or(Log::Agent, Log::Client);
         let until = case.done.resolved.as_ref().map_or_else(|| self.field.now(), |act| act.at);
         let Some(entries) = self.entries(log, Facts::from(case), until).await else { return Ok(None) };
         let queue = self.store.queue()?;
-        let facts = Facts { case, respond_by: self.answer_by(case), entries: &entries, queue: &queue };
-        Ok(Some(IncidentAnswer::Draft(incident::draft(&facts))))
+        let named: BTreeSet<_> = entries.iter().filter_map(|entry| entry.plan).collect();
+        let of = |digest| Some((digest, self.field.plan(&digest)?.plan.workflow.clone()));
+        let plans = named.into_iter().filter_map(of).collect();
+        let facts = Facts { case, respond_by: self.answer_by(case), entries: &entries, queue: &queue, plans: &plans };
+        Ok(Some(incident::draft(&facts)))
     }
 
     /// The entries of a log from one moment to another; nothing when it cannot be read.
@@ -227,6 +253,16 @@ impl Agent {
 }
 
 const LOOK_AT_STATUS: &str = "`assent-agent status` lists what runs here.";
+
+/// An incident with the routes that took its post-mortem.
+fn sent(answer: Answer, took: &[ConnectionId]) -> Answer {
+    match answer {
+        Answer::Incidents(IncidentAnswer::One(row)) => {
+            said(IncidentAnswer::One(Box::new(IncidentRow { took: took.to_vec(), ..*row })))
+        }
+        other => other,
+    }
+}
 
 fn said(answer: IncidentAnswer) -> Answer {
     Answer::Incidents(answer)

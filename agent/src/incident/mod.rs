@@ -5,8 +5,11 @@
 
 mod case;
 mod clock;
+mod concerned;
+mod lack;
 mod postmortem;
 
 pub use case::{Act, Case, Done, NotNow, PREFIX, State, Step};
 pub use clock::{RespondBy, SHARE_WITHIN, respond_by};
-pub use postmortem::{DRAFT_MOST_LINES, Facts, Lack, Written, check, draft};
+pub use lack::{Lack, check, not_so};
+pub use postmortem::{DRAFT_MOST_LINES, Facts, Written, draft};

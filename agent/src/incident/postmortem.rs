@@ -6,12 +6,14 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
+use assent_schema::canon::Digest;
+use assent_schema::id::WorkflowId;
 use assent_schema::ledger::{Entry, Kind};
 use assent_schema::time::{Moment, Period};
-use assent_schema::tripwire;
 use serde_json::Value;
 
 use super::case::{Act, Case};
+use super::concerned::{Concerned, changes};
 use crate::store::QueueItem;
 use crate::store::outcome::is_fine;
 
@@ -19,16 +21,12 @@ use crate::store::outcome::is_fine;
 pub const DRAFT_MOST_LINES: usize = 200;
 /// How many of them are the first.
 const DRAFT_FIRST_LINES: usize = 50;
-/// The most bytes of a post-mortem.
-const FILE_MOST_BYTES: usize = 256 << 10;
 /// How far back the draft looks for what changed before the incident.
 const LOOKS_BACK: Period = Period::hours(24);
-/// The sections of a post-mortem, in order.
-const SECTIONS: [&str; 6] = ["Impact", "Timeline", "Detection", "Trigger", "Root cause", "Prevention"];
+/// From how long before it began on a timeline tells of runs: rules that count failures begin after the first of them.
+const LEADS_UP: Period = Period::hours(1);
 /// The sections that only a person can write.
-const BY_A_PERSON: [&str; 2] = ["Root cause", "Prevention"];
-/// How few letters are no explanation.
-const EXPLAINS_LEAST: usize = 40;
+pub(super) const BY_A_PERSON: [&str; 2] = ["Root cause", "Prevention"];
 
 /// What a draft is made of.
 #[derive(Clone, Debug)]
@@ -41,6 +39,8 @@ pub struct Facts<'a> {
     pub entries: &'a [Entry],
     /// What still waits in the manual queue.
     pub queue: &'a [QueueItem],
+    /// Of which workflow a plan is, as far as it is kept here.
+    pub plans: &'a BTreeMap<Digest, WorkflowId>,
 }
 
 impl Facts<'_> {
@@ -50,114 +50,8 @@ impl Facts<'_> {
     }
 }
 
-/// What a post-mortem lacks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Lack {
-    /// It is no text, empty or longer than it may be.
-    NoText,
-    /// Its title does not name the incident.
-    Title(String),
-    /// A section is missing.
-    Section(&'static str),
-    /// A section that only a person can write holds no explanation.
-    Unwritten(&'static str),
-    /// A line holds what must not leave: what it looks like, as a noun.
-    Tells(usize, &'static str),
-}
-
-impl Lack {
-    /// Whether something is too much, not too little.
-    pub fn is_told(&self) -> bool {
-        matches!(self, Self::Tells(..))
-    }
-}
-
-impl fmt::Display for Lack {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoText => write!(f, "it is not text of 1 to {FILE_MOST_BYTES} bytes"),
-            Self::Title(id) => write!(f, "its first line is not `# Post-mortem {id}`"),
-            Self::Section(name) => write!(f, "the section `## {name}` is missing or empty"),
-            Self::Unwritten(name) => {
-                write!(f, "`## {name}` says nothing yet: a person writes it, in a sentence or more")
-            }
-            Self::Tells(line, what) => write!(f, "line {line} holds {what}"),
-        }
-    }
-}
-
-fn title(id: &str) -> String {
+pub(super) fn title(id: &str) -> String {
     format!("# Post-mortem {id}")
-}
-
-/// Looks whether a post-mortem can be shared: all that it lacks, and all that it tells and must not. `is_secret` knows the
-/// secrets of the vault.
-pub fn check(text: &[u8], id: &str, is_secret: fn(&[u8]) -> bool) -> Vec<Lack> {
-    let text = std::str::from_utf8(text).unwrap_or_default();
-    if text.trim().is_empty() || text.len() > FILE_MOST_BYTES {
-        return vec![Lack::NoText];
-    }
-    let mut lacks = Vec::new();
-    if text.lines().next().map(str::trim_end) != Some(title(id).as_str()) {
-        lacks.push(Lack::Title(id.to_owned()));
-    }
-    let written = without_comments(text);
-    for name in SECTIONS {
-        match section(&written, name) {
-            None => lacks.push(Lack::Section(name)),
-            Some(body) if BY_A_PERSON.contains(&name) => {
-                let letters = body.chars().filter(|c| c.is_alphabetic()).count();
-                if letters < EXPLAINS_LEAST {
-                    lacks.push(Lack::Unwritten(name));
-                }
-            }
-            // Impact, timeline, detection and trigger are drafted: whoever took them out puts them back.
-            Some(body) if body.trim().is_empty() => lacks.push(Lack::Section(name)),
-            Some(_) => {}
-        }
-    }
-    lacks.extend(told(text, is_secret));
-    lacks
-}
-
-/// What must not leave, by line, comments too: they are sent with the rest.
-fn told(text: &str, is_secret: fn(&[u8]) -> bool) -> Vec<Lack> {
-    let line_of = |at: usize| text.bytes().take(at).filter(|byte| *byte == b'\n').count().saturating_add(1);
-    let forms = tripwire::secrets(text).into_iter().map(|found| (line_of(found.range.start), found.what));
-    let people = tripwire::personal(text).into_iter().map(|found| (line_of(found.range.start), found.kind.what()));
-    let kept = (1..).zip(text.lines()).filter(|(_, line)| is_secret(line.as_bytes()));
-    let mut told: Vec<_> = kept.map(|(line, _)| (line, "a secret of the vault")).chain(forms).chain(people).collect();
-    told.sort_unstable();
-    told.dedup();
-    told.into_iter().map(|(line, what)| Lack::Tells(line, what)).collect()
-}
-
-/// A comment of Markdown says nothing to who reads the page.
-fn without_comments(text: &str) -> String {
-    let mut left = text;
-    let mut out = String::with_capacity(text.len());
-    while let Some((before, rest)) = left.split_once("<!--") {
-        out.push_str(before);
-        left = rest.split_once("-->").map_or("", |(_, after)| after);
-    }
-    out.push_str(left);
-    out
-}
-
-fn section<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    let heading = format!("## {name}");
-    let mut offset = 0;
-    let mut begin = None;
-    for line in text.split_inclusive('\n') {
-        let is_heading = line.starts_with("## ") || line.starts_with("# ");
-        match begin {
-            None if line.trim_end() == heading => begin = Some(offset + line.len()),
-            Some(from) if is_heading => return text.get(from..offset),
-            _ => {}
-        }
-        offset += line.len();
-    }
-    begin.and_then(|from| text.get(from..))
 }
 
 /// What only a person knows.
@@ -247,9 +141,10 @@ fn impact(out: &mut String, facts: &Facts<'_>) -> fmt::Result {
         );
     }
     let began = facts.case.opened();
+    let concerned = Concerned::of(facts);
     let mut ends: BTreeMap<String, u64> = BTreeMap::new();
     let (mut doubt, mut accepted) = (0_u64, 0_u64);
-    for entry in facts.entries.iter().filter(|entry| entry.time >= began) {
+    for entry in facts.entries.iter().filter(|entry| entry.time >= began && concerned.has(entry)) {
         match &entry.kind {
             Kind::Accepted(_) => accepted += 1,
             Kind::Ended(ended) => {
@@ -265,15 +160,23 @@ fn impact(out: &mut String, facts: &Facts<'_>) -> fmt::Result {
         writeln!(out, "- Runs ended {how}: {count}")?;
     }
     writeln!(out, "- Effects that nobody knows to have happened: {doubt}")?;
-    let client = facts.case.row.alert.client.as_ref();
-    let waits = facts.queue.iter().filter(|item| client == Some(&item.client)).count();
+    let alert = &facts.case.row.alert;
+    let waits = |item: &&QueueItem| {
+        alert.client.as_ref() == Some(&item.client)
+            && (alert.workflow.as_ref().is_none_or(|one| *one == item.workflow) || concerned.runs_with(item))
+    };
+    let waits = facts.queue.iter().filter(waits).count();
     writeln!(out, "- Items in the manual queue now: {waits}")
 }
 
 /// What belongs into a timeline: everything but the everyday work of runs and the signs of life.
 fn tells(entry: &Entry) -> bool {
     match &entry.kind {
-        Kind::Tick(_) | Kind::Accepted(_) | Kind::Intent(_) | Kind::Decided(_) | Kind::Viewed(_) => false,
+        Kind::Tick(_) | Kind::Accepted(_) | Kind::Intent(_) | Kind::Decided(_) | Kind::Viewed(_) | Kind::Used(_) => {
+            false
+        }
+        // Who wanted to see what is not theirs: it stands in the ledger, and has no part in this.
+        Kind::Refused(_) => entry.actor.is_none(),
         Kind::Outcome(outcome) => !is_fine(outcome.code.as_str()),
         Kind::Ended(ended) => ended.outcome.as_str() != "done",
         _ => true,
@@ -281,7 +184,12 @@ fn tells(entry: &Entry) -> bool {
 }
 
 fn timeline(out: &mut String, facts: &Facts<'_>) -> fmt::Result {
-    let told: Vec<&Entry> = facts.entries.iter().filter(|entry| tells(entry)).collect();
+    let (from, concerned) = (facts.case.opened().minus(LEADS_UP), Concerned::of(facts));
+    let belongs = |entry: &&Entry| {
+        let before = entry.time < from && !concerned.goes_on(entry) && !changes(entry);
+        tells(entry) && !before && concerned.has(entry)
+    };
+    let told: Vec<&Entry> = facts.entries.iter().filter(belongs).collect();
     // How it began and how it ended matter most; what lies between is much of the same.
     let left_out = told.len().saturating_sub(DRAFT_MOST_LINES);
     for (place, entry) in told.iter().enumerate() {
@@ -316,6 +224,10 @@ fn timeline(out: &mut String, facts: &Facts<'_>) -> fmt::Result {
 fn short_facts(kind: &Kind) -> Vec<(String, String)> {
     let Ok(Value::Object(data)) = serde_json::to_value(kind) else { return Vec::new() };
     let short = |(name, value): (String, Value)| match value {
+        // The ledger has it whole.
+        Value::String(text) if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            Some((name, format!("{}…", text.get(..12).unwrap_or_default())))
+        }
         Value::String(text) if text.len() <= 80 && !text.contains('\n') => Some((name, text)),
         Value::Number(number) => Some((name, number.to_string())),
         Value::Bool(flag) => Some((name, flag.to_string())),
@@ -343,22 +255,8 @@ fn detection(facts: &Facts<'_>) -> String {
 
 fn trigger(out: &mut String, facts: &Facts<'_>) -> fmt::Result {
     writeln!(out, "The first failure had the code `{}`.", facts.case.row.alert.code)?;
-    let began = facts.case.opened();
-    let change = |entry: &&Entry| {
-        let changes = matches!(
-            entry.kind,
-            Kind::Released(_)
-                | Kind::Deployed(_)
-                | Kind::RolledBack(_)
-                | Kind::Statement(_)
-                | Kind::Root(_)
-                | Kind::Rotated(_)
-                | Kind::Started(_)
-                | Kind::Clock(_)
-                | Kind::Resumed(_)
-        );
-        changes && entry.time <= began
-    };
+    let (began, concerned) = (facts.case.opened(), Concerned::of(facts));
+    let change = |entry: &&Entry| changes(entry) && entry.time <= began && concerned.has(entry);
     let changes: Vec<&Entry> = facts.entries.iter().filter(change).collect();
     if changes.is_empty() {
         return writeln!(out, "Nothing changed here in the {LOOKS_BACK} before.");

@@ -27,12 +27,18 @@ pub struct Sought {
     pub run: Option<u64>,
     /// Before this place.
     pub before: Option<u64>,
+    /// Without those of people who looked: most of what stands there, once people look.
+    pub but_looks: bool,
 }
+
+/// The kind of entries of people who looked.
+const LOOKED: &str = "viewed";
 
 impl Sought {
     fn fits(&self, entry: &Entry) -> bool {
         self.kind.as_deref().is_none_or(|kind| kind == entry.kind.name())
             && self.run.is_none_or(|run| entry.run == Some(run))
+            && !(self.but_looks && entry.kind.name() == LOOKED)
     }
 }
 

@@ -23,6 +23,8 @@ use crate::world::{Clock as _, World};
 pub enum NotShared {
     /// No route of the client in its region carries post-mortems.
     NoRoute(ClientId),
+    /// A route is to carry it by mail, and not every contact has an address.
+    NoAddress(ClientId, ConnectionId),
     /// A route did not take it.
     Failed(ClientId, ConnectionId),
     /// There is no client whose contacts could be told.
@@ -65,10 +67,12 @@ pub async fn share<W: World>(
     let mut all: Vec<(&ClientId, &ClientRoutes, Vec<&Target>)> = Vec::new();
     for (client, routes) in teller.routes.clients().filter(concerned) {
         let takes = |target: &&Target| {
-            let reaches = target.mail.as_ref().is_none_or(|mail| !mail.explained().is_empty());
-            target.near && target.carries == Carries::PostMortems && target.via.takes(target.carries) && reaches
+            target.near && target.carries == Carries::PostMortems && target.via.takes(target.carries)
         };
         let targets: Vec<&Target> = routes.targets.iter().filter(takes).collect();
+        if let Some(target) = targets.iter().find(|target| reaches_nobody(target)) {
+            return Err(NotShared::NoAddress(client.clone(), target.name.clone()));
+        }
         if targets.is_empty() {
             return Err(NotShared::NoRoute(client.clone()));
         }
@@ -103,6 +107,11 @@ pub async fn share<W: World>(
         }
     }
     Ok(took)
+}
+
+/// Whether a route promises what it cannot do: nobody learns that it told nobody.
+fn reaches_nobody(target: &Target) -> bool {
+    target.mail.as_ref().is_some_and(|mail| mail.explained().is_empty())
 }
 
 /// What one route is sent: one message, or for Slack, whose messages are short, as many as it needs. Never none: a route that
@@ -157,11 +166,32 @@ fn not_taken(code: &str) -> NotTaken {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::watch::routes::Addresses;
 
     #[test]
     fn what_cannot_be_written_is_not_sent_as_nothing() {
         assert_eq!(body("a message"), Ok(br#""a message""#.to_vec()));
         assert_eq!(body(&0.5), Err(not_taken("malformed")), "it has no canonical form");
+    }
+
+    #[test]
+    fn a_route_whose_contacts_have_no_address_is_not_passed_over() {
+        let mail = |contacts: &[&str], all_contacts| Target {
+            name: "mail".parse().unwrap(),
+            carries: Carries::PostMortems,
+            via: RouteKind::Smtp,
+            base: crate::request::url::Base::parse("https://mail.harbor.example").unwrap(),
+            mail: Some(Addresses {
+                from: "alerts@harbor.example".parse().unwrap(),
+                to: BTreeSet::from(["ops@harbor.example".parse().unwrap()]),
+                contacts: contacts.iter().map(|one| one.parse().unwrap()).collect(),
+                all_contacts,
+            }),
+            near: true,
+        };
+        assert!(reaches_nobody(&mail(&[], true)) && reaches_nobody(&mail(&["dana@acme.example"], false)));
+        assert!(!reaches_nobody(&mail(&["dana@acme.example"], true)));
+        assert!(!reaches_nobody(&Target { mail: None, ..mail(&[], true) }));
     }
 
     #[test]

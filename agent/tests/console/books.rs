@@ -15,7 +15,7 @@ fn the_ledger_is_shown_by_day_kind_and_run_with_proofs_to_take_along() {
     let place = Place::new();
     let alice = place.sign_in("alice");
     place.noted();
-    let page = place.look("/ledger?client=acme", &alice);
+    let page = place.look("/ledger?client=acme&kind=all", &alice);
     assert_eq!(place.noted(), ["acme viewed alice ledger"]);
     for holds in
         ["18\u{202f}431", "Download", "18429.tlog-proof", "rel=\"next\"", "assent/harbor/eu-production-1/acme+12345678"]
@@ -24,13 +24,14 @@ fn the_ledger_is_shown_by_day_kind_and_run_with_proofs_to_take_along() {
     }
     let next = page.body.split("rel=\"next\"").next().and_then(|rest| rest.rsplit("href=\"").next());
     let next = next.and_then(|rest| rest.split('"').next()).expect("a next page").replace("&amp;", "&");
-    assert_eq!(next, "/ledger?client=acme&before=18420");
+    assert_eq!(next, "/ledger?client=acme&kind=all&before=18420");
     let older = place.look(&next, &alice).body;
     assert!(older.contains("18419.tlog-proof") && !older.contains("18420.tlog-proof"), "{older}");
     let ended = place.look("/ledger?client=acme&kind=ended&run=18404&day=2026-03-02", &alice).body;
     assert!(ended.contains("<strong>ended</strong>") && !ended.contains("<strong>intent</strong>"), "{ended}");
-    let bodies: String =
-        (0..3).map(|at| place.look(&format!("/ledger?client=acme&before={}", 18_430 - 10 * at), &alice).body).collect();
+    let bodies: String = (0..3)
+        .map(|at| place.look(&format!("/ledger?client=acme&kind=all&before={}", 18_430 - 10 * at), &alice).body)
+        .collect();
     assert!(bodies.contains("&lt;script&gt;") && !bodies.contains(SCRIPT) && bodies.contains("U+202E"));
     place.noted();
 

@@ -5,6 +5,7 @@
 #[expect(dead_code, reason = "other tests use more of it")]
 mod authenticator;
 mod books;
+mod needs;
 mod passkeys;
 #[expect(dead_code, reason = "other tests use more of it")]
 mod played;

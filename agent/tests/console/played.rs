@@ -259,7 +259,7 @@ impl Office for Played {
         let done = self.store.state(&format!("{PREFIX}{incident}")).expect("a state");
         let case = Case::read(row, done.as_deref()).expect("a case");
         let entries: Vec<_> = entries().into_iter().rev().collect();
-        Ok(draft(&Facts { case: &case, respond_by: None, entries: &entries, queue: &[] }))
+        Ok(draft(&Facts { case: &case, respond_by: None, entries: &entries, queue: &[], plans: &BTreeMap::new() }))
     }
 
     async fn share(&self, incident: i64, text: String, by: PersonId) -> Done<()> {
@@ -276,6 +276,7 @@ impl Office for Played {
             sought.before.is_none_or(|before| entry.index < before)
                 && sought.kind.as_deref().is_none_or(|kind| kind == entry.kind.name())
                 && sought.run.is_none_or(|run| entry.run == Some(run))
+                && !(sought.but_looks && entry.kind.name() == "viewed")
                 && sought.day.as_ref().is_none_or(|day| *day == entry.time.day())
         };
         let entries: Vec<_> = entries().into_iter().filter(fits).take(10).collect();

@@ -9,23 +9,40 @@ use crate::people::wire::Shown;
 use crate::store::Waiting;
 use crate::world::Wall;
 
+/// A question as the list of whoever decides names it.
+pub(in crate::console) struct Asked<'a> {
+    pub(in crate::console) shown: &'a Shown,
+    /// What the plan says that it does.
+    pub(in crate::console) summary: Option<String>,
+    /// When it was asked.
+    pub(in crate::console) since: Option<Wall>,
+    /// The run's number and the id of what began it.
+    pub(in crate::console) of: Option<(u64, String)>,
+}
+
 /// What waits for the person who looks.
-pub(in crate::console) fn own(questions: &[(&Shown, Option<String>)], now: Wall) -> Body {
+pub(in crate::console) fn own(questions: &[Asked<'_>], now: Wall) -> Body {
     let main = html! {
         h1 { "Decisions" }
         div #questions data-part="" {
             @if questions.is_empty() { (nothing("Nothing is waiting for you.")) }
             @else { p.lead { (words::count(questions.len(), "decision is waiting", "decisions are waiting")) " for you, the oldest first." } }
             ul.rows.card {
-                @for (shown, summary) in questions {
+                @for Asked { shown, summary, since, of } in questions {
                     li.question {
                         div {
                             p.head {
                                 a.whole href={ "/decisions/" (shown.nonce) } { (summary.as_deref().unwrap_or(shown.workflow.as_str())) }
-                                @if shown.guardrail { (pill("warn", Mark::Bell, "above a limit")) }
+                                @if shown.guardrail { (pill("warn", Mark::Warn, "above a limit")) }
                                 @if shown.signature { (pill("calm", Mark::Decisions, "needs a signature")) }
                             }
-                            p.facts { span { (shown.workflow) } span { "group " (shown.by) } span { "counts as no " (words::moment(now, shown.until)) } }
+                            p.facts {
+                                span { (shown.workflow) @if let Some((number, _)) = of { " #" (words::grouped(*number)) } }
+                                @if let Some((_, event)) = of { span { "event " code { (words::told(event)) } } }
+                                @if let Some(since) = since { span { "asked " (words::when(now, *since)) } }
+                                span { "group " (shown.by) }
+                                span { "counts as no " (words::deadline(now, shown.until)) }
+                            }
                         }
                     }
                 }
@@ -49,12 +66,12 @@ pub(in crate::console) fn watched(waiting: &[Waiting], now: Wall) -> Body {
                             p.head {
                                 a.whole href={ "/runs/" (one.run) } { (one.client) "/" (one.workflow) }
                                 (pill("ask", Mark::Wait, "waiting"))
-                                @if one.guardrail { (pill("warn", Mark::Bell, "above a limit")) }
+                                @if one.guardrail { (pill("warn", Mark::Warn, "above a limit")) }
                             }
                             p.facts {
                                 span { "step " code { (one.step) } } span { "group " (one.by) }
                                 span { "asked " (words::when(now, Wall::from_millis(one.since))) }
-                                span { "counts as no " (words::when(now, Wall::from_millis(one.until))) }
+                                span { "counts as no " (words::deadline(now, Wall::from_millis(one.until).moment())) }
                             }
                         }
                     }

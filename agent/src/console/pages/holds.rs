@@ -50,7 +50,7 @@ pub(super) fn list<'h>(holds: impl Iterator<Item = &'h Hold>, viewer: &Viewer, n
                             p.facts {
                                 span { "by " (hold.by) } span { "because of " code { (hold.why) } }
                                 span { "since " (words::moment(now, hold.since)) }
-                                span { "lapses " (words::moment(now, hold.until)) }
+                                span { "lapses " (words::deadline(now, hold.until)) }
                             }
                         }
                         @if viewer.may_act(&hold.client) {
@@ -89,6 +89,8 @@ fn form(held: &Held<'_>) -> Markup {
             form.stack method="post" action="/hold" {
                 (form_field())
                 label { "What" select name="at" required {
+                    // Nothing is chosen until somebody chooses: the button stops a client.
+                    option value="" disabled selected { "choose" }
                     @for (client, connections) in held.clients.iter().filter(|(client, _)| held.viewer.may_act(client)) {
                         optgroup label=(client) {
                             option value=(client) { "all of " (client) }

@@ -1,5 +1,6 @@
 //! Incidents and alerts: what is wrong, who cares for it, by when; and one incident with its post-mortem.
 
+use assent_schema::alert::Rule;
 use assent_schema::time::Moment;
 use maud::{Markup, html};
 
@@ -9,8 +10,7 @@ use crate::console::viewer::Viewer;
 use crate::console::words;
 use crate::control::alerts::AlertLine;
 use crate::control::incidents::IncidentRow;
-use crate::incident::Written;
-use crate::store::Severity;
+use crate::incident::{State, Written};
 use crate::world::Wall;
 
 /// How many closed incidents are listed.
@@ -18,7 +18,7 @@ const CLOSED_MOST: usize = 50;
 
 /// What is wrong, and what was.
 pub(in crate::console) struct Listed<'a> {
-    /// Oldest first, closed ones too.
+    /// Closed ones too.
     pub(in crate::console) incidents: Vec<IncidentRow>,
     /// Alerts that are no incidents.
     pub(in crate::console) alerts: Vec<AlertLine>,
@@ -28,11 +28,12 @@ pub(in crate::console) struct Listed<'a> {
 
 pub(in crate::console) fn page(listed: &Listed<'_>) -> Body {
     let (closed, open): (Vec<_>, Vec<_>) = listed.incidents.iter().partition(|row| row.done.closed.is_some());
+    let open = by_need(open);
     let main = html! {
         h1 { "Incidents" }
         div #standing data-part="" {
             @if open.is_empty() { p.empty { (mark(Mark::Good)) "No incident is open." } }
-            @else { (list(open.into_iter(), "incidents", listed.viewer, listed.now)) }
+            @else { (list(open.iter().copied(), "incidents", listed.viewer, listed.now)) }
             @if !listed.alerts.is_empty() { (alerts(&listed.alerts, listed.viewer, listed.now)) }
         }
         @if !closed.is_empty() {
@@ -45,6 +46,17 @@ pub(in crate::console) fn page(listed: &Listed<'_>) -> Body {
     Body { title: "Incidents".into(), section: Section::Incidents, main, is_live: true }
 }
 
+/// Those first that wait for somebody: unanswered by when the answer is due, then what is being cared for, then what is explained.
+pub(super) fn by_need<'r>(rows: impl IntoIterator<Item = &'r IncidentRow>) -> Vec<&'r IncidentRow> {
+    let mut rows: Vec<_> = rows.into_iter().collect();
+    rows.sort_by_key(|row| match (&row.done.acknowledged, row.done.shared.is_some() || row.done.written.is_some()) {
+        (_, true) => (3, None, row.began),
+        (None, false) => (0, Some(row.answer_by.unwrap_or(row.share_by)), row.began),
+        (Some(_), false) => (1 + u8::from(row.done.resolved.is_some()), Some(row.share_by), row.began),
+    });
+    rows
+}
+
 /// Incidents, each with its clocks and the step that comes next.
 pub(super) fn list<'r>(rows: impl Iterator<Item = &'r IncidentRow>, id: &str, viewer: &Viewer, now: Wall) -> Markup {
     html! {
@@ -53,7 +65,7 @@ pub(super) fn list<'r>(rows: impl Iterator<Item = &'r IncidentRow>, id: &str, vi
             ul.rows {
                 @for row in rows {
                     li.incident id={ "incident-" (row.id) } {
-                        div { (head(row)) (about(row, viewer, now)) (clocks(row, now)) }
+                        div { (head(row)) (about(row, viewer, now)) (clocks(row, now)) (help(row.rule, &row.id, true)) }
                         @if may_act(row, viewer) { (step(row)) }
                     }
                 }
@@ -65,10 +77,22 @@ pub(super) fn list<'r>(rows: impl Iterator<Item = &'r IncidentRow>, id: &str, vi
 fn head(row: &IncidentRow) -> Markup {
     html! {
         p.head {
-            (severity(row))
+            code { (row.id) }
+            (state(row))
             a.whole href={ "/incidents/" (row.id) } { (row.rule.as_str().replace('-', " ")) span.unseen { ", incident " (row.id) } }
             code { (row.code) }
-            span.word { (row.state.as_str()) }
+            span.word { (row.severity.as_str()) }
+        }
+    }
+}
+
+/// What a rule means, where that does not stand beside it, and what to do: from the one table of rules.
+fn help(rule: Rule, id: &str, with_meaning: bool) -> Markup {
+    html! {
+        details.help id={ "help-" (id) } {
+            summary { "What to do" span.unseen { " about " (id) } }
+            @if with_meaning { p { (words::sentences(rule.row().what)) } }
+            p { (words::sentences(rule.row().help)) }
         }
     }
 }
@@ -84,17 +108,20 @@ fn about(row: &IncidentRow, viewer: &Viewer, now: Wall) -> Markup {
             span { "began " (words::moment(now, row.began)) }
             @if row.count > 1 { span { (words::grouped(row.count.unsigned_abs())) " times" } }
             @if let (Some(client), Some(workflow)) = (&row.client, &row.workflow) {
-                @if viewer.clients.contains(client) { a href={ "/runs?client=" (client) "&workflow=" (workflow) "&state=failed" } { "failed runs" } }
+                // Other rules do not leave failed runs behind.
+                @if row.rule == Rule::RunFailed && viewer.clients.contains(client) { a href={ "/runs?client=" (client) "&workflow=" (workflow) "&state=failed" } { "failed runs" } }
             }
         }
     }
 }
 
-fn severity(row: &IncidentRow) -> Markup {
-    match row.severity {
-        Severity::Critical => pill("bad", Mark::Bell, "critical"),
-        Severity::Normal => pill("warn", Mark::Bell, "normal"),
-    }
+fn state(row: &IncidentRow) -> Markup {
+    let (tone, picture) = match row.state {
+        State::Opened => ("bad", Mark::Bell),
+        State::Acknowledged => ("busy", Mark::Person),
+        State::Resolved | State::Written | State::Shared | State::Closed => ("calm", Mark::Good),
+    };
+    pill(tone, picture, row.state.as_str())
 }
 
 /// Whether somebody may take steps in an incident.
@@ -109,12 +136,12 @@ fn clocks(row: &IncidentRow, now: Wall) -> Markup {
         p.facts {
             @match (&row.done.acknowledged, row.answer_by) {
                 (Some(act), _) => span.by { (mark(Mark::Person)) (act.by) " has acknowledged it" },
-                (None, Some(by)) => span.clock.(late(by)) { (mark(Mark::Wait)) "answer due " (words::moment(now, by)) },
+                (None, Some(by)) => span.clock.(late(by)) { (mark(Mark::Wait)) span { "answer due " (words::deadline(now, by)) } },
                 (None, None) => {}
             }
             @match &row.done.shared {
                 None if row.done.written.is_some() => span { "post-mortem written; the client had left" },
-                None => span.clock.(late(row.share_by)) { "post-mortem due " (words::moment(now, row.share_by)) },
+                None => span.clock.(late(row.share_by)) { span { "post-mortem due " (words::deadline(now, row.share_by)) } },
                 Some(act) => span { "post-mortem shared by " (act.by) " " (words::moment(now, act.at)) },
             }
             @if row.done.resolved.is_some() && row.done.shared.is_none() && row.done.written.is_none() { a href={ "/incidents/" (row.id) "#post-mortem" } { "write the post-mortem" } }
@@ -157,7 +184,8 @@ pub(super) fn alerts(rows: &[AlertLine], viewer: &Viewer, now: Wall) -> Markup {
                     @let may_act = row.client.as_ref().map_or(viewer.may_act_on_agent(), |client| viewer.may_act(client));
                     li.alert id={ "alert-" (row.id) } {
                         div {
-                            p.head { (pill("warn", Mark::Bell, "alert")) strong { (row.rule.as_str().replace('-', " ")) } code { (row.code) } }
+                            p.head { code { (row.id) } (pill("warn", Mark::Warn, "alert")) strong { (row.rule.as_str().replace('-', " ")) } code { (row.code) } }
+                            p.means { (words::sentences(row.rule.row().what)) }
                             p.facts {
                                 @match &row.client {
                                     Some(client) => span { (client) @if let Some(workflow) = &row.workflow { "/" (workflow) } }
@@ -168,6 +196,7 @@ pub(super) fn alerts(rows: &[AlertLine], viewer: &Viewer, now: Wall) -> Markup {
                                 @if row.count > 1 { span { (words::grouped(row.count.unsigned_abs())) " times, last " (words::moment(now, row.last)) } }
                                 @if let Some(act) = &row.acknowledged { span.by { (mark(Mark::Person)) (act.by) " has acknowledged it" } }
                             }
+                            (help(row.rule, &row.id, false))
                         }
                         @if may_act && row.acknowledged.is_none() {
                             form method="post" action="/alerts" {
@@ -199,11 +228,12 @@ pub(in crate::console) fn one(shown: &One<'_>) -> Body {
     let may = may_act(row, viewer);
     let main = html! {
         p.crumbs { a href="/incidents" { "Incidents" } }
-        h1 { (row.rule.as_str().replace('-', " ")) " " (severity(row)) span.word { (row.state.as_str()) } }
-        p.lead { "Incident " code { (row.id) } ", because of " code { (row.code) } "." }
+        h1 { (row.rule.as_str().replace('-', " ")) " " (state(row)) span.word { (row.severity.as_str()) } }
+        p.lead { "Incident " code { (row.id) } ", because of " code { (row.code) } ". " (words::sentences(row.rule.row().what)) }
+        (help(row.rule, &row.id, false))
         (about(row, viewer, *now))
         (clocks(row, *now))
-        @if may { div.answers { (step(row)) } }
+        @if may { div.acts.next { (step(row)) } }
         (course(row))
         h2 #post-mortem { "Post-mortem" }
         @if let Some(file) = &row.done.file { p.banner.good { (mark(Mark::Good)) "Shared with the client's contacts. Its SHA-256 is in the ledger: " code { (file) } } }
@@ -212,7 +242,10 @@ pub(in crate::console) fn one(shown: &One<'_>) -> Body {
             summary { "From the ledger" }
             div.draft { (markdown(shown.draft)) }
         }
-        @if may && row.done.closed.is_none() { (write(shown)) }
+        @if may && row.done.closed.is_none() {
+            @if row.done.shared.is_some() && shown.written.is_none() { details.journal { summary { "Share a better one" } (write(shown)) } }
+            @else { (write(shown)) }
+        }
         @else if row.done.closed.is_none() { p.hint { "On-call writes the cause and the prevention, and shares it." } }
     };
     Body { title: format!("Incident {}", row.id), section: Section::Incidents, main, is_live: false }
@@ -271,20 +304,11 @@ fn markdown(text: &str) -> Markup {
         @for line in lines {
             @if let Some(title) = line.strip_prefix("## ") { h3 { (title) } }
             @else if line.starts_with("# ") || line.trim().is_empty() || line.trim() == "| | |" {}
-            @else if let Some(item) = line.strip_prefix("- ") { p.point { (spans(item)) } }
+            @else if let Some(item) = line.strip_prefix("- ") { p.point { (words::sentences(item)) } }
             @else if let Some(row) = line.strip_prefix("| ").and_then(|row| row.strip_suffix(" |")) {
                 p.point { @for (place, cell) in row.split(" | ").enumerate() { @if place == 0 { strong { (cell) } ": " } @else { (words::told(cell)) } } }
             }
-            @else { p { (spans(line)) } }
-        }
-    }
-}
-
-/// A line with its code between backticks.
-fn spans(line: &str) -> Markup {
-    html! {
-        @for (place, part) in line.split('`').enumerate() {
-            @if place % 2 == 1 { code { (words::told(part)) } } @else { (words::told(part)) }
+            @else { p { (words::sentences(line)) } }
         }
     }
 }

@@ -16,6 +16,8 @@ use crate::world::Wall;
 
 /// Where lists are asked for.
 const LEDGER: &str = "/ledger?";
+/// How all kinds are asked for, looks too.
+pub(in crate::console) const ALL: &str = "all";
 /// The most letters of one fact that a list shows; the proof holds the whole entry.
 const SHORT: usize = 96;
 
@@ -86,7 +88,8 @@ fn filter(shown: &Shown<'_>, name: &str) -> Markup {
                 input type="hidden" name="client" value=(name);
                 label { "Day (UTC)" input type="date" name="day" value=[sought.day.as_ref()]; }
                 label { "Kind" select name="kind" {
-                    option value="" { "all" }
+                    option value="" { "all but looks" }
+                    option value=(ALL) selected[sought.kind.is_none() && !sought.but_looks] { "all" }
                     @for kind in Kind::NAMES { option value=(kind) selected[sought.kind.as_deref() == Some(*kind)] { (kind) } }
                 } }
                 label { "Run number" input type="text" inputmode="numeric" name="run" value=[sought.run] pattern="\\s*[0-9]+\\s*" title="A number" autocomplete="off"; }
@@ -102,7 +105,7 @@ fn table(shown: &Shown<'_>, name: &str) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label="Entries" {
             table.entries {
-                thead { tr { th scope="col" { "Entry" } th scope="col" { "When" } th scope="col" { "What" } th scope="col" { "By" } th scope="col" { "Proof" } } }
+                thead { tr { th scope="col" { "Entry" } th scope="col" { "When (UTC)" } th scope="col" { "What" } th scope="col" { "By" } th scope="col" { "Proof" } } }
                 tbody {
                     @for entry in &page.entries {
                         tr {
@@ -110,7 +113,7 @@ fn table(shown: &Shown<'_>, name: &str) -> Markup {
                             td { time datetime=(entry.time) title=(words::ago(shown.now, Wall::from(entry.time))) { (clock(entry)) } }
                             td { (what(entry, name)) }
                             td { @if let Some(actor) = &entry.actor { span.by { (mark(Mark::Person)) (actor) } } }
-                            td { @if entry.index < signed { a href={ "/ledger/" (name) "/" (entry.index) ".tlog-proof" } download { "Proof" span.unseen { " of entry " (entry.index) } } } @else { span.none { "a proof within a minute" } } }
+                            td { @if entry.index < signed { a href={ "/ledger/" (name) "/" (entry.index) ".tlog-proof" } download { "Proof" span.unseen { " of entry " (entry.index) } } } @else { span.none title="A proof is there when the next checkpoint has been signed." { "in 1 min" } } }
                         }
                     }
                 }
@@ -138,6 +141,10 @@ fn what(entry: &Entry, name: &str) -> Markup {
 fn facts(kind: &Kind) -> Vec<(String, String)> {
     let Ok(Value::Object(data)) = serde_json::to_value(kind) else { return Vec::new() };
     let text = |value: Value| match value {
+        // As digests are everywhere here; the proof has it whole.
+        Value::String(text) if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            format!("{}…", text.get(..12).unwrap_or_default())
+        }
         Value::String(text) => text,
         other => other.to_string(),
     };
@@ -154,7 +161,8 @@ fn address(name: &str, sought: &Sought, before: Option<u64>) -> String {
     query.append_pair("client", name);
     let run = sought.run.map(|run| run.to_string());
     let before = before.map(|before| before.to_string());
-    for (name, value) in [("day", &sought.day), ("kind", &sought.kind), ("run", &run), ("before", &before)] {
+    let kind = sought.kind.clone().or_else(|| (!sought.but_looks).then(|| ALL.to_owned()));
+    for (name, value) in [("day", &sought.day), ("kind", &kind), ("run", &run), ("before", &before)] {
         if let Some(value) = value {
             query.append_pair(name, value);
         }

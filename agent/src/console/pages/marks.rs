@@ -25,6 +25,10 @@ pub(super) enum Mark {
     Busy,
     Ahead,
     Bell,
+    Warn,
+    Write,
+    Money,
+    Message,
 }
 
 /// A picture.
@@ -51,6 +55,12 @@ pub(super) fn mark(mark: Mark) -> Markup {
         Mark::Doubt => "M5.500 6a2.500 2.500 0 1 1 3.600 2.200c-.800.400-1.100.900-1.100 1.800M8 12.600v.1",
         Mark::Busy => "M13.500 8A5.500 5.500 0 1 1 8 2.500",
         Mark::Ahead => "M5 8h.1M8 8h.1M11 8h.1",
+        Mark::Warn => "M8 2.500 14 13H2zM8 6.500v3M8 11.200v.1",
+        Mark::Write => "M3 13l.700-3L10.500 3.200l2.300 2.300L6 12.300z",
+        Mark::Money => {
+            "M8 2.500a5.500 5.500 0 1 0 0 11 5.500 5.500 0 0 0 0-11zM10 5.800a2.600 2.600 0 1 0 0 4.400M5.500 7.300h3M5.500 8.700h3"
+        }
+        Mark::Message => "M2.500 4h11v8h-11zM2.500 4.500 8 8.800l5.500-4.300",
         Mark::Bell => {
             "M3.500 11.500h9c-1.200-1-1.400-2-1.400-4.500a3.100 3.100 0 0 0-6.200 0c0 2.500-.2 3.500-1.400 4.500zM7 13.500h2"
         }
@@ -64,6 +74,11 @@ pub(super) fn mark(mark: Mark) -> Markup {
 /// How something stands: a picture and a word on a tint; the word alone says it.
 pub(super) fn pill(tone: &str, picture: Mark, word: &str) -> Markup {
     html! { span.pill.(tone) { (mark(picture)) (word) } }
+}
+
+/// The same, with what the word means.
+pub(super) fn pill_saying(tone: &str, picture: Mark, word: &str, says: &str) -> Markup {
+    html! { span.pill.(tone) title=(says) { (mark(picture)) (word) } }
 }
 
 /// A run's state as lists show it.

@@ -57,6 +57,8 @@ pub(super) enum Section {
     Holds,
     Ledger,
     Numbers,
+    /// A page about whoever looks, which the navigation does not list.
+    Own,
 }
 
 impl Section {

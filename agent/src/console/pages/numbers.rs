@@ -27,7 +27,7 @@ pub(in crate::console) fn page(
                     div.plots {
                         @for (series, counts) in all {
                             figure.card.plot {
-                                figcaption { span { (series.workflow) } strong { (series.name.replace('_', " ")) } em { (series.total(counts)) } }
+                                figcaption { span { (series.workflow) } strong { (series.name.replace('_', " ")) } em { (series.total(counts)) } small { @if counts.days.is_empty() { "no full hour yet" } @else { "in " (DAYS) " days" } } }
                                 (bars(series, counts, now.day()))
                                 @if counts.groups.len() > 1 || counts.groups.keys().any(|group| !group.is_empty()) {
                                     table.groups {

@@ -5,7 +5,7 @@ use assent_schema::ledger::HeldWhat;
 use assent_schema::status::{Stage, Status, TrialStatus, WorkflowStatus};
 use maud::{Markup, html};
 
-use super::marks::{Mark, mark, pill};
+use super::marks::{Mark, mark, pill, pill_saying};
 use super::{Body, Section, form_field, holds, incidents};
 use crate::console::viewer::Viewer;
 use crate::console::words;
@@ -41,7 +41,7 @@ pub(in crate::console) fn page(shown: &Overview<'_>) -> Body {
         div #standing data-part="" {
             (troubles(status, *now))
             (tiles(shown))
-            @if !incidents.is_empty() { (incidents::list(incidents.iter(), "incidents", shown.viewer, *now)) }
+            @if !incidents.is_empty() { (incidents::list(incidents::by_need(incidents).into_iter(), "incidents", shown.viewer, *now)) }
             @if !alerts.is_empty() { (incidents::alerts(alerts, shown.viewer, *now)) }
             @if holds.clone().next().is_some() { (holds::list(holds, shown.viewer, *now)) }
         }
@@ -77,10 +77,10 @@ fn troubles(status: &Status, now: Wall) -> Markup {
             }
         }
         @if let Some(push) = &status.push {
-            p.banner.warn { (mark(Mark::Bell)) strong { "Status and checkpoints cannot be pushed" } " since " (words::moment(now, push.since)) ": " code { (push.code) } }
+            p.banner.warn { (mark(Mark::Warn)) strong { "Status and checkpoints cannot be pushed" } " since " (words::moment(now, push.since)) ": " code { (push.code) } }
         }
         @if let Some(pull) = &status.pull {
-            p.banner.warn { (mark(Mark::Bell)) strong { "Releases cannot be pulled" } " since " (words::moment(now, pull.since)) ": " code { (pull.code) } }
+            p.banner.warn { (mark(Mark::Warn)) strong { "Releases cannot be pulled" } " since " (words::moment(now, pull.since)) ": " code { (pull.code) } }
         }
     }
 }
@@ -126,14 +126,14 @@ fn workflows_of<'a>(
                         p.facts {
                             @match &status.plan { Some(plan) => span { "plan " (words::digest(plan)) }, None => span { "nothing runs" } }
                             @if let Some(why) = &status.why { span { "because of " code { (why) } } }
-                            @if !status.refused.is_empty() { span { (words::count(status.refused.len(), "plan stays", "plans stay")) " back" } }
+                            @for (plan, why) in &status.refused { span { "plan " (words::digest(plan)) " stays back: " code { (why) } } }
                         }
                         @if let Some(trial) = &status.trial { (self::trial(trial, shown.now)) }
                     }
                     @if shown.viewer.may_act(client) {
                         div.acts {
                             (hold_form(client, Some(workflow)))
-                            details.menu {
+                            details.menu name="menu" {
                                 summary { "Roll back" span.unseen { " " (client) "/" (workflow) } }
                                 form.stack method="post" action="/roll-back" {
                                     (form_field())
@@ -154,7 +154,7 @@ fn workflows_of<'a>(
 fn hold_form(client: &ClientId, workflow: Option<&WorkflowId>) -> Markup {
     let name = workflow.map_or_else(|| client.to_string(), |workflow| format!("{client}/{workflow}"));
     html! {
-        details.menu {
+        details.menu name="menu" {
             summary { "Hold" span.unseen { " " (name) } }
             form.stack method="post" action="/hold" {
                 (form_field())
@@ -176,7 +176,16 @@ fn stage(stage: Stage) -> Markup {
         Stage::Returned | Stage::NotPermitted => ("warn", Mark::Bad),
         Stage::Off => ("bad", Mark::Pause),
     };
-    pill(tone, picture, &stage.as_str().replace('-', " "))
+    let says = match stage {
+        Stage::Committed => "The plan of the release runs, and passed its trial.",
+        Stage::Trial => "It runs and is watched: where its runs fail, the plan before it runs again.",
+        Stage::Unproven => "It runs without a full trial: its first failure brings the plan before it back.",
+        Stage::Staged => "It waits for the end of a freeze; an older plan may run.",
+        Stage::Returned => "An older plan runs, because the one of the release went back.",
+        Stage::NotPermitted => "An older plan runs, because the one of the release is not permitted.",
+        Stage::Off => "Nothing runs.",
+    };
+    pill_saying(tone, picture, &stage.as_str().replace('-', " "), says)
 }
 
 fn trial(trial: &TrialStatus, now: Wall) -> Markup {

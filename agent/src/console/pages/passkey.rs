@@ -60,13 +60,13 @@ pub(in crate::console) fn page(making: &Making<'_>) -> Body {
                     button.main type="submit" { (mark(Mark::Key)) "Create a passkey for " (rp) }
                     p.hint role="status" { "It stays on your device or in your password manager." }
                 }
-                p.banner.warn data-no-passkey="" hidden { (mark(Mark::Bell)) "This browser does not support passkeys." }
-                noscript { p.banner.warn { (mark(Mark::Bell)) "Passkeys need JavaScript. SSH keys do not." } }
+                p.banner.warn data-no-passkey="" hidden { (mark(Mark::Warn)) "This browser does not support passkeys." }
+                noscript { p.banner.warn { (mark(Mark::Warn)) "Passkeys need JavaScript. SSH keys do not." } }
             }
-            None => p.banner.warn { (mark(Mark::Bell)) "Passkeys need a host name, but this page was opened by IP address. Open it as " code { "http://localhost" } " with its port, or by the console's name." }
+            None => p.banner.warn { (mark(Mark::Warn)) "Passkeys need a host name, but this page was opened by IP address. Open it as " code { "http://localhost" } " with its port, or by the console's name." }
         }
     };
-    Body { title: "Passkeys".into(), section: Section::Decisions, main, is_live: false }
+    Body { title: "Passkeys".into(), section: Section::Own, main, is_live: false }
 }
 
 /// The line of a new passkey, and where it goes.
@@ -91,5 +91,5 @@ pub(in crate::console) fn made(line: &str, person: &str, making: &Making<'_>) ->
         }
         p { a href="/passkey" { "Create another one" } }
     };
-    Body { title: "Passkeys".into(), section: Section::Decisions, main, is_live: false }
+    Body { title: "Passkeys".into(), section: Section::Own, main, is_live: false }
 }

@@ -37,9 +37,9 @@ fn head(shown: &Shown, plan: Option<&Plan>, now: Wall) -> Markup {
         p.crumbs { a href="/decisions" { "Decisions" } }
         h1 { (plan.map_or(shown.workflow.as_str(), |plan| plan.summary.as_str())) }
         p.facts {
-            @if shown.guardrail { (pill("warn", Mark::Bell, "above a limit")) }
+            @if shown.guardrail { (pill("warn", Mark::Warn, "above a limit")) }
             span { "workflow " (shown.workflow) } span { "step " code { (shown.step) } } span { "group " (shown.by) }
-            span { "run " code { (shown.run) } } span { "counts as no " (words::moment(now, shown.until)) }
+            span { "run " code { (shown.run) } } span { "counts as no " (words::deadline(now, shown.until)) }
         }
     }
 }
@@ -143,7 +143,7 @@ pub(in crate::console) fn to_sign(
     let main = html! {
         p.crumbs { a href=(action) { "Back to the question" } }
         h1 { @if yes { "Sign your yes" } @else { "Sign your no" } }
-        p.facts { span { "workflow " (shown.workflow) } span { "counts as no " (words::moment(now, shown.until)) } }
+        p.facts { span { "workflow " (shown.workflow) } span { "counts as no " (words::deadline(now, shown.until)) } }
         (values(shown, plan, false, edits))
         (passkey::form(&action, passkey, if yes { "Sign the yes with your passkey" } else { "Sign the no with your passkey" }, class, &fields))
         h2 { "With your SSH key" }

@@ -1,21 +1,28 @@
 //! One run: what each step did, where it was written, which condition did not hold.
 
+use assent_schema::id::OperationRef;
 use assent_schema::plan::{Action, Effect, Plan, Step};
 use maud::{Markup, html};
 
 use super::marks::{Mark, mark, pill, state};
 use super::{Body, Section, form_field};
 use crate::console::office::Written;
-use crate::console::story::{Attempt, Operand, Stand, StepStory};
+use crate::console::story::{Attempt, Stand, StepStory};
 use crate::console::words;
 use crate::control::{RunRow, Verb};
-use crate::store::{Aim, JournalRow, QueueItem, RunLine};
+use crate::store::{Aim, JournalRow, QueueItem, RunId, RunLine};
 use crate::world::Wall;
 
 /// The most tries of a step that are listed; the journal below has all.
 const ATTEMPTS_MOST: usize = 30;
 /// The most rows of the journal that are listed.
 const ROWS_MOST: usize = 2_000;
+
+/// Another run, and its number where its journal is kept.
+pub(in crate::console) struct Named {
+    pub(in crate::console) run: RunId,
+    pub(in crate::console) number: Option<u64>,
+}
 
 /// A run with all that is known of it.
 pub(in crate::console) struct Whole<'a> {
@@ -26,6 +33,12 @@ pub(in crate::console) struct Whole<'a> {
     pub(in crate::console) steps: Vec<StepStory<'a>>,
     pub(in crate::console) journal: &'a [JournalRow],
     pub(in crate::console) queued: Option<QueueItem>,
+    /// Whether a recovery came after it: numbers began anew.
+    pub(in crate::console) is_old: bool,
+    /// The run that goes on with it.
+    pub(in crate::console) next: Option<Named>,
+    /// The run that it goes on with.
+    pub(in crate::console) earlier: Option<Named>,
     pub(in crate::console) may_act: bool,
     pub(in crate::console) now: Wall,
 }
@@ -36,15 +49,16 @@ pub(in crate::console) fn page(run: &Whole<'_>) -> Body {
     let main = html! {
         p.crumbs { a href={ "/runs?client=" (row.client) "&workflow=" (row.workflow) } { "Runs of " (row.client) "/" (row.workflow) } }
         div #run data-part="" {
-            h1 { "Run #" (words::grouped(row.number)) " " (state(row.state)) }
+            h1 { "Run #" (words::grouped(row.number)) " " (state(row.state)) @if run.is_old { span.word { "before the recovery" } } }
             @if let Some(plan) = run.plan { p.lead { (plan.summary) } }
+            @if let Some(next) = &run.next { p.banner.busy { (mark(Mark::Skip)) "Somebody let it go on: as " (named(next)) "." } }
             dl.pairs.card {
                 div { dt { "id" } dd { code { (row.run) } } }
                 div { dt { "accepted" } dd { (words::exact(line.at)) " UTC, " (words::ago(run.now, line.at)) } }
                 div { dt { "last fact" } dd { "after " (words::took(line.at, line.last.at)) } }
                 div { dt { "began with" } dd { (row.trigger.as_str()) ", event " code { (words::told(&line.accepted.event)) } } }
                 @for (name, fact) in &line.accepted.fields { div { dt { "trigger." (name) } dd { code { (words::told(&fact.to_string())) } } } }
-                @if let Some(again) = &line.accepted.again { div { dt { "continues" } dd { a href={ "/runs/" (again) } { "an earlier run" } } } }
+                @if let Some(earlier) = &run.earlier { div { dt { "continues" } dd { (named(earlier)) } } }
                 div { dt { "plan" } dd { (words::digest(&row.plan)) } }
                 @if let Some(written) = &run.written { div { dt { "source" } dd { code { (written.file) } " at " code { (written.commit.chars().take(12).collect::<String>()) } } } }
                 @if let Some(code) = &row.code { div { dt { "why it ended" } dd { code { (code) } } } }
@@ -55,19 +69,25 @@ pub(in crate::console) fn page(run: &Whole<'_>) -> Body {
             ol.steps { @for step in &run.steps { (self::step(step, run)) } }
         }
         @if run.plan.is_some() { (content(run)) }
-        @if run.may_act { (acts(run)) }
+        // What went on as another run goes on there.
+        @if run.next.is_some() {}
+        @else if run.may_act { (acts(run)) }
         @else { p.hint { "On-call may let it go on, end it or take its work out of the queue." } }
         details.journal #journal {
             summary { "Journal: " (words::count(run.journal.len(), "fact", "facts")) }
             ol {
                 @for row in run.journal.iter().take(ROWS_MOST) {
-                    li { (words::exact(row.at)) " " @if let Some(item) = row.entry.item() { code { (words::told(item.as_str())) } " " } (words::told(&words::sentence(&row.entry))) }
+                    li { (words::precise(row.at)) " " @if let Some(item) = row.entry.item() { code { (words::told(item.as_str())) } " " } (words::told(&words::sentence(&row.entry))) }
                 }
                 @if run.journal.len() > ROWS_MOST { li { "… " code { "assent-agent runs show " (row.run) } " has them all." } }
             }
         }
     };
     Body { title, section: Section::Runs, main, is_live: true }
+}
+
+fn named(other: &Named) -> Markup {
+    html! { a href={ "/runs/" (other.run) } { @match other.number { Some(number) => { "run #" (words::grouped(number)) } None => "another run" } } }
 }
 
 fn queued(item: &QueueItem, now: Wall) -> Markup {
@@ -92,7 +112,7 @@ fn step(story: &StepStory<'_>, run: &Whole<'_>) -> Markup {
                     @if let Some((file, line)) = line { span.line title=(file) { (short(file)) ":" (line) } }
                 }
                 p.does { (does(story.step, run.plan)) }
-                @if let Some(when) = &story.step.when { (self::when(&when.0, &story.operands)) }
+                @if let Some(when) = &story.step.when { (self::when(&when.0, story)) }
                 @if let Some(decided) = &story.decided { p.facts { span { (decided) } } }
                 @if !story.facts.is_empty() {
                     p.facts { @for (name, fact) in &story.facts { span { (name) " = " code { (words::told(fact)) } } } }
@@ -129,10 +149,10 @@ fn does(step: &Step, plan: Option<&Plan>) -> Markup {
             Action::Call { operation, .. } => {
                 "calls " code { (operation) }
                 @match plan.and_then(|plan| plan.operations.get(operation)).map(|operation| operation.effect) {
-                    Some(Effect::Money) => { " " (pill("warn", Mark::Bell, "moves money")) }
-                    Some(Effect::Message) => { " " (pill("calm", Mark::Bell, "sends a message")) }
-                    Some(Effect::Write) => { " " (pill("calm", Mark::Bell, "writes")) }
-                    Some(Effect::Draft) => { " " (pill("calm", Mark::Bell, "drafts")) }
+                    Some(Effect::Money) => { " " (pill("warn", Mark::Money, "moves money")) }
+                    Some(Effect::Message) => { " " (pill("calm", Mark::Message, "sends a message")) }
+                    Some(Effect::Write) => { " " (pill("calm", Mark::Write, "writes")) }
+                    Some(Effect::Draft) => { " " (pill("calm", Mark::Write, "drafts")) }
                     Some(Effect::None) | None => {}
                 }
             }
@@ -147,7 +167,10 @@ fn does(step: &Step, plan: Option<&Plan>) -> Markup {
 }
 
 /// A condition with each of its parts marked, where the journal says how it was.
-fn when(text: &str, operands: &[Operand]) -> Markup {
+fn when(text: &str, story: &StepStory<'_>) -> Markup {
+    let operands = story.operands.as_slice();
+    // A condition that does not hold is no failure: its step was not to run.
+    let skipped = story.stand == Stand::Skipped;
     html! {
         div.when {
             span.key { "when" }
@@ -156,6 +179,7 @@ fn when(text: &str, operands: &[Operand]) -> Markup {
                 @for operand in operands {
                     @let (tone, picture, word) = match operand.held {
                         Some(true) => ("good", Mark::Good, "true"),
+                        Some(false) if skipped => ("calm decides", Mark::Skip, "false"),
                         Some(false) => ("bad", Mark::Bad, "false"),
                         None => ("calm", Mark::Doubt, "not kept"),
                     };
@@ -184,7 +208,7 @@ fn attempts(attempts: &[Attempt], is_over: bool) -> Markup {
                 @let mut behind = attempts.iter().skip(place + 1);
                 @let last = !is_over && !behind.any(|next| next.intent.item == attempt.intent.item);
                 li {
-                    span.at { (words::exact(attempt.at)) }
+                    span.at { (words::precise(attempt.at)) }
                     @if attempt.intent.aim == Aim::Step {
                         @if again { " read again, try " } @else { " try " }
                         (attempt.intent.attempt)
@@ -229,6 +253,7 @@ fn content(run: &Whole<'_>) -> Markup {
 
 /// What on-call may do with it.
 fn acts(run: &Whole<'_>) -> Markup {
+    let doubt = left_to_people(run);
     let verbs: &[(Verb, &str, &str)] = match (is_over(run), &run.queued) {
         (false, _) => &[(Verb::Cancel, "Cancel", "It ends at its next step boundary. What is done stays done.")],
         (true, Some(_)) => &[
@@ -243,21 +268,62 @@ fn acts(run: &Whole<'_>) -> Markup {
         ],
         (true, None) => &[(Verb::Rerun, "Rerun", "Starts over with the current plan. What is done stays done.")],
     };
+    let why = html! {
+        label { "Why" small { "One word or ticket id; the client reads it in its ledger" }
+            input type="text" name="why" required maxlength="64" pattern="[A-Za-z0-9._:\\-]+" autocomplete="off"; }
+    };
     html! {
-        section.card.do #acts {
-            header { h2 { "Continue this run" } }
-            form.stack method="post" action={ "/runs/" (run.row.run) } {
-                (form_field())
-                fieldset {
-                    legend { "What" }
-                    @for (place, (verb, word, says)) in verbs.iter().enumerate() {
-                        label.choice { input type="radio" name="verb" value=(verb.kind().as_str()) checked[place == 0]; span { strong { (word) } small { (says) } } }
-                    }
+        @if let [(verb, word, says)] = verbs {
+            // One thing that can be done, and nothing that calls for it.
+            details.journal.do #acts {
+                summary { @if *verb == Verb::Rerun { "Run again" } @else { "End this run" } }
+                form.stack method="post" action={ "/runs/" (run.row.run) } {
+                    (form_field())
+                    input type="hidden" name="verb" value=(verb.kind().as_str());
+                    p { (says) @if *verb == Verb::Rerun && moves_money(run) { " It moved money, and may do so once more." } }
+                    (why)
+                    button.danger type="submit" { (word) }
                 }
-                label { "Why" small { "One word or ticket id; the client reads it in its ledger" }
-                    input type="text" name="why" required maxlength="64" pattern="[A-Za-z0-9._:\\-]+" autocomplete="off"; }
-                button.main type="submit" { "Do it" }
+            }
+        } @else {
+            section.card.do #acts {
+                header { h2 { "Continue this run" } }
+                form.stack method="post" action={ "/runs/" (run.row.run) } {
+                    (form_field())
+                    // Nobody would know more after another try.
+                    @if let Some(operation) = doubt {
+                        p.hint { "Whether " code { (operation) } " happened, the agent cannot find out. Look in the other system: skip the step if it was done; else do it by hand." }
+                    }
+                    fieldset {
+                        legend { "What" }
+                        @for (place, (verb, word, says)) in verbs.iter().filter(|(verb, ..)| doubt.is_none() || *verb != Verb::Retry).enumerate() {
+                            label.choice { input type="radio" name="verb" value=(verb.kind().as_str()) checked[place == 0]; span { strong { (word) } small { (says) } } }
+                        }
+                    }
+                    (why)
+                    button.main type="submit" { "Do it" }
+                }
             }
         }
     }
+}
+
+/// The effect in doubt at which the run ended, where neither a read nor a repeat under its key can settle it.
+fn left_to_people<'r>(run: &'r Whole<'_>) -> Option<&'r OperationRef> {
+    let plan = run.plan?;
+    run.steps.iter().find_map(|story| match (&story.stand, &story.step.action) {
+        (Stand::InDoubt(_), Action::Call { operation, .. }) => {
+            let of = plan.operations.get(operation)?;
+            (of.confirm.is_none() && of.idempotency.is_none()).then_some(operation)
+        }
+        _ => None,
+    })
+}
+
+/// Whether an effect of the run moved money.
+fn moves_money(run: &Whole<'_>) -> bool {
+    run.steps
+        .iter()
+        .flat_map(|step| &step.attempts)
+        .any(|attempt| attempt.intent.effect == Effect::Money && !attempt.intent.shadow)
 }

@@ -19,6 +19,8 @@ const RUNS: &str = "/runs?";
 /// A page of the list.
 pub(in crate::console) struct List<'a> {
     pub(in crate::console) rows: Vec<RunRow>,
+    /// Those of before a recovery, after which numbers began anew.
+    pub(in crate::console) old: BTreeSet<RunId>,
     /// Where the next page begins, if there is more.
     pub(in crate::console) older: Option<RunId>,
     /// How many runs were looked through.
@@ -34,7 +36,7 @@ pub(in crate::console) fn page(list: &List<'_>) -> Body {
         (filter(list))
         div #runs data-part="" {
             @if list.rows.is_empty() {
-                p.empty { "None of " (words::count(list.looked, "run", "runs")) " that were looked at fits." }
+                p.empty { "None of " (words::count(list.looked, "run", "runs")) " that were looked at fits. " a href="/runs" { "Clear the filters" } }
             } @else { (table(list)) }
             @if let Some(older) = list.older { p.more { a.button href=(next(list.wanted, older)) rel="next" { "Older runs" } } }
         }
@@ -72,7 +74,7 @@ fn table(list: &List<'_>) -> Markup {
                 tbody {
                     @for row in &list.rows {
                         tr {
-                            th scope="row" { a href={ "/runs/" (row.run) } { "#" (words::grouped(row.number)) } }
+                            th scope="row" { a href={ "/runs/" (row.run) } { "#" (words::grouped(row.number)) } @if list.old.contains(&row.run) { small { " before the recovery" } } }
                             td { span.client { (row.client) "/" } (row.workflow) }
                             td { (state(row.state)) }
                             td { @if let Some(step) = &row.step { code { (step) } } @if let Some(code) = &row.code { " " span.code { (code) } } }

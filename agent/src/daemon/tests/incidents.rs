@@ -191,9 +191,18 @@ async fn an_incident_is_answered_explained_shared_and_closed_by_those_on_call() 
         assert!(refused.contains(&format!("line {line} holds a secret of the vault")), "{refused}");
         let refused = one(&agent, told("Ask anna.schmidt@gmail.com.")).await.unwrap_err();
         assert!(refused.contains(&format!("line {line} holds an e-mail address")), "{refused}");
+        let old =
+            whole.lines().map(|line| if line.starts_with("| Resolved |") { "| Resolved | not yet |" } else { line });
+        let old = old.collect::<Vec<_>>().join("\n") + "\n";
+        let refused = one(&agent, share(&old)).await.unwrap_err();
+        assert!(
+            refused.contains("older than the incident") && refused.contains("must say `| Resolved | 20"),
+            "{refused}"
+        );
         assert!(receiver.got.lock().unwrap().is_empty());
         assert!(one(&agent, share(&whole)).await.unwrap_err().contains("did not take"), "the route answers 500");
-        assert_eq!(one(&agent, share(&whole)).await.unwrap().state, State::Shared);
+        let shared = one(&agent, share(&whole)).await.unwrap();
+        assert_eq!((shared.state, shared.took), (State::Shared, vec!["ops".parse().unwrap()]));
         assert!(one(&agent, share(&whole)).await.unwrap_err().contains("before"));
         let got = receiver.got.lock().unwrap().clone();
         assert_eq!((got.len(), &got[0]), (2, &got[1]), "the second try says the same");

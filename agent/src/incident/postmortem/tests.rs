@@ -3,6 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::incident::case::Done;
+use crate::incident::lack::{Lack, check, not_so};
 use crate::store::{Alert, AlertRow};
 use crate::world::Wall;
 
@@ -69,7 +70,7 @@ fn drafted() -> String {
         ),
     ];
     let respond_by = Some("2026-06-01T14:00:00Z".parse().unwrap());
-    draft(&Facts { case: &case(), respond_by, entries: &entries, queue: &[] })
+    draft(&Facts { case: &case(), respond_by, entries: &entries, queue: &[], plans: &BTreeMap::new() })
 }
 
 #[test]
@@ -146,7 +147,8 @@ fn a_long_timeline_tells_how_it_began_and_how_it_ended() {
     let entries: Vec<Entry> = (0..300)
         .map(|n| entry(n, "2026-06-01T10:00:00Z", Some(n), "ended", &json!({"outcome": "failed", "name": "http_503"})))
         .collect();
-    let text = draft(&Facts { case: &case(), respond_by: None, entries: &entries, queue: &[] });
+    let text =
+        draft(&Facts { case: &case(), respond_by: None, entries: &entries, queue: &[], plans: &BTreeMap::new() });
     let has = |n: u64| text.contains(&format!("(entry {n})"));
     assert!(has(0) && has(49) && !has(50) && !has(149) && has(150) && has(299), "{text}");
     assert!(text.contains("- (100 entries left out)"), "{text}");
@@ -156,8 +158,72 @@ fn a_long_timeline_tells_how_it_began_and_how_it_ended() {
 fn what_befell_the_agent_itself_is_told_to_all_clients_without_figures_of_any() {
     let mut case = case();
     (case.row.alert.client, case.row.alert.workflow, case.row.alert.connection) = (None, None, None);
-    let text = draft(&Facts { case: &case, respond_by: None, entries: &[], queue: &[] });
+    let text = draft(&Facts { case: &case, respond_by: None, entries: &[], queue: &[], plans: &BTreeMap::new() });
     let (_, impact) = text.split_once("## Impact\n").unwrap();
     let (impact, _) = impact.split_once("## Timeline").unwrap();
     assert!(impact.contains("It befell the agent itself") && !impact.contains(char::is_numeric), "{impact}");
+}
+
+fn of_plan(entry: Entry, plan: u8) -> Entry {
+    Entry { plan: Some(Digest::from_bytes([plan; 32])), ..entry }
+}
+
+#[test]
+fn a_draft_is_about_its_incident_alone() {
+    let digest = "0a".repeat(32);
+    let at = "2026-06-01T10:05:00Z";
+    let mut entries = [
+        entry(1, "2026-06-01T04:00:00Z", None, "refused", &json!({"code": "file-changed", "digest": digest})),
+        entry(2, "2026-06-01T04:00:00Z", None, "deployed", &json!({"workflow": "reply", "stage": "committed"})),
+        entry(3, "2026-06-01T08:59:00Z", Some(8), "outcome", &json!({"code": "http_503"})),
+        entry(4, at, Some(8), "ended", &json!({"outcome": "failed", "name": "http_503"})),
+        entry(5, at, Some(9), "ended", &json!({"outcome": "superseded", "name": "cancelled"})),
+        entry(6, at, None, "refused", &json!({"code": "not_assigned", "digest": digest})),
+        entry(
+            7,
+            at,
+            None,
+            "incident",
+            &json!({"id": "i-6", "state": "resolved", "severity": "critical", "cause": "reported"}),
+        ),
+        entry(
+            8,
+            at,
+            None,
+            "incident",
+            &json!({"id": "i-7", "state": "resolved", "severity": "critical", "cause": "run-failed"}),
+        ),
+        entry(
+            9,
+            at,
+            None,
+            "rolled-back",
+            &json!({"workflow": "refund", "from": digest, "to": digest, "why": "by-hand"}),
+        ),
+    ];
+    for (place, plan) in [(2, 1), (3, 1), (4, 2)] {
+        entries[place] = of_plan(entries[place].clone(), plan);
+    }
+    entries[5].actor = Some("lena".parse().unwrap());
+    let plans = [(1, "refund"), (2, "reply")].map(|(plan, of)| (Digest::from_bytes([plan; 32]), of.parse().unwrap()));
+    let (mut case, plans) = (case(), BTreeMap::from(plans));
+    case.row.alert.connection = None;
+    let text = draft(&Facts { case: &case, respond_by: None, entries: &entries, queue: &[], plans: &plans });
+    assert!(text.contains("- Runs ended failed (http_503): 1\n") && !text.contains("superseded"), "{text}");
+    let told: Vec<u64> = (1..=9).filter(|n| text.contains(&format!("(entry {n})"))).collect();
+    assert_eq!(told, [3, 4, 8, 9], "{text}");
+    assert!(text.contains("from 0a0a0a0a0a0a…") && !text.contains(&digest), "{text}");
+}
+
+#[test]
+fn a_table_that_is_not_so_any_more_is_told_row_by_row() {
+    let (before, mut case) = (drafted(), case());
+    case.done.resolved = Some(Act { by: "omar".parse().unwrap(), at: "2026-06-01T16:00:00Z".parse().unwrap() });
+    let now = draft(&Facts { case: &case, respond_by: None, entries: &[], queue: &[], plans: &BTreeMap::new() });
+    let rows = ["| Answered | 2026-06-01T15:00:00Z by omar |", "| Resolved | 2026-06-01T16:00:00Z by omar |"];
+    assert_eq!(not_so(&before, &now), rows.map(|row| Lack::NotSo(row.to_owned())));
+    assert_eq!(not_so(&now, &now), []);
+    assert_eq!(not_so(&now.replace("## Impact", "Words of a person.\n\n## Impact"), &now), []);
+    let more = now.replace("| Severity |", "| Cost | 0 |\n| Severity |");
+    assert!(!not_so(&more, &now).is_empty(), "no row of one's own");
 }

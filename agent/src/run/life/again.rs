@@ -123,6 +123,15 @@ fn handled_name(run: RunId) -> String {
     format!("handled/{run}")
 }
 
+/// The run that a person let go on with one, if there is any.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn goes_on_as(store: &impl Store, run: RunId) -> Result<Option<RunId>, StoreError> {
+    let mark = store.state(&handled_name(run))?;
+    Ok(mark.and_then(|mark| mark.try_into().ok()).map(RunId::from_bytes))
+}
+
 /// What is written when a person handles a run once and for all: the entry first. Refused when somebody else did.
 ///
 /// # Errors

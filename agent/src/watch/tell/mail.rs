@@ -37,6 +37,10 @@ pub(in crate::watch) struct Letter<'a> {
 pub(in crate::watch) fn letter(telling: &Telling<'_>, from: &MailAddress, to: &[MailAddress]) -> Vec<u8> {
     let subject = title(&Telling { stage: Stage::Raised, ..telling.clone() });
     let mut text = format!("{}\n\n", title(telling));
+    let rule = telling.message.rule.as_ref().map(|rule| rule.row());
+    if let Some(row) = rule {
+        text.extend([row.what, "\n\n"]);
+    }
     for (name, value) in facts(telling) {
         text.extend([name, ": ", &value, "\n"]);
     }
@@ -46,8 +50,14 @@ pub(in crate::watch) fn letter(telling: &Telling<'_>, from: &MailAddress, to: &[
             text.extend(["  ", command, "\n"]);
         }
     }
+    if let Some(row) = rule.filter(|_| telling.stage == Stage::Raised) {
+        text.extend(["\nWhat to do: ", row.help, "\n"]);
+    }
     if let Some(console) = telling.console {
-        text.extend(["\n", console, "\n"]);
+        // Where it stands, with its button.
+        let place = if telling.message.incident == Some(false) { "incidents#alerts" } else { "incidents" };
+        let place = if console.ends_with('/') { place } else { "" };
+        text.extend(["\n", console, place, "\n"]);
     }
     let part = match telling.stage {
         Stage::Raised => None,

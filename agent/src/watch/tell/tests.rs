@@ -101,6 +101,22 @@ fn whoever_reads_that_an_incident_was_not_answered_reads_of_what_it_is() {
 }
 
 #[test]
+fn mail_says_what_its_rule_means_and_what_to_do_until_it_is_over() {
+    let row = assent_schema::alert::Rule::RunFailed.row();
+    let plain = |stage| letter_of(&message("http_503"), stage).replace("=\r\n", "").replace("\r\n", "\n");
+    let raised = plain(Stage::Raised);
+    let (_, text) = raised.split_once("\n\n").unwrap();
+    assert_eq!(text.split("\n\n").nth(1), Some(row.what), "{text}");
+    assert!(text.contains(&format!("What to do: {}", row.help)), "{text}");
+    assert!(text.ends_with("\nhttps://agent.example/incidents\n"), "{text}");
+    assert!(!plain(Stage::Over).contains("What to do"));
+    let alert = Message { incident: Some(false), ..message("http_503") };
+    assert!(letter_of(&alert, Stage::Raised).contains("/incidents#alerts"));
+    let abroad = Message { rule: None, ..message("http_503") };
+    assert!(!letter_of(&abroad, Stage::Raised).contains("What to do"), "a route abroad is told less");
+}
+
+#[test]
 fn nothing_that_others_wrote_is_markup_a_mention_or_a_header_anywhere() {
     let message = message(HOSTILE);
     for stage in [Stage::Raised, Stage::Acknowledged, Stage::Over] {

@@ -104,7 +104,12 @@ pub(super) fn fill(store: &Memory) {
         "open": "javascript:alert(1)", "event": SCRIPT, "since": before(5_000).millis(),
         "done": [{"step": "keep", "operation": "helpdesk.keep_note"}, {"step": "send", "operation": "helpdesk.reply_ticket", "in_doubt": true}],
     })).expect("an item");
-    tell(store, run(9, 5_000), accepted("acme", "reply", 18_423, SCRIPT), &[], false);
+    let rest = [
+        (40, intent("send", "helpdesk.reply_ticket", 1, "message")),
+        (310, json!({"outcome": {"step": "send", "attempt": 1, "code": "timeout", "in_doubt": true}})),
+        (311, json!({"ended": {"ending": "failed", "step": "send", "code": "in_doubt"}})),
+    ];
+    tell(store, run(9, 5_000), accepted("acme", "reply", 18_423, SCRIPT), &rest, true);
     let theirs: QueueItem = serde_json::from_value(json!({
         "run": run(THEIRS.0, THEIRS.1), "client": "zenith", "workflow": "dunning", "queue": "support", "why": "zenith_secret_cause",
         "event": "evt-z", "since": before(800).millis(),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use assent_agent::console::{Console, serve};
 use assent_agent::people::Itself;
 use assent_agent::sim::NoBooks;
-use assent_agent::store::{Memory, Transaction, Write};
+use assent_agent::store::{Memory, RunId, Transaction, Write};
 use assent_schema::canon::Digest;
 use assent_schema::client::ClientFacts;
 use assent_schema::trust::{Namespace, sign};
@@ -120,6 +120,18 @@ impl Place {
     pub(crate) fn answer(&self, (place, seconds): (u8, i64)) {
         let run = run(place, seconds);
         self.store.commit_now(Transaction::new(before(0)).with(Write::Close { run })).expect("a commit");
+    }
+
+    /// Somebody lets a run go on as another.
+    pub(crate) fn go_on(&self, run: RunId, next: RunId) {
+        let mark = Write::State { name: format!("handled/{run}"), value: Some(next.as_bytes().to_vec()) };
+        self.store.commit_now(Transaction::new(before(0)).with(mark)).expect("a commit");
+    }
+
+    /// A recovery comes after all that was so far.
+    pub(crate) fn recover(&self) {
+        let mark = assent_agent::run::recovered(before(0));
+        self.store.commit_now(Transaction::new(before(0)).with(mark)).expect("a commit");
     }
 
     /// Lists a passkey for somebody, as a release would.

@@ -1,0 +1,73 @@
+//! What each page shows of questions to people: to who decides, whole; to others, that they wait.
+
+use assent_schema::canon::Digest;
+
+use super::look::{Looked, NotSeen, Seen, What, viewed, viewed_all};
+use super::notes;
+use super::office::Office;
+use super::pages;
+use super::serve::Console;
+use super::viewer::{Sight, Viewer};
+use crate::people::wire::Shown;
+use crate::run::acceptance;
+use crate::store::{Log, Store as _, StoreError, Waiting};
+use crate::world::Wall;
+
+impl<O: Office> Console<O> {
+    /// Questions of the clients that somebody is assigned to, oldest first, without what they show.
+    pub(super) fn waiting(&self, viewer: &Viewer) -> Result<Vec<Waiting>, StoreError> {
+        let mut waiting = self.office.store().waiting()?;
+        waiting.retain(|waiting| viewer.may_see(Sight::Client(&waiting.client)));
+        waiting.sort_by_key(|waiting| (waiting.since, waiting.run));
+        Ok(waiting)
+    }
+
+    /// What somebody may answer, which is theirs alone.
+    pub(super) fn own(&self, viewer: &Viewer) -> Vec<Shown> {
+        let client = viewer.who.client.as_ref().filter(|client| viewer.may_see(Sight::Own(client)));
+        client.map(|client| self.office.questions(client, &viewer.who.person)).unwrap_or_default()
+    }
+
+    pub(super) fn decisions(&self, viewer: &Viewer) -> Looked {
+        let (now, _) = self.office.clock();
+        let Some(client) = viewer.who.client.clone() else {
+            let waiting = self.waiting(viewer)?;
+            let body = pages::decisions::watched(&waiting, now);
+            return Ok(Seen { notes: viewed_all(viewer, "decisions"), what: What::Page(body) });
+        };
+        let notes = vec![viewed(client, viewer, "decisions")];
+        let questions = self.own(viewer);
+        let waiting = self.office.store().waiting()?;
+        let asked = |shown: &Shown| -> Result<_, StoreError> {
+            let since = waiting.iter().find(|one| one.nonce == shown.nonce).map(|one| Wall::from_millis(one.since));
+            let plan = self.office.plan(&shown.plan);
+            let journal = self.office.store().journal(shown.run)?;
+            let of = acceptance(&journal).map(|accepted| (accepted.number, accepted.event.clone()));
+            Ok((since, plan.map(|plan| plan.summary.clone()), of))
+        };
+        let mut listed = Vec::new();
+        for shown in &questions {
+            let (since, summary, of) = asked(shown)?;
+            listed.push(pages::decisions::Asked { shown, summary, since, of });
+        }
+        Ok(Seen { notes, what: What::Page(pages::decisions::own(&listed, now)) })
+    }
+
+    pub(super) fn question(&self, nonce: &Digest, viewer: &Viewer) -> Looked {
+        let (now, _) = self.office.clock();
+        let Some(shown) = self.own(viewer).into_iter().find(|shown| shown.nonce == *nonce) else {
+            return Err(self.not_asked(nonce)?);
+        };
+        let plan = self.office.plan(&shown.plan);
+        let notes =
+            vec![notes::question(&shown.client, &viewer.who.person, (shown.run, shown.step.clone(), shown.plan))];
+        Ok(Seen { notes, what: What::Page(pages::question::page(&shown, plan.as_deref(), now)) })
+    }
+
+    /// Why a question is not shown: it is another's, or nobody's.
+    pub(super) fn not_asked(&self, nonce: &Digest) -> Result<NotSeen, StoreError> {
+        let waiting = self.office.store().waiting()?;
+        let of = waiting.into_iter().find(|waiting| waiting.nonce == *nonce);
+        Ok(of.map_or(NotSeen::Missing, |waiting| NotSeen::NotTheirs(Log::Client(waiting.client))))
+    }
+}

@@ -1,0 +1,100 @@
+//! Which entries of a client's ledger an incident is about: those of its workflow or connection, and what befell all. Pure.
+
+use std::collections::BTreeSet;
+
+use assent_schema::ledger::{Entry, HeldWhat, Kind};
+
+use super::postmortem::Facts;
+use crate::store::{Alert, QueueItem};
+
+/// What belongs to one incident.
+pub(super) struct Concerned<'a> {
+    facts: &'a Facts<'a>,
+    /// Runs that called the connection, by number.
+    called: BTreeSet<u64>,
+    /// Runs that were not over when it began, by number.
+    late: BTreeSet<u64>,
+    /// Holds of something else, by id.
+    held: BTreeSet<&'a str>,
+}
+
+impl<'a> Concerned<'a> {
+    pub(super) fn of(facts: &'a Facts<'a>) -> Self {
+        let alert = &facts.case.row.alert;
+        let calls = |entry: &Entry| match &entry.kind {
+            Kind::Intent(intent) => alert.connection.as_ref() == Some(&intent.operation.connection),
+            _ => false,
+        };
+        let called = facts.entries.iter().filter(|entry| calls(entry)).filter_map(|entry| entry.run).collect();
+        let began = facts.case.opened();
+        let late = facts.entries.iter().filter(|entry| entry.time >= began).filter_map(|entry| entry.run).collect();
+        let held = facts.entries.iter().filter_map(|entry| match &entry.kind {
+            Kind::Held(held) if !holds(&held.what, alert) => Some(held.id.as_str()),
+            _ => None,
+        });
+        Self { facts, called, late, held: held.collect() }
+    }
+
+    /// Whether an entry is about the same thing as the incident, as far as anybody can tell.
+    pub(super) fn has(&self, entry: &Entry) -> bool {
+        let alert = &self.facts.case.row.alert;
+        let same = |workflow| alert.workflow.as_ref().is_none_or(|one| one == workflow);
+        match &entry.kind {
+            Kind::Deployed(deployed) => same(&deployed.workflow),
+            Kind::RolledBack(back) => same(&back.workflow),
+            Kind::Rotated(rotated) => alert.connection.as_ref().is_none_or(|one| *one == rotated.connection),
+            Kind::Incident(incident) => incident.id.as_str() == self.facts.case.id(),
+            Kind::Alerted(alerted) => alerted.rule.as_str() == alert.rule.as_str(),
+            Kind::Held(held) => holds(&held.what, alert),
+            Kind::Resumed(resumed) => !self.held.contains(resumed.id.as_str()),
+            _ => entry.run.is_none_or(|run| self.has_run(run, entry)),
+        }
+    }
+
+    fn has_run(&self, run: u64, entry: &Entry) -> bool {
+        let alert = &self.facts.case.row.alert;
+        let of = entry.plan.as_ref().and_then(|plan| self.facts.plans.get(plan));
+        match (&alert.workflow, &alert.connection) {
+            (None, None) => true,
+            (None, Some(_)) => self.called.contains(&run),
+            // A plan that is not kept here may be one of it.
+            (Some(workflow), _) => of.is_none_or(|of| of == workflow) || self.called.contains(&run),
+        }
+    }
+
+    /// Whether an entry is of a run that was not over when it began: how it came to that is part of it.
+    pub(super) fn goes_on(&self, entry: &Entry) -> bool {
+        entry.run.is_some_and(|run| self.late.contains(&run))
+    }
+
+    /// Whether work that waits is left by what the connection did to another workflow.
+    pub(super) fn runs_with(&self, item: &QueueItem) -> bool {
+        let alert = &self.facts.case.row.alert;
+        alert.connection.is_some() && item.why == alert.code
+    }
+}
+
+/// What may have brought it about.
+pub(super) fn changes(entry: &Entry) -> bool {
+    matches!(
+        entry.kind,
+        Kind::Released(_)
+            | Kind::Deployed(_)
+            | Kind::RolledBack(_)
+            | Kind::Statement(_)
+            | Kind::Root(_)
+            | Kind::Rotated(_)
+            | Kind::Started(_)
+            | Kind::Clock(_)
+            | Kind::Resumed(_)
+    )
+}
+
+/// Whether a hold is of what the incident is about, or of all.
+fn holds(what: &HeldWhat, alert: &Alert) -> bool {
+    match what {
+        HeldWhat::Client => true,
+        HeldWhat::Workflow(workflow) => alert.workflow.as_ref().is_none_or(|one| one == workflow),
+        HeldWhat::Connection(connection) => alert.connection.as_ref().is_none_or(|one| one == connection),
+    }
+}
