@@ -102,7 +102,7 @@ fn whoever_reads_that_an_incident_was_not_answered_reads_of_what_it_is() {
 
 #[test]
 fn mail_says_what_its_rule_means_and_what_to_do_until_it_is_over() {
-    let row = assent_schema::alert::Rule::RunFailed.row();
+    let row = Rule::RunFailed.row();
     let plain = |stage| letter_of(&message("http_503"), stage).replace("=\r\n", "").replace("\r\n", "\n");
     let raised = plain(Stage::Raised);
     let (_, text) = raised.split_once("\n\n").unwrap();

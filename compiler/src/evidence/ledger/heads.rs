@@ -240,7 +240,6 @@ fn tied(
 
 #[cfg(test)]
 mod tests {
-    use assent_schema::ledger::Origin;
     use assent_schema::ledger::kind::Stopped;
 
     use super::*;
