@@ -45,6 +45,11 @@ pub fn nearest(wrong: &str, keys: &[&'static str]) -> Option<&'static str> {
     nearest::nearest(wrong, keys.iter().copied()).or_else(ends_alike)
 }
 
+/// What a workflow may be said to be for, sorted.
+pub fn allowed() -> Vec<&'static str> {
+    DATA_USES.iter().copied().filter(|purpose| forbidden(purpose).is_none()).collect()
+}
+
 /// What data may be said to be used for, sorted.
 pub const DATA_USES: [&str; 56] = [
     "analytics",
@@ -202,6 +207,13 @@ mod tests {
     fn both_lists_are_sorted_so_that_they_can_be_searched() {
         assert!(DATA_USES.is_sorted() && DATA_CATEGORIES.is_sorted());
         assert!(DATA_USES.into_iter().all(is_data_use) && DATA_CATEGORIES.into_iter().all(is_data_category));
+    }
+
+    #[test]
+    fn nothing_forbidden_is_proposed() {
+        assert_eq!(nearest("improve", &DATA_USES), Some("functional.service.improve"));
+        assert!(forbidden("functional.service.improve").is_some());
+        assert_eq!(nearest("improve", &allowed()).and_then(forbidden), None);
     }
 
     #[test]

@@ -68,6 +68,9 @@ pub(crate) const ROOM: &[Attack] = &[
     because("endpoints: one that is missing", "endpoint-invalid", "has no endpoint for payments", || {
         bent(|world| drop(world.endpoints["clients"]["acme"].as_object_mut().unwrap().remove("payments")))
     }),
+    because("endpoints: an alert route that is missing", "endpoint-invalid", "has no endpoint for ops", || {
+        bent(|world| drop(world.endpoints["clients"]["acme"].as_object_mut().unwrap().remove("ops")))
+    }),
     because("endpoints: of a client that is not there", "endpoint-invalid", "names cedar", || {
         bent(|world| world.endpoints["clients"]["cedar"] = json!({}))
     }),

@@ -163,7 +163,13 @@ impl World {
     /// Changes the plan as somebody does who also gets it rehearsed.
     pub(crate) fn bend_plan(&mut self, pointer: &str, value: Value) {
         let mut plan = serde_json::to_value(&self.plan).expect("JSON");
-        *plan.pointer_mut(pointer).expect("a place in the plan") = value;
+        let (parent, name) = pointer.rsplit_once('/').expect("a pointer");
+        let parent = plan.pointer_mut(parent).expect("a place in the plan");
+        match parent.as_object_mut() {
+            // What is empty is not written.
+            Some(members) => drop(members.insert(name.replace("~1", "/"), value)),
+            None => *parent.pointer_mut(&format!("/{name}")).expect("a place in the plan") = value,
+        }
         self.plan = serde_json::from_value(plan).expect("a plan");
         self.rehearsals = vec![(self.rehearsal(), "eu-staging-1")];
     }

@@ -110,15 +110,13 @@ pub(super) fn handle(verb: Verb, args: &Args, (who, call): (&Who, &Call), out: &
     let question = Question::Handle { verb, chosen, why: args.why.clone(), mode: Mode::from(args.yes || one) };
     let Answer::Handled(handled) = who.ask(call, &question)? else { return Err(unexpected()) };
     let why_not = handled.runs.first().and_then(|run| run.why_not.clone()).filter(|_| one);
-    match why_not {
-        Some(why) => Err(Error::refused(why).help("`assent-agent runs show RUN` tells what it did.")),
-        None => {
-            if !handled.runs.is_empty() && handled.runs.iter().all(|run| run.why_not.is_some()) {
-                out.refuse();
-            }
-            out.show(&handled)
-        }
+    if let Some(why) = why_not {
+        return Err(Error::refused(why).help("`assent-agent runs show RUN` tells what it did."));
     }
+    if !handled.runs.is_empty() && handled.runs.iter().all(|run| run.why_not.is_some()) {
+        out.refuse();
+    }
+    out.show(&handled)
 }
 
 #[cfg(test)]

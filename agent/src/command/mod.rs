@@ -74,7 +74,7 @@ impl Call {
     /// # Errors
     /// As [`config::load`].
     pub fn config(&self) -> Result<Config, Error> {
-        let path = found(self.config.as_deref(), |path| path.exists());
+        let path = found(self.config.as_deref(), Path::exists);
         config::load(path, credentials().as_deref())
     }
 

@@ -8,7 +8,7 @@ use super::agent::Agent;
 use super::hold::NotHeld;
 use crate::control::{Chosen, HandledRun, Handling, Mode, RunRow, Verb, Which, stored};
 use crate::queue;
-use crate::run::{Act, Deployed as _, NotAgain, NotBegun, Task, Way};
+use crate::run::{Act, Deployed as _, NotAgain, NotBegun, Task, Way, acceptance, unsettled};
 use crate::store::{EffectDone, QueueItem, RunFilter, RunId, Store as _, StoreError};
 use crate::world::Clock as _;
 
@@ -69,7 +69,7 @@ impl Agent {
     ) -> Result<Option<RunId>, NotAgain> {
         let now = self.world.clock.now();
         let way = match verb {
-            Verb::Retry => Way::Retry,
+            Verb::Retry => self.settles(run).map(|()| Way::Retry)?,
             Verb::Skip => Way::Skip,
             Verb::Rerun => Way::Rerun,
             Verb::Cancel => return self.engine.cancel(run, act).await.map(|()| None),
@@ -94,7 +94,7 @@ impl Agent {
     /// Whether it could be done with a run; nothing is.
     fn could(&self, run: RunId, verb: &Verb, queue: &[QueueItem]) -> Result<(), NotAgain> {
         let way = match verb {
-            Verb::Retry => Way::Retry,
+            Verb::Retry => self.settles(run).map(|()| Way::Retry)?,
             Verb::Skip => Way::Skip,
             Verb::Rerun => Way::Rerun,
             Verb::Cancel => return self.store.open_run(run)?.map(drop).ok_or(NotAgain::Ended),
@@ -102,6 +102,15 @@ impl Agent {
             Verb::Reassign(to) => return self.knows_group(run, to),
         };
         self.engine.may_again(run, way)
+    }
+
+    /// Whether another try of a run could come to know more than the one before.
+    fn settles(&self, run: RunId) -> Result<(), NotAgain> {
+        let journal = self.store.journal(run)?;
+        let compiled = acceptance(&journal).and_then(|accepted| self.field.plan(&accepted.plan));
+        compiled
+            .and_then(|compiled| unsettled(&journal, &compiled.plan))
+            .map_or(Ok(()), |of| Err(NotAgain::Unsettled(of)))
     }
 
     /// Why nothing is done with a run, and what would do it.
@@ -184,6 +193,9 @@ fn sentence(no: &NotAgain) -> String {
         NotAgain::Recovered => "it is older than a recovery, and nobody knows all that it did".into(),
         NotAgain::PlanGone => "its plan is not here: `runs rerun` uses the one that runs now".into(),
         NotAgain::Unread => "its event could not be read; it comes again by itself once it can be".into(),
+        NotAgain::Unsettled(operation) => format!(
+            "nothing can tell whether {operation} happened: look in the other system, then `runs skip` if it did, else do it by hand and `queue done`"
+        ),
         NotAgain::NothingToSkip => "it did not end at a step that could be skipped".into(),
         NotAgain::WouldRepeat(step) => {
             format!("its effect at `{step}` is done or in doubt, and the plan has another step there")

@@ -36,7 +36,7 @@ use tokio::sync::{oneshot, watch};
 pub use compiled::{Compiled, NotRunnable};
 pub use content::reread::Reread;
 pub use events::deliver::Heard;
-pub use life::again::{Act, NotAgain, Way, came_back, goes_on_as, handled, is_old, recovered};
+pub use life::again::{Act, NotAgain, Way, came_back, goes_on_as, handled, is_old, recovered, unsettled};
 pub(crate) use life::again::{acceptance, handling_note, unhandled};
 pub use life::begin::{BAD_ITEM, Begun, NewRun, NotBegun};
 pub use life::blame::Went;

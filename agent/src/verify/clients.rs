@@ -119,7 +119,9 @@ pub(super) fn endpoints(
         for (name, endpoint) in led {
             check_endpoint(client, name, endpoint, facts, &place.environment)?;
         }
-        let needed = facts.connections.keys().chain(facts.routes.iter().map(|route| &route.endpoint));
+        // Elsewhere an alert may take fewer ways than in production.
+        let routes = facts.routes.iter().filter(|_| place.environment.is_production());
+        let needed = facts.connections.keys().chain(routes.map(|route| &route.endpoint));
         if let Some(missing) = needed.into_iter().find(|name| !led.contains_key(*name)) {
             return Err(refuse(format!("{client} has no endpoint for {missing}")));
         }

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use assent_agent::content::Content;
-use assent_agent::run::{Act, NotAgain, Way, recovered};
+use assent_agent::run::{Act, NotAgain, Way, recovered, unsettled};
 use assent_agent::sim::{Crash, Host, Reply, Service, Strike};
 use assent_agent::store::{Ending, Entry, RunFilter, RunId, Store as _, Transaction};
 use assent_agent::world::{HttpRequest, HttpResponse, NetFailure, Wall};
@@ -234,6 +234,17 @@ fn a_message_of_which_nobody_knows_is_skipped_and_never_sent_again() {
             assert_eq!(done(story).iter().filter(|done| *done == "chat.post").count(), 1);
         },
     );
+}
+
+#[test]
+fn what_nothing_can_settle_is_left_to_people() {
+    let of = |story: &Story<'_>, name: (&str, &str)| {
+        let journal = story.store().journal(runs(story)[0].0).expect("read");
+        unsettled(&journal, &leaked(name.0, name.1).compiled.plan).map(|operation| operation.to_string())
+    };
+    assert_eq!(of(&overdue(How::Loses), ("borealis", "overdue")).as_deref(), Some("chat.post"));
+    assert_eq!(of(&overdue(How::Refuses), ("borealis", "overdue")), None, "it surely did not happen");
+    assert_eq!(of(&refund(How::Loses, 5), ("acme", "refund")), None, "the API knows the key");
 }
 
 #[test]

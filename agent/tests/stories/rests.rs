@@ -119,6 +119,21 @@ fn what_a_run_read_before_a_long_rest_is_read_again_after_it() {
 }
 
 #[test]
+fn nothing_is_waited_for_longer_than_thirty_days() {
+    for (until, ending) in [
+        // What the event held is gone by then.
+        (json!({"at": "now + duration('29d')"}), Ending::ContentLost),
+        (json!({"at": "now + duration('31d')"}), Ending::Failed),
+        (json!({"business": "30d"}), Ending::Failed),
+    ] {
+        let workflow = resting(&until);
+        let (story, _) = story(&workflow, None);
+        story.live(|_, _| {});
+        assert_eq!(story.check(), Some(ending), "{until}");
+    }
+}
+
+#[test]
 fn a_run_that_left_memory_comes_back_wherever_the_machine_dies() {
     let workflow = resting(&json!({"for": "3h"}));
     let (calm, _) = story(&workflow, None);

@@ -10,7 +10,8 @@ use assent_schema::id::ConnectionId;
 use super::View;
 use crate::resolve::{Client, PRODUCTION};
 
-/// Reports each client whose routes do not carry both alerts and incidents from its region in production, at its routes.
+/// Reports each client whose routes do not carry both alerts and incidents from its region in production, at its routes; else
+/// each route that leads nowhere from there, at its name: agents take no release with one.
 ///
 /// A client that names a route or a region which there is not is not judged: what would be carried where is not known.
 ///
@@ -38,13 +39,23 @@ pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
                 unit.spec.region.value
             );
             findings.add(Code::NoRoute, unit.span(&unit.spec.routes.span), message);
+            continue;
+        }
+        for name in unit.spec.routes.iter().filter(|name| !leads(client, &name.value)) {
+            let (route, region) = (&name.value, &unit.spec.region.value);
+            let message = format!("The route `{route}` leads nowhere from `{region}` in {PRODUCTION}.");
+            findings.add(Code::NoRoute, unit.span(&name.span), message);
         }
     }
 }
 
 /// Whether a route takes this and has an endpoint in production.
 fn reaches(client: &Client, carries: Carries) -> bool {
-    let production = client.endpoints.iter().find(|(environment, _)| environment.as_str() == PRODUCTION);
-    let mut routes = client.facts.routes.iter().filter(|route| route.carries == carries);
-    routes.any(|route| production.is_some_and(|(_, leads)| leads.contains_key(&route.endpoint)))
+    client.facts.routes.iter().any(|route| route.carries == carries && leads(client, &route.endpoint))
+}
+
+/// Whether a route has an endpoint in production.
+fn leads(client: &Client, route: &ConnectionId) -> bool {
+    let production = client.endpoints.iter().find(|(environment, _)| environment.is_production());
+    production.is_some_and(|(_, leads)| leads.contains_key(route))
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::tree::{Members, Written};
 use assent_schema::code::Code;
 use assent_schema::id::Name;
-use assent_schema::plan::{Answer, Channel, Noted};
+use assent_schema::plan::{Answer, Channel, Noted, WAIT_MOST};
 use assent_schema::spec::{Action, Argument, AskLimit, Each, On, Spanned, Spend, Step, TextUse, Until};
 use assent_schema::time::Period;
 
@@ -32,8 +32,6 @@ const WAITS: [&str; 4] = ["for", "business", "until", "event"];
 const CHANNELS: [&str; 4] = ["page", "cli", "slack", "helpdesk"];
 /// The most items of an `each`, and the most of them at once.
 const ITEMS_MOST: (u32, u32) = (1_000, 32);
-/// The longest that a person, a moment or an event is waited for.
-const WITHIN_MOST: Period = Period::days(30);
 /// The most tokens of one answer, and the most tries.
 const ASK_MOST: AskLimit = AskLimit { tokens: 200_000, tries: 10, spend: None };
 /// The most that one question may cost, in minor units.
@@ -154,7 +152,7 @@ fn wait(value: Value<'_, '_>) -> Option<Until> {
         table.done();
         return None;
     }
-    let span = |value: Value<'_, '_>| value.spanned(period(Period::seconds(1)..=WITHIN_MOST));
+    let span = |value: Value<'_, '_>| value.spanned(period(Period::seconds(1)..=WAIT_MOST));
     let until = if table.has("for") {
         Until::For(table.need("for", span)?)
     } else if table.has("business") {
@@ -195,7 +193,7 @@ fn ask(table: &mut Table<'_, '_>) -> Option<Action> {
     let prompt = table.need("prompt", |value| value.spanned(prompt_path));
     let with = table.opt("with", with).unwrap_or_default();
     let sources = table.opt("sources", expression);
-    let answer = table.need("answer", |value| {
+    let answer: Option<BTreeMap<Spanned<Name>, Spanned<Answer>>> = table.need("answer", |value| {
         let fields = value.table()?;
         if fields.is_empty() {
             let help = "Say what the model may answer: `answer.<name> = { … }`.";
@@ -203,6 +201,10 @@ fn ask(table: &mut Table<'_, '_>) -> Option<Action> {
         }
         Some(fields.entries(|value| value.spanned(answer)))
     });
+    if let Some((name, _)) = answer.iter().flatten().find(|(name, _)| name.as_str() == "ended") {
+        let help = "Call it otherwise: `ended` says how the `ask` ended.".to_owned();
+        table.sink().refuse(Code::BadValue, &name.span, "No answer can be called `ended`.".to_owned(), Some(help));
+    }
     let cites = answer.iter().flatten().find(|(_, answer)| matches!(answer.value, Answer::Citations { .. }));
     if let Some((name, _)) = cites.filter(|_| !table.has("sources")) {
         let message = format!("`{}` cites sources, and the model is given none.", name.value);
@@ -287,7 +289,7 @@ fn decide(value: Value<'_, '_>) -> Option<Action> {
     let by = table.need("by", name);
     let show = table.list("show", |value| value.spanned(path));
     let edit = table.list("edit", |value| value.spanned(path));
-    let within = table.need("within", |value| value.spanned(period(Period::minutes(1)..=WITHIN_MOST)));
+    let within = table.need("within", |value| value.spanned(period(Period::minutes(1)..=WAIT_MOST)));
     let via_place = table.get("via");
     let via = table.list("via", |value| value.spanned(channel));
     if let Some(place) = via_place.filter(|place| matches!(place.inner, Written::Array(items) if items.is_empty())) {

@@ -162,7 +162,7 @@ fn ids_of(value: &Value<'_, '_>) -> Option<Vec<Name>> {
 fn data_use(value: Value<'_, '_>) -> Option<String> {
     let text = path(value.clone())?;
     if !fides::is_data_use(&text) && fides::forbidden(&text).is_none() {
-        value.unknown("data use of Fideslang", &text, fides::nearest(&text, &fides::DATA_USES));
+        value.unknown("data use of Fideslang", &text, fides::nearest(&text, &fides::allowed()));
     }
     Some(text)
 }

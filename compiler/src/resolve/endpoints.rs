@@ -32,6 +32,10 @@ pub(super) fn check_there(
     if !wanted.contains(&PRODUCTION) {
         wanted.push(PRODUCTION);
     }
+    // A name that is none, which is told there, may stand for the one that is missing.
+    if leads.keys().any(|environment| !wanted.contains(&environment.value.as_str())) {
+        return;
+    }
     for environment in wanted.into_iter().filter(|environment| !leads.contains_key(*environment)) {
         let message = format!("The connection `{}` has no endpoint for `{environment}`.", id.value);
         let to = file.map_or_else(String::new, |file| format!(" to `{file}`"));

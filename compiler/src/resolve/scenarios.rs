@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::client::ClientFacts;
+use assent_schema::code::Code;
 use assent_schema::finding::Findings;
 use assent_schema::id::{ConnectionId, Name, OperationRef};
 use assent_schema::plan::{Action, Plan, SCHEMA, Target, Until};
@@ -147,10 +148,16 @@ fn resolve_decided(decided: &spec::Decided, names: &Names, report: &mut Report<'
         report.unknown("person in the group that decides this, called", person, &known);
     }
     if let Some(edits) = names.edits.get(decided.step.as_str()) {
-        let what = format!("path in `edit` of `{}` called", decided.step.value);
-        let known: Vec<_> = edits.iter().map(String::as_str).collect();
-        let strange = decided.edits.keys().filter(|path| !known.contains(&path.as_str()));
-        strange.for_each(|path| report.unknown(&what, path, &known));
+        // What stands there may be what somebody would type, so it is neither said nor pointed at.
+        if decided.edits.keys().any(|path| !edits.contains(&path.value)) {
+            let said = format!("An edit here is of a path that `edit` of `{}` does not name.", decided.step.value);
+            let known: Vec<String> = edits.iter().map(|path| format!("`{path}`")).collect();
+            let help = match known.as_slice() {
+                [] => "Leave it out: nothing can be edited there.".to_owned(),
+                known => format!("There are {}.", known.join(", ")),
+            };
+            report.add_with_help(Code::UnknownName, &decided.step.span, said, help);
+        }
     }
     Decided {
         step: decided.step.value.clone(),

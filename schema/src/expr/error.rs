@@ -173,7 +173,7 @@ impl ExprErrorKind {
                 "Guard it: put `has({path})` before it, joined by `&&`, in this or the step's `when`; where a value stands, say what it is otherwise, like `has({path}) ? {path} : …`."
             )),
             Self::ItemMayLack { .. } => {
-                Some("Ask inside of a list function, like `list.filter(x, has(x.field)).map(x, x.field)`.".into())
+                Some("Ask for it inside of a list function, like `list.map(x, has(x.field) ? x.field : '')`.".into())
             }
             Self::UnknownName { nearest: None, known, .. } => there_are(known.iter().map(String::as_str)),
             Self::NotTaken { takes: Some(takes), .. } => Some(format!("It takes {takes}.")),

@@ -84,7 +84,9 @@ impl Walk<'_> {
         let chosen = with
             .iter()
             .filter_map(|(name, given)| Some((name.clone(), self.who_chose(given, flow.with.get(name.as_str())?))));
-        let named = with.keys().filter_map(|name| Some((name.clone(), flow.with.get(name.as_str())?.label.marks)));
+        let signed = !matches!(&self.plan().trigger, Trigger::Webhook { dialect, .. } if !dialect.signs_events());
+        let whole = |flow: &Flow| if signed { flow.label.marks } else { flow.any_marks() };
+        let named = with.keys().filter_map(|name| Some((name.clone(), whole(flow.with.get(name.as_str())?))));
         let party = operation.belongs.as_ref().and_then(|belongs| with.get(belongs.param.as_str()));
         let own_party = party.is_some_and(|party| draws_on_trigger(self.plan(), party));
         let by = results::Given { chosen: chosen.collect(), named: named.collect(), own_party };

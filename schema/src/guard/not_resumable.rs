@@ -8,13 +8,11 @@ use crate::code::Code;
 use crate::expr::Path;
 use crate::flow::{Part, Site, Sought, of_argument, reads_at, way};
 use crate::id::Name;
-use crate::plan::{Action, Effect, Kpi, Step, Until};
+use crate::plan::{Action, Effect, Kpi, Step, Until, WAIT_MOST};
 use crate::time::Period;
 
 /// The longest that content is surely still sealed: the key of an hour lives 23 hours.
 const SEALED_MOST: Period = Period::hours(22);
-/// The longest that a `wait` is thought to take when nothing bounds it.
-const WAIT_MOST: Period = Period::days(30);
 
 /// Reports each read of content that may be lost by then, at the reader: what a `decide` shows or what a step uses behind
 /// one, and an effect that needs content of the event itself.

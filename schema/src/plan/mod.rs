@@ -25,7 +25,9 @@ pub use operation::{
 };
 pub use outcome::{OUTCOMES, STATUSES, meaning, says_no, written};
 pub use pages::{Pages, PagesBy};
-pub use step::{Action, Answer, AskLimit, Awaited, Cancel, Channel, Each, Noted, OnItemError, Spend, Step, Until};
+pub use step::{
+    Action, Answer, AskLimit, Awaited, Cancel, Channel, Each, Noted, OnItemError, Spend, Step, Until, WAIT_MOST,
+};
 pub use trigger::{ADYEN_SIGNED, AfterFile, Dialect, Event, Missed, Once, OwnEvent, Poll, Trigger};
 
 use crate::canon::{self, CanonError, Digest};

@@ -151,6 +151,9 @@ pub enum OnItemError {
     Collect,
 }
 
+/// The longest that a person, a moment or an event is waited for.
+pub const WAIT_MOST: Period = Period::days(30);
+
 /// How long a `wait` waits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]

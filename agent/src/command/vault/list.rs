@@ -37,7 +37,7 @@ impl State {
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
-struct Slot {
+struct Listed {
     slot: String,
     state: State,
     /// What is wrong, or why nothing can be said.
@@ -47,7 +47,7 @@ struct Slot {
 
 #[derive(Serialize)]
 struct Slots {
-    slots: Vec<Slot>,
+    slots: Vec<Listed>,
 }
 
 impl Show for Slots {
@@ -56,7 +56,7 @@ impl Show for Slots {
             return writeln!(out, "No slot holds a secret.");
         }
         let width = self.slots.iter().map(|slot| slot.slot.len()).max().unwrap_or(0);
-        for Slot { slot, state, why } in &self.slots {
+        for Listed { slot, state, why } in &self.slots {
             let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
             writeln!(out, "{slot:width$}  {}{why}", state.as_str())?;
         }
@@ -65,7 +65,7 @@ impl Show for Slots {
 }
 
 /// What is said of one slot.
-fn judge(path: &SlotPath, secret: Result<Secret, VaultError>, known: &Known) -> Slot {
+fn judge(path: &SlotPath, secret: Result<Secret, VaultError>, known: &Known) -> Listed {
     let (state, why) = match (secret, known) {
         (Err(VaultError::Missing), _) => (State::Empty, None),
         (Err(VaultError::BadSecret), _) => (State::Bad, Some(VaultError::BadSecret.to_string())),
@@ -77,7 +77,7 @@ fn judge(path: &SlotPath, secret: Result<Secret, VaultError>, known: &Known) -> 
             Err(misfit) => (State::Bad, Some(format!("it {}", misfit.what))),
         },
     };
-    Slot { slot: path.to_string(), state, why }
+    Listed { slot: path.to_string(), state, why }
 }
 
 /// The slots that the vault has, and those that what runs here names.
@@ -111,8 +111,8 @@ mod tests {
         SlotPath::parse(text).unwrap()
     }
 
-    fn secret(text: &str) -> Result<Secret, VaultError> {
-        Ok(Secret::new(text.as_bytes().to_vec()).unwrap())
+    fn secret(text: &str) -> Secret {
+        Secret::new(text.as_bytes().to_vec()).unwrap()
     }
 
     /// The alert of a bad secret sends people here: it must tell which one it is.
@@ -120,11 +120,11 @@ mod tests {
     fn each_slot_says_whether_its_secret_can_be_one() {
         let pager = || Known::As(Form::Route(RouteKind::Pagerduty));
         let slots = vec![
-            judge(&slot("acme/helpdesk/token"), secret("x"), &Known::As(Form::Free)),
+            judge(&slot("acme/helpdesk/token"), Ok(secret("x")), &Known::As(Form::Free)),
             judge(&slot("acme/helpdesk/webhook"), Err(VaultError::Missing), &Known::As(Form::Free)),
-            judge(&slot("birch/shop/key"), secret("x"), &Known::Unnamed),
-            judge(&slot("route/pager"), secret("non sense"), &pager()),
-            judge(&slot("route/pager"), secret("0123456789abcdef0123456789abcdef"), &Known::NoAgent),
+            judge(&slot("birch/shop/key"), Ok(secret("x")), &Known::Unnamed),
+            judge(&slot("route/pager"), Ok(secret("non sense")), &pager()),
+            judge(&slot("route/pager"), Ok(secret("0123456789abcdef0123456789abcdef")), &Known::NoAgent),
         ];
         let states: Vec<State> = slots.iter().map(|slot| slot.state).collect();
         assert_eq!(states, [State::Good, State::Empty, State::NotLookedAt, State::Bad, State::NotLookedAt]);
@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(lines[1], "acme/helpdesk/webhook  empty");
         assert_eq!(lines[2], "birch/shop/key         not looked at: no release here names it");
         assert!(lines[3].starts_with("route/pager            bad: it ") && !text.contains("non sense"), "{text}");
-        let json = serde_json::to_value(judge(&slot("birch/shop/key"), secret("x"), &Known::NoAgent)).unwrap();
+        let json = serde_json::to_value(judge(&slot("birch/shop/key"), Ok(secret("x")), &Known::NoAgent)).unwrap();
         assert_eq!(json["state"], "not-looked-at");
     }
 }

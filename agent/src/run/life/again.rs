@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use assent_schema::client::ClientFacts;
 use assent_schema::expr::Value;
-use assent_schema::id::{GroupId, Name, PersonId};
+use assent_schema::id::{GroupId, Name, OperationRef, PersonId};
 use assent_schema::ledger::Token;
-use assent_schema::plan::Effect;
+use assent_schema::plan::{Action, Effect, Plan};
 use assent_schema::release::Choice;
 
 use crate::run::compiled::{Compiled, CompiledAction, CompiledStep};
@@ -84,6 +84,8 @@ pub enum NotAgain {
     PlanGone,
     /// Its event could not be read.
     Unread,
+    /// It ended with this effect in doubt, and nothing can tell or safely repeat it: another try would end so at once.
+    Unsettled(OperationRef),
     /// It did not end at a step.
     NothingToSkip,
     /// The plan that runs now has another step in the place of this one, whose effect is done or in doubt.
@@ -177,6 +179,24 @@ pub(crate) fn acceptance(rows: &[JournalRow]) -> Option<&Accepted> {
         Some(Entry::Accepted(accepted)) => Some(accepted),
         _ => None,
     }
+}
+
+/// The effect in doubt with which a run ended, where neither a read nor a repeat under its key can settle it.
+pub fn unsettled(rows: &[JournalRow], plan: &Plan) -> Option<OperationRef> {
+    let Some(Entry::Ended { ending: Ending::Failed, step: Some(at), .. }) = rows.last().map(|row| &row.entry) else {
+        return None;
+    };
+    let is_open = rows.iter().rev().find_map(|row| match &row.entry {
+        Entry::Outcome(outcome) if outcome.step == *at => Some(outcome.in_doubt),
+        Entry::Intent(intent) if intent.step == *at => Some(true),
+        _ => None,
+    });
+    let Action::Call { operation, .. } = &plan.step(at.as_str()).filter(|_| is_open == Some(true))?.action else {
+        return None;
+    };
+    let of = plan.operations.get(operation)?;
+    let cannot_know = of.effect != Effect::None && of.confirm.is_none() && of.idempotency.is_none();
+    cannot_know.then(|| operation.clone())
 }
 
 /// What is written when the event of a run that could not be read is taken after all: nobody handles it any more. Refused

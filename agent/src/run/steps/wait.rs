@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use assent_schema::expr::Value;
 use assent_schema::id::Name;
+use assent_schema::plan::WAIT_MOST;
 
 use crate::run::compiled::{CompiledStep, CompiledUntil};
 use crate::run::driver::{End, Run, Stop, expression_failed};
@@ -120,16 +121,17 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
 
     fn begin_rest(&mut self, step: &CompiledStep, until: &CompiledUntil) -> Result<Wall, Stop> {
         let now = self.now();
+        let latest = now.plus(WAIT_MOST.duration());
         let over = match until {
             CompiledUntil::For(period) => now.plus(period.duration()),
             CompiledUntil::Event { awaited, .. } => now.plus(awaited.within.duration()),
             CompiledUntil::Business(period) => {
-                let over = (self.values.business)(now.moment(), *period);
-                let over = over.ok_or_else(|| End::early(Ending::Failed, &step.id, "no_business_time"))?;
-                Wall::from_millis(over.seconds().saturating_mul(1_000))
+                let over = (self.values.business)(now.moment(), *period).map(Wall::from);
+                let over = over.filter(|over| *over <= latest);
+                over.ok_or_else(|| End::early(Ending::Failed, &step.id, "no_business_time"))?
             }
             CompiledUntil::At(at) => match self.values.eval(at) {
-                Ok(Value::Instant(moment)) => Wall::from_millis(moment.seconds().saturating_mul(1_000)),
+                Ok(Value::Instant(moment)) if Wall::from(moment) <= latest => Wall::from(moment),
                 Ok(_) => return Err(End::early(Ending::Failed, &step.id, "no_moment").into()),
                 Err(error) => return Err(expression_failed(step, &error)),
             },

@@ -32,6 +32,9 @@ struct Known {
 /// A step, and the item that it ran for.
 type Ran = (Name, Option<String>);
 
+/// Which request of a run: the step, the item of an `each`, the attempt.
+type Asked = (Option<Name>, Option<String>, Option<u32>);
+
 /// One run, as far as the log tells it.
 #[derive(Default)]
 struct Run<'a> {
@@ -42,7 +45,7 @@ struct Run<'a> {
     approved: BTreeMap<Ran, Strength>,
     attempts: Attempts,
     /// What began, and of which no entry tells yet what it came to.
-    open: BTreeMap<(Option<Name>, Option<String>, Option<u32>), &'a OperationRef>,
+    open: BTreeMap<Asked, &'a OperationRef>,
 }
 
 /// All runs of a log.

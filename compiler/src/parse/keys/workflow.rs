@@ -108,7 +108,7 @@ const CLASS: Holds = Holds::Either(&[Holds::Word(words::<Class>), Holds::Form(&S
 static SETTING_HOLE: super::Form = super::Form { pattern: "^[$][{]", example: "${settings.class}" };
 
 fn purposes() -> Vec<&'static str> {
-    fides::DATA_USES.iter().copied().filter(|name| fides::forbidden(name).is_none()).collect()
+    fides::allowed()
 }
 
 static TRIGGER: Table = Table {

@@ -179,8 +179,8 @@ end_codes! {
         "No connection was made: name, address, route or TLS. Nothing was sent.";
         "Look at the host and its certificate. In a scenario: it has no reply for the operation.";
     "no_business_time" [Run] Plan
-        "The client's calendar has no such business time.";
-        "Give its calendar hours.";
+        "The client's calendar has no such business time within 30 days.";
+        "Give its calendar hours, or wait for less.";
     "no_client" [Run] Plan
         "The release has no such client.";
         "Release again.";
@@ -191,7 +191,7 @@ end_codes! {
         "The connection has no endpoint in this environment.";
         "Give it one in client.toml.";
     "no_moment" [Run] Value
-        "The `until` of a `wait` does not yield a moment.";
+        "The `until` of a `wait` does not yield a moment within 30 days.";
         "Look at what the expression reads.";
     "no_operation" [Run] Plan
         "The plan has no such operation.";
