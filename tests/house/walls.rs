@@ -55,6 +55,16 @@ fn what_must_survive_is_put_in_place_in_one_way() {
 }
 
 #[test]
+fn what_the_compiler_writes_is_put_in_place_in_one_way() {
+    for (name, text) in files("compiler") {
+        for needle in ["fs::rename(", "File::create("] {
+            let is_home = name == "publish/place.rs";
+            assert!(is_home || !code(&text).contains(needle), "`{needle}` in compiler/src/{name}");
+        }
+    }
+}
+
+#[test]
 fn what_a_panic_leaves_behind_a_lock_is_said_in_one_place() {
     only_in("PoisonError", &["sync.rs"]);
 }

@@ -11,8 +11,8 @@ use super::repository::SourceArgs;
 use super::{Context, Outcome};
 use crate::bundle::assemble;
 use crate::error::Error;
+use crate::publish::place;
 use crate::publish::prepare::{Numbering, Target, Terms, gather, published, roots};
-use crate::publish::sign;
 use crate::show::findings::Style;
 
 /// Writes the unsigned bundle of each region to a folder. The same commit and instant give the same bytes everywhere.
@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         let files = bundle.paths();
         refuse_others(&folder, &files.keys().map(|path| folder.join(path)).collect())?;
         for (path, bytes) in files {
-            sign::write(&folder.join(path), &bytes)?;
+            place::put(&folder.join(path), &bytes)?;
         }
         let (workflows, files) = (bundle.manifest.active.len(), bundle.files.len() + 1);
         let (folder, manifest) = (folder.display().to_string(), bundle.digest());

@@ -7,7 +7,7 @@ use include_dir::{Dir, include_dir};
 
 use super::{Context, Format, Outcome};
 use crate::error::Error;
-use crate::publish::sign::write;
+use crate::publish::place::put;
 
 static TEMPLATE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/template");
 /// Files that stand under another name here, so that git does not obey them in this project's own repository.
@@ -119,7 +119,7 @@ fn write_folder(from: &Dir<'_>, to: &Path, written: &mut Vec<String>) -> Result<
         let name = HIDDEN.iter().find(|(plain, _)| *plain == path).map_or(path.as_str(), |(_, hidden)| hidden);
         // Told before it is there, so that what is half there is taken back too.
         written.push(name.to_owned());
-        write(&to.join(name), file.contents())?;
+        put(&to.join(name), file.contents())?;
     }
     from.dirs().try_for_each(|inner| write_folder(inner, to, written))
 }

@@ -8,7 +8,7 @@ use super::promises::{SeenArgs, broken, gather};
 use super::repository::SourceArgs;
 use super::{Context, Format, Outcome};
 use crate::error::Error;
-use crate::publish::sign::write;
+use crate::publish::place::put_named;
 use crate::show::promises::{page, text, value};
 
 /// Writes one self-contained page for a client: every promise, what enforces it, the live evidence, and, plainly, what
@@ -38,7 +38,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     let told = match &args.output {
         None => text(&head, &rows),
         Some(path) => {
-            write(path, page(&head, &rows).as_bytes())?;
+            put_named(path, page(&head, &rows).as_bytes())?;
             format!("{} promises of {} are in {}\n", rows.len(), args.client, path.display())
         }
     };

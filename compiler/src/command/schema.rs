@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{Context, Format, Outcome};
 use crate::error::Error;
 use crate::parse::keys::{KINDS, Kind};
-use crate::publish::sign::write;
+use crate::publish::place::put;
 use crate::show::schema::{FOLDER, OURS, file_name, schema, taplo};
 
 /// Prints the JSON Schema of a kind of file, lists the kinds, or writes all schemas for editors.
@@ -74,13 +74,13 @@ fn write_all(folder: &Path, format: Format, context: &mut Context<'_>) -> Result
     for kind in KINDS {
         let path = format!("{FOLDER}/{}", file_name(kind));
         let text = format!("{:#}\n", schema(kind));
-        write(&folder.join(&path), text.as_bytes())?;
+        put(&folder.join(&path), text.as_bytes())?;
         files.push(path);
     }
     let binding = folder.join("taplo.toml");
     let bound = is_ours(&binding)?;
     if bound {
-        write(&binding, taplo().as_bytes())?;
+        put(&binding, taplo().as_bytes())?;
         files.push("taplo.toml".into());
     }
     match format {

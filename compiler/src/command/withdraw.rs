@@ -15,8 +15,8 @@ use super::{Context, Format, Outcome};
 use crate::check::cancelled::Nameable;
 use crate::check::{Judged, survey};
 use crate::error::Error;
-use crate::publish::opened;
-use crate::publish::sign::{self, KeyFile};
+use crate::publish::sign::KeyFile;
+use crate::publish::{opened, place};
 
 /// Which uses an approver says no to, and who hears it; `reject` and `withdraw` take the same.
 #[derive(Debug, clap::Args)]
@@ -99,7 +99,7 @@ fn state(
     let statement = Statement { project, client, approvers, serial, given: context.now(), says: says(cancelled) };
     let text = statement.to_toml().map_err(|e| Error::input(e.to_string()))?;
     let file = folder.join(format!("{serial}-{name}.toml"));
-    sign::write(&file, text.as_bytes())?;
+    place::put(&file, text.as_bytes())?;
     // A statement that nobody signed would only be in the way.
     let signed = approve::sign(&file, &args.key).inspect_err(|_| drop(std::fs::remove_file(&file)))?;
     let handed = agents.iter().map(|(to, agent)| hand(to, agent, &text, &signed)).collect::<Result<Vec<_>, _>>()?;

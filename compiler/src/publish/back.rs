@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use super::prepare::{Published, Target};
 use super::standing::{said_at, verified_status};
 use super::verdict::{AHEAD_MOST, Evidence};
-use super::{branch, sign};
+use super::{branch, place};
 use crate::error::Error;
 
 /// The most commits of a branch that are looked at: of an agent that speaks every hour, those of six weeks.
@@ -187,7 +187,7 @@ fn keep(repository: &Repository, commit: Oid, file: &PathBuf, agent: &AgentId) -
     if std::fs::read(file).is_ok_and(|kept| kept == bytes) {
         return Ok(());
     }
-    sign::write(file, &bytes)
+    place::put(file, &bytes)
 }
 
 /// When an agent first said that it sent a plan back: the oldest status in a row that says so.

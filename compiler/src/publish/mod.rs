@@ -9,6 +9,7 @@ pub mod named;
 mod near;
 pub mod newest;
 pub mod opened;
+pub mod place;
 pub mod prepare;
 pub mod rehearsals;
 pub mod remote;

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::prepare::{Published, Target};
 use super::verdict::Evidence;
-use super::{branch, sign, standing};
+use super::{branch, place, standing};
 use crate::error::Error;
 
 /// What keeps the objects of the newest commits in the repository, by branch. It is not believed: a fetch into a mirror moves it.
@@ -116,7 +116,7 @@ pub fn remember(repository: &Repository, target: &Target, manifest: &Manifest, d
     let bytes = canon::to_bytes(&Seen { generation, sequence, manifest: digest, commit })
         .map_err(|e| Error::internal("write what was seen", e))?;
     repository.reference(&format!("{KEPT}{branch}"), tip, true, "newest").map_err(during)?;
-    sign::write(&file_of(repository, &branch), &bytes)
+    place::put(&file_of(repository, &branch), &bytes)
 }
 
 fn file_of(repository: &Repository, branch: &str) -> PathBuf {

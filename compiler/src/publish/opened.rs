@@ -77,7 +77,7 @@ fn find(folder: &Path) -> Option<PathBuf> {
 }
 
 /// Whether a folder is the top of a work tree, or holds a repository itself.
-fn is_repository(folder: &Path) -> bool {
+pub(super) fn is_repository(folder: &Path) -> bool {
     let is_bare = || folder.join("HEAD").exists() && folder.join("objects").is_dir() && folder.join("refs").is_dir();
     folder.join(".git").exists() || is_bare()
 }

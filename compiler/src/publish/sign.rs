@@ -1,6 +1,5 @@
 //! Signs files beside themselves, as `<file>.<person>.sig`.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -9,6 +8,7 @@ use assent_schema::trust::{Namespace, SignatureError, Signer, sign, verify};
 
 use super::listed::listed;
 use super::named::read_named;
+use super::place;
 use crate::error::Error;
 
 /// The largest private key file, in bytes.
@@ -81,6 +81,7 @@ pub fn sign_beside(file: &Path, namespace: Namespace, key: &KeyFile) -> Result<B
     let (signer, person) = (key.read()?, &key.person);
     let armour = sign(&signer, namespace, &bytes);
     let path = signature_path(file, person);
+    place::refuse_links(&path)?;
     let listed = listed(file, &bytes, namespace, person);
     let is_checked = listed.is_some();
     if let Some(listed) = listed {
@@ -106,7 +107,7 @@ pub fn sign_beside(file: &Path, namespace: Namespace, key: &KeyFile) -> Result<B
             )));
         }
     }
-    write(&path, armour.as_bytes())?;
+    place::put(&path, armour.as_bytes())?;
     Ok(Beside { path, is_checked })
 }
 
@@ -117,65 +118,9 @@ pub fn signature_path(file: &Path, person: &PersonId) -> PathBuf {
     path.into()
 }
 
-/// Writes a file whole: into a new one beside it that then takes its place. A link leads to the file that is meant; a device or
-/// a pipe is written to and stays what it is.
-///
-/// # Errors
-/// When it cannot be written; then the old one stands.
-#[expect(clippy::disallowed_methods, reason = "this is where the compiler writes files that people keep")]
-pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let tried = |e| Error::io(format!("write {}", path.display()), e);
-    path.parent().filter(|p| !p.as_os_str().is_empty()).map_or(Ok(()), std::fs::create_dir_all).map_err(tried)?;
-    let meant = match path.canonicalize() {
-        Ok(meant) if meant.is_file() => meant,
-        Ok(other) => {
-            let opened = std::fs::OpenOptions::new().write(true).open(other);
-            return opened.and_then(|mut other| other.write_all(bytes)).map_err(tried);
-        }
-        Err(_) => path.to_owned(),
-    };
-    let path = meant.as_path();
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let written =
-        std::fs::File::create(&beside).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
-    // What a full disk took half of is in nobody's way afterwards.
-    written.and_then(|()| std::fs::rename(&beside, path)).map_err(|e| {
-        drop(std::fs::remove_file(&beside));
-        tried(e)
-    })?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(tried)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_file_that_could_not_be_written_leaves_nothing_beside_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("taken");
-        std::fs::create_dir_all(path.join("by a folder")).unwrap();
-        assert!(write(&path, b"text").is_err());
-        assert!(!folder.path().join("taken.new").exists());
-    }
-
-    #[test]
-    #[expect(clippy::disallowed_methods, reason = "what stood there before")]
-    fn what_is_no_plain_file_stays_what_it_is() {
-        let folder = tempfile::tempdir().unwrap();
-        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
-        std::fs::write(&file, "old").unwrap();
-        std::os::unix::fs::symlink(&file, &link).unwrap();
-        write(&link, b"new").unwrap();
-        assert_eq!(std::fs::read(&file).unwrap(), b"new");
-        assert!(link.symlink_metadata().unwrap().is_symlink(), "the link stays one");
-        write(Path::new("/dev/null"), b"gone").unwrap();
-        assert!(!Path::new("/dev/null").is_file(), "a device is not replaced by a file");
-        assert!(write(Path::new("/dev/full"), b"gone").unwrap_err().to_string().contains("/dev/full"));
-        assert!(write(folder.path(), b"gone").is_err());
-    }
 
     #[test]
     fn a_key_is_named_with_its_person() {

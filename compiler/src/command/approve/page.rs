@@ -15,7 +15,7 @@ use crate::command::Context;
 use crate::command::repository::{commit, worktree};
 use crate::compare::{ClientState, beside, state};
 use crate::error::Error;
-use crate::publish::{branch, opened, sign};
+use crate::publish::{branch, opened, place};
 use crate::show::page::{Page, Prompt, Was, page};
 use crate::source::resolve_commit;
 
@@ -87,7 +87,7 @@ impl PageArgs {
             lacking: &lacking,
             prompts: &prompts(&concerned, &now, before.as_ref()),
         });
-        sign::write(to, html.as_bytes())?;
+        place::put_named(to, html.as_bytes())?;
         Ok(Some(to))
     }
 

@@ -10,7 +10,7 @@ use assent_schema::trust::{Approvers, Person};
 
 use super::{PersonKey, Told, read_folder_file, refused, reset, root};
 use crate::error::Error;
-use crate::publish::sign;
+use crate::publish::place;
 
 /// Writes a client's first approvers file, or the next one. The first is signed by every key in it; each further one by
 /// the threshold of the file before it.
@@ -57,7 +57,7 @@ pub(super) fn run(repo: &Path, args: &Args, now: Moment) -> Result<Told, Error> 
     args.dropped.iter().for_each(|person| drop(approvers.people.remove(person)));
     let path = repo.join(format!("clients/{}/approvers/{}.toml", args.client, approvers.number));
     let text = approvers.to_toml().map_err(refused)?;
-    sign::write(&path, text.as_bytes())?;
+    place::put(&path, text.as_bytes())?;
     Ok(Told::to_sign(&path, &text))
 }
 

@@ -9,7 +9,7 @@ use assent_schema::trust::CatalogLock;
 use super::teams::drop_signatures;
 use super::{Told, read_folder_file, refused, root};
 use crate::error::Error;
-use crate::publish::sign;
+use crate::publish::place;
 
 const FILE: &str = "catalog/catalog.lock";
 const FOLDERS: [&str; 2] = ["integrations", "providers"];
@@ -30,7 +30,7 @@ pub(super) fn run(repo: &Path, _args: &Args) -> Result<Told, Error> {
     let files = files(repo)?;
     let text = CatalogLock::new(project, number, files).to_toml().map_err(refused)?;
     let path = repo.join(FILE);
-    sign::write(&path, text.as_bytes())?;
+    place::put(&path, text.as_bytes())?;
     drop_signatures(repo, FILE)?;
     Ok(Told::to_sign(&path, &text))
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{Told, read_folder_file};
 use crate::error::Error;
 use crate::publish::spec::Spoilt;
-use crate::publish::{branch, remote, sign};
+use crate::publish::{branch, place, remote};
 use crate::source::{CLIENTS_LOCK, Pin, Pins, tree_digest_of_commit};
 
 /// Fetches clients' own repositories; with a client, pins the newest commit of its branch in `clients.lock`.
@@ -49,7 +49,7 @@ pub(super) fn run(repo: &Path, args: &Args) -> Result<Told, Error> {
         pin.commit, pin.tree
     );
     pins.clients.insert(client.clone(), pin);
-    sign::write(&repo.join(CLIENTS_LOCK), pins.to_toml().as_bytes())?;
+    place::put(&repo.join(CLIENTS_LOCK), pins.to_toml().as_bytes())?;
     Ok(Told { text, value })
 }
 

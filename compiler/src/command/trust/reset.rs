@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{PersonKey, Told, approvers, read_folder_file, refused, root};
 use crate::error::Error;
-use crate::publish::sign;
+use crate::publish::place;
 
 /// Gives a client other approvers, for when too few of the old ones are left to do it themselves. Writes the next approvers
 /// file, with these people alone, and the next version of the root, which names it. Every key of the first signs it; the
@@ -56,8 +56,8 @@ pub(super) fn run(repo: &Path, args: &Args, now: Moment) -> Result<Told, Error> 
     let path = repo.join(format!("clients/{client}/approvers/{}.toml", next.number));
     let root_path = repo.join(format!("trust/root/{}.toml", root.version));
     // Both or none: a root that names a file which is not there says nothing, an approvers file alone is refused.
-    sign::write(&path, text.as_bytes())?;
-    sign::write(&root_path, root_text.as_bytes())?;
+    place::put(&path, text.as_bytes())?;
+    place::put(&root_path, root_text.as_bytes())?;
     let (file, root_file) = (path.display().to_string(), root_path.display().to_string());
     let (words, counts) = (words(&digest), now.plus(RESET_WAITS));
     Ok(Told {

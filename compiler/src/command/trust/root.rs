@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::{PersonKey, Told, read_folder_file, refused};
 use crate::error::Error;
 use crate::publish::named::read_named;
-use crate::publish::sign;
+use crate::publish::place;
 
 /// The largest file of an agent's keys, in bytes.
 const AGENT_MOST_BYTES: u64 = 16 << 10;
@@ -101,7 +101,7 @@ pub(super) fn run(repo: &Path, args: &Args) -> Result<Told, Error> {
     };
     let path = repo.join("trust/root").join(format!("{}.toml", root.version));
     let text = root.to_toml().map_err(refused)?;
-    sign::write(&path, text.as_bytes())?;
+    place::put(&path, text.as_bytes())?;
     Ok(Told::to_sign(&path, &text))
 }
 

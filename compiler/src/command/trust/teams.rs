@@ -9,7 +9,7 @@ use assent_schema::trust::Teams;
 
 use super::{Told, read_folder_file, refused, root};
 use crate::error::Error;
-use crate::publish::sign;
+use crate::publish::place;
 
 const FILE: &str = "trust/teams.toml";
 
@@ -51,7 +51,7 @@ pub(super) fn run(repo: &Path, args: &Args) -> Result<Told, Error> {
     let teams = Teams::new(project, number.saturating_add(1), clients);
     let path = repo.join(FILE);
     let text = teams.to_toml().map_err(refused)?;
-    sign::write(&path, text.as_bytes())?;
+    place::put(&path, text.as_bytes())?;
     drop_signatures(repo, FILE)?;
     Ok(Told::to_sign(&path, &text))
 }

@@ -2,7 +2,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "the tests make their own folders")]
 
+mod links;
 #[expect(dead_code, reason = "each test binary uses its own part")]
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::path::Path;
@@ -35,6 +37,11 @@ impl Agency {
             std::fs::write(folder.path().join(name), &*key).expect("written");
         }
         Self(folder)
+    }
+
+    /// The approvals of a client.
+    fn approvals(&self) -> String {
+        self.path("repo/clients/acme/approvals")
     }
 
     fn path(&self, name: &str) -> String {
