@@ -19,6 +19,7 @@ enum Kind {
     Git,
     Io,
     Internal,
+    Unsigned,
 }
 
 impl Error {
@@ -44,6 +45,25 @@ impl Error {
     /// Something that must not happen did.
     pub fn internal(tried: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { kind: Kind::Internal, message: tried.into(), source: Some(source.into()) }
+    }
+
+    /// Nobody signed: the key is one that only `ssh-keygen` reaches, and it did not sign.
+    pub fn unsigned(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Unsigned, message: message.into(), source: None }
+    }
+
+    /// Whether all that is wrong is that nobody signed yet.
+    pub fn is_unsigned(&self) -> bool {
+        self.kind == Kind::Unsigned
+    }
+
+    /// The same with what to do about it, where nobody signed; any other error as it is.
+    #[must_use]
+    pub fn with_step(mut self, step: &str) -> Self {
+        if self.is_unsigned() {
+            self.message = format!("{}\n{step}", self.message);
+        }
+        self
     }
 
     /// Whether the reader of our output went away.
@@ -72,7 +92,7 @@ fn step(error: &git2::Error) -> Option<&'static str> {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
-            Kind::Input => f.write_str(&self.message)?,
+            Kind::Input | Kind::Unsigned => f.write_str(&self.message)?,
             Kind::Git | Kind::Io => write!(f, "could not {}", self.message)?,
             Kind::Internal => write!(f, "internal error: could not {}", self.message)?,
         }

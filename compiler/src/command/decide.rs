@@ -7,12 +7,13 @@ use assent_agent::people::wire::{Shown, SignedDecision, SignedIn, WaitingForMe};
 use assent_schema::canon::{self, Digest};
 use assent_schema::id::{ClientId, Name};
 use assent_schema::release::Choice;
-use assent_schema::trust::{Namespace, Signer, sign};
+use assent_schema::trust::Namespace;
 use serde::Serialize;
 
 use super::http::Authority;
 use super::{Context, Format, Outcome, challenge};
 use crate::error::Error;
+use crate::publish::hand::Hand;
 use crate::publish::sign::KeyFile;
 
 /// Shows what waits for you at an agent, or decides it.
@@ -24,7 +25,7 @@ pub(super) struct Args {
     /// Whose decisions.
     #[arg(long, value_name = "CLIENT")]
     client: ClientId,
-    /// Who you are, and your private key.
+    /// Who you are, and your key: a private one, or the public half of one that `ssh-agent` holds.
     #[arg(long, value_name = "PERSON=KEY")]
     key: KeyFile,
     /// The run to decide; without it everything that waits for you is shown.
@@ -50,8 +51,8 @@ pub(super) struct Args {
 /// When the agent cannot be reached, refuses, or nothing like that waits.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let agent = Authority::new(&args.agent)?;
-    let signer = args.key.read()?;
-    let waiting = waiting(&agent, args, &signer)?;
+    let hand = args.key.read()?;
+    let waiting = waiting(&agent, args, &hand)?;
     let Some(run) = &args.run else {
         show(&waiting, args.format, context)?;
         return Ok(Outcome::Fine);
@@ -61,7 +62,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     let shown = waiting.decisions.iter().find(fits);
     let shown = shown.ok_or_else(|| Error::input(format!("no decision of run {run} waits for {}", args.key.person)))?;
     let choice = if args.approve { Choice::Approve } else { Choice::Refuse };
-    decide(&agent, args, &signer, shown, choice)?;
+    decide(&agent, args, &hand, shown, choice)?;
     let said = if args.approve { "approved" } else { "refused" };
     match args.format {
         Format::Human => context.print(&format!("{said}: {}/{} run {run}\n", shown.client, shown.workflow))?,
@@ -71,20 +72,20 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
 }
 
 /// Shows who one is and asks what waits.
-fn waiting(agent: &Authority, args: &Args, signer: &Signer) -> Result<WaitingForMe, Error> {
+fn waiting(agent: &Authority, args: &Args, hand: &Hand) -> Result<WaitingForMe, Error> {
     let (challenge, _) = challenge::ask(agent, &args.client, &args.key.person)?;
-    let signature = sign(signer, Namespace::Console, challenge.as_bytes());
+    let signature = hand.sign(Namespace::Console, challenge.as_bytes())?;
     let body = send(agent, args, "/v1/decisions", &SignedIn { challenge, signature: signature.into() })?;
     serde_json::from_str(&body).map_err(|e| Error::input(format!("the agent's answer is malformed: {e}")))
 }
 
-fn decide(agent: &Authority, args: &Args, signer: &Signer, shown: &Shown, choice: Choice) -> Result<(), Error> {
+fn decide(agent: &Authority, args: &Args, hand: &Hand, shown: &Shown, choice: Choice) -> Result<(), Error> {
     let decision = shown.decision(&args.key.person, choice, None);
     if shown_digest(shown)? != shown.shown {
         return Err(Error::input("the agent's hash is not that of what it shows; nothing was signed"));
     }
     let bytes = canon::to_bytes(&decision).map_err(|e| Error::internal("write the decision", e))?;
-    let signature = sign(signer, Namespace::Decision, &bytes);
+    let signature = hand.sign(Namespace::Decision, &bytes)?;
     let decision = String::from_utf8(bytes).map_err(|e| Error::internal("write the decision", e))?;
     let signed = SignedDecision { decision, signature: signature.into(), edits: BTreeMap::new() };
     send(agent, args, "/v1/decide", &signed).map(drop)

@@ -4,7 +4,7 @@ use assent_agent::people::wire;
 use assent_schema::canon::{self, Digest};
 use assent_schema::status::Poke;
 use assent_schema::time::Moment;
-use assent_schema::trust::{Namespace, sign};
+use assent_schema::trust::Namespace;
 use serde_json::{Value, json};
 
 use super::http::Authority;
@@ -52,7 +52,7 @@ pub(super) fn poke(
     for Target { environment, region } in targets {
         let poke = Poke::new(project, environment.clone(), region.clone(), now);
         let poke = canon::to_bytes(&poke).map_err(|e| Error::internal("write the poke", e))?;
-        let signatures = keys.iter().map(|key| Ok((key.person.clone(), sign(&key.read()?, Namespace::Poke, &poke))));
+        let signatures = keys.iter().map(|key| Ok((key.person.clone(), key.read()?.sign(Namespace::Poke, &poke)?)));
         let signatures = signatures.collect::<Result<_, Error>>()?;
         let body = wire::Poked { poke: String::from_utf8_lossy(&poke).into_owned(), signatures };
         let body = serde_json::to_string(&body).map_err(|e| Error::internal("write the poke", e))?;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use assent_agent::people::wire::{SignedStart, Start, StartType};
 use assent_schema::canon;
 use assent_schema::id::{ClientId, Name, WorkflowId};
-use assent_schema::trust::{Namespace, sign};
+use assent_schema::trust::Namespace;
 use serde_json::Value;
 
 use super::http::{Answer, Authority};
@@ -22,7 +22,8 @@ pub(super) struct Args {
     /// The agent that runs it, as `http://host:port`. Beyond this machine, put a TLS proxy or an SSH tunnel between.
     #[arg(long, value_name = "URL")]
     agent: String,
-    /// Who you are, and your private key: a decider of the client, or somebody assigned to it. Its ledger names you.
+    /// Who you are, and your key: a private one, or the public half of one that `ssh-agent` holds. You are a decider of the
+    /// client, or assigned to it; its ledger names you.
     #[arg(long, value_name = "PERSON=KEY")]
     key: KeyFile,
     /// A field that the trigger declares; its shape says how the text is read: `1007`, `true`, `2026-03-02T09:00:00Z`, `49.00 EUR`.
@@ -76,7 +77,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     let Startable { client, workflow } = &args.what;
     let fields = fields(&args.fields)?;
     let agent = Authority::new(&args.agent)?;
-    let signer = args.key.read()?;
+    let hand = args.key.read()?;
     let (_, asked) = challenge::ask(&agent, client, &args.key.person)?;
     let start = Start {
         kind: StartType::Start,
@@ -90,7 +91,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         person: args.key.person.clone(),
     };
     let start = canon::to_bytes(&start).map_err(|e| Error::internal("write the start", e))?;
-    let signature = sign(&signer, Namespace::Console, &start);
+    let signature = hand.sign(Namespace::Console, &start)?;
     let start = String::from_utf8(start).map_err(|e| Error::internal("write the start", e))?;
     let path = format!("/v1/start/{client}/{workflow}");
     let answer = challenge::post(&agent, &path, &SignedStart { start, signature })?;

@@ -3,6 +3,7 @@
 pub mod back;
 pub mod branch;
 mod config;
+pub mod hand;
 pub mod history;
 pub mod listed;
 pub mod named;

@@ -6,7 +6,7 @@ use assent_schema::canon::{self, Digest};
 use assent_schema::id::ClientId;
 use assent_schema::release::{FileName, Freshness, FreshnessType, Manifest};
 use assent_schema::time::Moment;
-use assent_schema::trust::{Namespace, RoleName, RootChain, SignedFile, Statement, sign};
+use assent_schema::trust::{Namespace, RoleName, RootChain, SignedFile, Statement};
 use git2::{Oid, Repository};
 
 use super::branch::{self, Files};
@@ -112,7 +112,7 @@ fn check_manifest(release: &Published, roots: &RootChain) -> Result<(), Error> {
 fn sign_all(bytes: Vec<u8>, namespace: Namespace, keys: &[KeyFile]) -> Result<SignedFile, Error> {
     let mut signatures = BTreeMap::new();
     for key in keys {
-        signatures.insert(key.person.clone(), sign(&key.read()?, namespace, &bytes).into_bytes());
+        signatures.insert(key.person.clone(), key.read()?.sign(namespace, &bytes)?.into_bytes());
     }
     Ok(SignedFile { bytes, signatures })
 }

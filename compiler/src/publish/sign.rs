@@ -4,24 +4,25 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use assent_schema::id::PersonId;
-use assent_schema::trust::{Namespace, SignatureError, Signer, sign, verify};
+use assent_schema::trust::{Namespace, PublicKey, SignatureError, Signatures, verify};
 
+use super::hand::{Hand, by_hand};
 use super::listed::listed;
 use super::named::read_named;
 use super::place;
 use crate::error::Error;
 
-/// The largest private key file, in bytes.
-const KEY_MOST_BYTES: u64 = 16 << 10;
+/// The largest signature, in bytes.
+const SIGNATURE_MOST_BYTES: u64 = 16 << 10;
 /// The largest file that is signed beside itself, in bytes.
 pub const SIGNED_MOST_BYTES: u64 = 64 << 20;
 
-/// A person and the private key file with which that person signs, written `person=file`.
+/// A person and the key file with which that person signs, written `person=file`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyFile {
     /// Who signs.
     pub person: PersonId,
-    /// An OpenSSH private key without a passphrase.
+    /// An OpenSSH private key, or the public half of one that `ssh-agent` holds.
     pub file: PathBuf,
 }
 
@@ -39,24 +40,13 @@ impl FromStr for KeyFile {
 }
 
 impl KeyFile {
-    /// Reads the key.
+    /// Finds the key.
     ///
     /// # Errors
-    /// When there is no such file, or it is no key that can sign here.
-    pub fn read(&self) -> Result<Signer, Error> {
-        read_key(&self.file)
+    /// When there is no such file, or no key in it may sign.
+    pub fn read(&self) -> Result<Hand, Error> {
+        Hand::read(&self.file)
     }
-}
-
-/// Reads a private key file of OpenSSH.
-///
-/// # Errors
-/// When there is no such file, or it is no key that can sign here.
-pub fn read_key(file: &Path) -> Result<Signer, Error> {
-    let bytes = zeroize::Zeroizing::new(read_named(file, KEY_MOST_BYTES)?);
-    let is_public = bytes.starts_with(b"ssh-") || bytes.starts_with(b"sk-ssh-");
-    let help = if is_public { ": this is the public half, the private one is the file without `.pub`" } else { "" };
-    Signer::from_openssh(&bytes).map_err(|e| Error::input(format!("{} {e}{help}", file.display())))
 }
 
 /// What is added where nobody could be asked who may sign.
@@ -75,40 +65,76 @@ pub struct Beside {
 /// not let it count. Without a list, a signature by another key stays: it may be the one that counts.
 ///
 /// # Errors
-/// When the key or the file cannot be read, the signature would not count, or cannot be written.
+/// When the key or the file cannot be read, the signature would not count, nobody signs, or it cannot be written. Where only
+/// nobody signs, the command by which a person does that with OpenSSH alone is told.
 pub fn sign_beside(file: &Path, namespace: Namespace, key: &KeyFile) -> Result<Beside, Error> {
     let bytes = read_named(file, SIGNED_MOST_BYTES)?;
-    let (signer, person) = (key.read()?, &key.person);
-    let armour = sign(&signer, namespace, &bytes);
-    let path = signature_path(file, person);
+    let (hand, path) = (key.read()?, signature_path(file, &key.person));
     place::refuse_links(&path)?;
-    let listed = listed(file, &bytes, namespace, person);
-    let is_checked = listed.is_some();
-    if let Some(listed) = listed {
-        let list = listed.list.display();
-        if listed.keys.is_empty() {
-            return Err(Error::input(format!(
-                "{person} may not sign {}, as {list} says; nothing was written",
-                file.display()
-            )));
-        }
-        verify(&bytes, armour.as_bytes(), namespace, &listed.keys).map_err(|why| {
-            Error::input(format!(
-                "a signature with {} {why}, as {list} says of {person}; nothing was written",
-                key.file.display()
-            ))
-        })?;
-    } else if let Ok(old) = std::fs::read(&path) {
-        let by_it = [signer.public().clone()].into();
-        if verify(&bytes, &old, namespace, &by_it) == Err(SignatureError::UnknownKey) {
+    // Before anybody is asked for a passphrase or a touch.
+    let is_checked = may_sign((file, &bytes), namespace, key, hand.public())?;
+    let armour = hand.sign(namespace, &bytes).map_err(|why| {
+        let command = by_hand(file, namespace, &key.file.display().to_string(), key.person.as_str());
+        why.with_step(&format!("Where that key is at hand: {command}"))
+    })?;
+    place::put(&path, armour.as_bytes())?;
+    Ok(Beside { path, is_checked })
+}
+
+/// Whether a list that stands here says that the signature counts.
+fn may_sign(
+    (file, bytes): (&Path, &[u8]),
+    namespace: Namespace,
+    key: &KeyFile,
+    public: &PublicKey,
+) -> Result<bool, Error> {
+    let (person, path) = (&key.person, signature_path(file, &key.person));
+    let Some(listed) = listed(file, bytes, namespace, person) else {
+        let Ok(old) = std::fs::read(&path) else { return Ok(false) };
+        if verify(bytes, &old, namespace, &[public.clone()].into()) == Err(SignatureError::UnknownKey) {
             let path = path.display();
             return Err(Error::input(format!(
                 "{path} is by another key, and the list of who may sign is not here: remove it first if it does not count; nothing was written"
             )));
         }
+        return Ok(false);
+    };
+    let list = listed.list.display();
+    if listed.keys.is_empty() {
+        return Err(Error::input(format!(
+            "{person} may not sign {}, as {list} says; nothing was written",
+            file.display()
+        )));
     }
-    place::put(&path, armour.as_bytes())?;
-    Ok(Beside { path, is_checked })
+    if !listed.keys.contains(public) {
+        let (key, why) = (key.file.display(), SignatureError::UnknownKey);
+        return Err(Error::input(format!(
+            "a signature with {key} {why}, as {list} says of {person}; nothing was written"
+        )));
+    }
+    Ok(true)
+}
+
+/// The signatures that lie beside a file, by whose they are called.
+///
+/// # Errors
+/// When the folder or one of them cannot be read.
+pub fn signatures_beside(file: &Path) -> Result<Signatures, Error> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let tried = |e| Error::io(format!("read {}", folder.display()), e);
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let mut found = Signatures::new();
+    for entry in std::fs::read_dir(folder).map_err(tried)? {
+        let path = entry.map_err(tried)?.path();
+        let person = path.file_name().and_then(|other| {
+            let rest = other.to_str()?.strip_prefix(&*name)?.strip_prefix('.')?;
+            rest.strip_suffix(".sig")?.parse::<PersonId>().ok()
+        });
+        if let Some(person) = person {
+            found.insert(person, read_named(&path, SIGNATURE_MOST_BYTES)?);
+        }
+    }
+    Ok(found)
 }
 
 /// Where a person's signature of a file lies.

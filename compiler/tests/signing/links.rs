@@ -16,6 +16,13 @@ fn agency() -> (Agency, String) {
     (agency, victims)
 }
 
+/// Writes a statement that nobody signs; where.
+fn unsigned(command: &str, repo: &str) -> String {
+    let ran = assent(&[command, "acme", "--all", "--repo", repo, "--format", "json"]);
+    let told: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+    told["file"].as_str().expect("a file").to_owned()
+}
+
 /// Runs a command that must write nothing, as something that it would write is a link.
 fn refused(arguments: &[&str]) {
     let ran = assent(arguments);
@@ -49,6 +56,15 @@ fn no_command_writes_through_a_link_of_the_work_tree() {
     assert!(!Path::new(&victim).exists());
     std::fs::remove_file(agency.path("repo/trust/root/3.toml")).expect("gone");
     std::fs::write(&victim, "theirs").expect("a file");
+    for command in ["withdraw", "reject"] {
+        let file = unsigned(command, &repo);
+        std::fs::remove_file(&file).expect("gone");
+        let signature = format!("{file}.dana.sig");
+        symlink(&victim, &signature).expect("a link");
+        refused(&[command, "acme", "--all", "--key", &dana, "--repo", &repo]);
+        assert!(!Path::new(&file).exists(), "a statement that nobody signed is left");
+        std::fs::remove_file(&signature).expect("gone");
+    }
     assert_eq!(folder(Path::new(&victims)).into_values().collect::<Vec<_>>(), [b"theirs"]);
 }
 

@@ -2,7 +2,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "the tests make their own folders")]
 
+mod keys;
 mod links;
+mod shell;
 #[expect(dead_code, reason = "each test binary uses its own part")]
 #[path = "../support/mod.rs"]
 mod support;

@@ -30,8 +30,8 @@ impl fmt::Display for BadPrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Form => "is not a private key as `ssh-keygen -t ed25519` writes it",
-            Self::Encrypted => "is protected by a passphrase; sign with `ssh-keygen -Y sign` instead",
-            Self::Type => "is not an ssh-ed25519 key; a hardware key signs with `ssh-keygen -Y sign`",
+            Self::Encrypted => "is protected by a passphrase",
+            Self::Type => "is not an ssh-ed25519 key, in a file or in hardware",
         })
     }
 }
@@ -69,6 +69,17 @@ impl Signer {
         let signer = Self::from_seed(&seed)?;
         // A file whose public half is another key would sign under a name that it does not have.
         if signer.public.point() == pair.public.as_ref() { Ok(signer) } else { Err(BadPrivateKey::Form) }
+    }
+
+    /// The public half in a private key file of OpenSSH, which stands there in clear even where a passphrase or hardware keeps
+    /// the private one.
+    ///
+    /// # Errors
+    /// When it is not such a file, or of a type that signs nothing here.
+    pub fn public_of(text: &[u8]) -> Result<PublicKey, BadPrivateKey> {
+        let key = PrivateKey::from_openssh(text).or(Err(BadPrivateKey::Form))?;
+        let line = key.public_key().to_openssh().or(Err(BadPrivateKey::Form))?;
+        line.parse().or(Err(BadPrivateKey::Type))
     }
 
     /// Writes the key as a private key file of OpenSSH.

@@ -2,7 +2,6 @@
 
 mod page;
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -16,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::{Context, Format, Outcome};
 use crate::error::Error;
+use crate::publish::hand::{by_hand, quoted};
 use crate::publish::sign::{KeyFile, NOT_CHECKED, sign_beside};
 use crate::sentence::sentence;
 
@@ -26,7 +26,8 @@ pub(super) struct Args {
     /// The approval, as `assent plan` drafted it.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Who signs, and with which private key. Without it the text is shown and nothing is signed.
+    /// Who signs, and with which key: a private one, or the public half of one that `ssh-agent` holds. Without it the text is
+    /// shown and nothing is signed.
     #[arg(long, value_name = "PERSON=KEY")]
     key: Option<KeyFile>,
     #[command(flatten)]
@@ -55,10 +56,13 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     Ok(Outcome::Fine)
 }
 
-fn how_to_sign(file: &Path) -> String {
-    let file = file.display();
+/// How somebody signs a statement that lies here.
+pub(super) fn how_to_sign(file: &Path) -> String {
+    let shown = file.display().to_string();
     format!(
-        "To sign it: assent approve {file} --key YOU=KEY\n        or: ssh-keygen -Y sign -f KEY -n approval@assent {file}\n            and rename {file}.sig to {file}.YOU.sig\n"
+        "To sign it: assent approve {} --key YOU=KEY\n        or: {}\n",
+        quoted(&shown),
+        by_hand(file, Namespace::Approval, "KEY", "YOU")
     )
 }
 
@@ -66,7 +70,7 @@ fn how_to_sign(file: &Path) -> String {
 ///
 /// # Errors
 /// When it is not one.
-fn read(file: &Path) -> Result<(Statement, Vec<u8>), Error> {
+pub(super) fn read(file: &Path) -> Result<(Statement, Vec<u8>), Error> {
     let tried = |e| Error::io(format!("read {}", file.display()), e);
     // A pipe would be waited for, and a device has no end.
     if !std::fs::metadata(file).map_err(tried)?.is_file() {
@@ -95,14 +99,12 @@ pub(super) struct Signed {
 }
 
 impl Signed {
-    /// The signature, by who made it.
+    /// The signature.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub(super) fn armour(&self) -> Result<BTreeMap<PersonId, String>, Error> {
-        let armour = std::fs::read_to_string(&self.signature);
-        let armour = armour.map_err(|e| Error::io(format!("read {}", self.signature), e))?;
-        Ok([(self.person.clone(), armour)].into())
+    pub(super) fn armour(&self) -> Result<String, Error> {
+        std::fs::read_to_string(&self.signature).map_err(|e| Error::io(format!("read {}", self.signature), e))
     }
 
     /// Where both files go.

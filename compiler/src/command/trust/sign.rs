@@ -17,7 +17,7 @@ pub(super) struct Args {
     /// The files to sign: roots, approvers, teams, the catalog's lock, manifests.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Who signs, and with which private key.
+    /// Who signs, and with which key: a private one, or the public half of one that `ssh-agent` holds.
     #[arg(long = "key", required = true, value_name = "PERSON=KEY")]
     keys: Vec<KeyFile>,
 }

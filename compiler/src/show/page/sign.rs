@@ -1,5 +1,7 @@
 //! What exactly is signed, what happens without, and how to sign and check it with stock tools.
 
+use std::path::Path;
+
 use assent_schema::canon::Digest;
 use assent_schema::trust::{Decision, Namespace};
 use base64::Engine as _;
@@ -8,6 +10,7 @@ use maud::{Markup, html};
 
 use super::visible::{lines, sentence as shown, value};
 use super::{Page, digest, fact};
+use crate::publish::hand::{by_hand, quoted};
 use crate::sentence::sentence;
 
 /// What happens when nobody signs.
@@ -65,44 +68,24 @@ pub(super) fn signed(page: &Page<'_>) -> Markup {
 pub(super) fn how(file: &str, page: &Page<'_>) -> Markup {
     let name = quoted(file);
     let signature = quoted(&format!("{file}.YOU.sig"));
-    let made = quoted(&format!("{file}.sig"));
     let client = &page.statement.client;
     let namespace = Namespace::Approval.as_str();
     html! {
         h2 { "How to sign" }
         p {
-            "YOU is your name in the list above, KEY your private key (a hardware key works as well). Check first that the "
-            "file is the one of this page:"
+            "YOU is your name in the list above, KEY your private key, also one with a passphrase or in hardware, or the public "
+            "half of one that ssh-agent holds. Check first that the file is the one of this page:"
         }
         pre { (lines(&format!("sha256sum {name}"))) }
         p { "Then with Assent," }
         pre { (lines(&format!("assent approve {name} --key YOU=KEY"))) }
         p { "or with OpenSSH alone:" }
-        pre { (lines(&format!("ssh-keygen -Y sign -f KEY -n {namespace} {name}\nmv {made} {signature}"))) }
+        pre { (lines(&by_hand(Path::new(file), Namespace::Approval, "KEY", "YOU"))) }
         p { "Send both files to the agency. One changed byte ends the signature. Anyone can check it:" }
         pre {
             (lines(&format!(
                 "ssh-keygen -Y verify -f allowed_signers -I YOU@{client} -n {namespace} -s {signature} < {name}"
             )))
         }
-    }
-}
-
-/// A name as a shell takes it, whatever stands in it.
-fn quoted(name: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@');
-    let name = if name.starts_with('-') { format!("./{name}") } else { name.to_owned() };
-    if name.chars().all(|c| plain(c) || c == '/') { name } else { format!("'{}'", name.replace('\'', r"'\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn names_do_nothing_in_a_shell() {
-        assert_eq!(quoted("7-refund.toml"), "7-refund.toml");
-        assert_eq!(quoted("-rf"), "./-rf");
-        assert_eq!(quoted("a b$(id)'.toml"), r"'a b$(id)'\''.toml'");
     }
 }

@@ -1,5 +1,7 @@
 //! `assent withdraw` and `assent reject`: one approver ends approved uses, or refuses proposed ones.
 
+mod handing;
+
 use std::path::{Path, PathBuf};
 
 use assent_agent::people::wire;
@@ -7,11 +9,9 @@ use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, WorkflowId};
 use assent_schema::trust::{Cancelled, Decision, Statement};
 
-use super::approve;
-use super::http::Authority;
 use super::repository::worktree;
 use super::trust::{WaitingReset, newest_approvers, newest_root, waiting_reset};
-use super::{Context, Format, Outcome};
+use super::{Context, Format, Outcome, approve, poke};
 use crate::check::cancelled::Nameable;
 use crate::check::{Judged, survey};
 use crate::error::Error;
@@ -35,9 +35,13 @@ pub(super) struct Args {
     /// A pending reset of the approvers by root; an approver from before the reset can stop it.
     #[arg(long, conflicts_with_all = ["workflows", "uses", "all"])]
     reset: bool,
-    /// Who signs, and with which private key.
+    /// Who signs, and with which key: a private one, or the public half of one that `ssh-agent` holds. Without it the statement
+    /// is written, and how it is signed is told.
     #[arg(long, value_name = "PERSON=KEY")]
-    key: KeyFile,
+    key: Option<KeyFile>,
+    /// Writes nothing: hands over this statement, which is signed already.
+    #[arg(long, value_name = "FILE", requires = "agents", conflicts_with_all = ["workflows", "uses", "all", "reset", "key"])]
+    signed: Option<PathBuf>,
     /// Hands the statement to this agent as well, where it counts at once; otherwise it comes with the next release.
     #[arg(long = "to", value_name = "URL")]
     agents: Vec<String>,
@@ -79,7 +83,10 @@ fn state(
     context: &mut Context<'_>,
 ) -> Result<Outcome, Error> {
     // All of them are read before anything is written.
-    let agents = args.agents.iter().map(|to| Ok((to, Authority::new(to)?))).collect::<Result<Vec<_>, Error>>()?;
+    let agents = poke::agents(&args.agents)?;
+    if let Some(file) = &args.signed {
+        return handing::hand_over(args, name, file, &agents, context);
+    }
     let (_, project) = newest_root(&args.root())?.ok_or_else(|| Error::input("there is no root in this repository"))?;
     let (newest, approvers) = newest_approvers(&args.root(), &args.client)?
         .ok_or_else(|| Error::input(format!("the client {} has no approvers in this repository", args.client)))?;
@@ -88,9 +95,9 @@ fn state(
     refuse_what_is_not(args, &cancelled, context)?;
     // While a reset waits, who was an approver before it still is.
     let today = reset.map_or(newest, |reset| reset.before);
-    if !today.people.contains_key(&args.key.person) {
+    if let Some(key) = args.key.as_ref().filter(|key| !today.people.contains_key(&key.person)) {
         let people: Vec<_> = today.people.keys().map(ToString::to_string).collect();
-        let (person, client) = (&args.key.person, &args.client);
+        let (person, client) = (&key.person, &args.client);
         return Err(Error::input(format!("{person} is not an approver of {client}; they are: {}", people.join(", "))));
     }
     let folder = args.root().join(format!("clients/{}/approvals", args.client));
@@ -100,49 +107,27 @@ fn state(
     let text = statement.to_toml().map_err(|e| Error::input(e.to_string()))?;
     let file = folder.join(format!("{serial}-{name}.toml"));
     place::put(&file, text.as_bytes())?;
-    // A statement that nobody signed would only be in the way.
-    let signed = approve::sign(&file, &args.key).inspect_err(|_| drop(std::fs::remove_file(&file)))?;
-    let handed = agents.iter().map(|(to, agent)| hand(to, agent, &text, &signed)).collect::<Result<Vec<_>, _>>()?;
-    let sentences: String = handed.iter().map(Handed::sentence).collect();
-    let words = format!("{}\n{}{sentences}", approve::words(&statement), signed.sentence());
-    let mut told = approve::told(&file, &statement, Some(&signed));
-    if let Some(told) = told.as_object_mut().filter(|_| !handed.is_empty()) {
-        told.insert("handed".to_owned(), handed.iter().map(Handed::told).collect());
-    }
-    context.print_as(args.format, &words, &told)?;
-    Ok(if handed.iter().all(|handed| handed.refused.is_none()) { Outcome::Fine } else { Outcome::Findings })
-}
-
-/// What an agent said to a statement that was handed to it.
-struct Handed {
-    to: String,
-    /// Why it does not count there, as the agent says it.
-    refused: Option<String>,
-}
-
-impl Handed {
-    fn sentence(&self) -> String {
-        match &self.refused {
-            None => format!("{} has it: it counts there from now on.\n", self.to),
-            Some(why) => format!("{} did not take it ({why}): there it counts from the next release on.\n", self.to),
-        }
-    }
-
-    fn told(&self) -> serde_json::Value {
-        serde_json::json!({ "to": self.to, "taken": self.refused.is_none(), "why": self.refused })
-    }
-}
-
-/// Hands a statement to an agent. One that is away must keep nobody from handing it to the others.
-fn hand(to: &str, agent: &Authority, statement: &str, signed: &approve::Signed) -> Result<Handed, Error> {
-    let body = wire::Handed { statement: statement.to_owned(), signatures: signed.armour()? };
-    let body = serde_json::to_string(&body).map_err(|e| Error::internal("write the statement", e))?;
-    let refused = match agent.post("/statements", &[], &body) {
-        Ok(answer) if (200..300).contains(&answer.status) => None,
-        Ok(answer) => Some(format!("{}: {}", answer.status, answer.code())),
-        Err(away) => Some(away.to_string()),
+    let Some(key) = &args.key else {
+        let then = handing::later(args, name, &file);
+        let text =
+            format!("{}\nwrote {}\n{}{then}", approve::words(&statement), file.display(), approve::how_to_sign(&file));
+        context.print_as(args.format, &text, &approve::told(&file, &statement, None))?;
+        return Ok(Outcome::Fine);
     };
-    Ok(Handed { to: to.to_owned(), refused })
+    let signed = approve::sign(&file, key).map_err(|why| {
+        if !why.is_unsigned() {
+            // A statement that would not count would only be in the way.
+            drop(std::fs::remove_file(&file));
+        }
+        why.with_step(&format!(
+            "{} is written and waits for a signature. {}",
+            file.display(),
+            handing::later(args, name, &file)
+        ))
+    })?;
+    let signatures = [(key.person.clone(), signed.armour()?)].into();
+    let told = (signed.sentence(), approve::told(&file, &statement, Some(&signed)));
+    handing::hand(args, &statement, wire::Handed { statement: text, signatures }, &agents, told, context)
 }
 
 fn cancelled(args: &Args, reset: Option<&WaitingReset>) -> Result<Vec<Cancelled>, Error> {
