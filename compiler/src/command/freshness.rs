@@ -11,7 +11,7 @@ use git2::Repository;
 use serde_json::json;
 
 use super::compiled::targets;
-use super::repository::RemoteArgs;
+use super::repository::{RemoteArgs, pushed};
 use super::{Context, Format, Outcome};
 use crate::error::Error;
 use crate::publish::prepare::{Target, published};
@@ -28,7 +28,7 @@ pub(super) struct Args {
     /// The repository.
     #[arg(long, default_value = ".", value_name = "DIR")]
     repo: PathBuf,
-    /// Who signs, and with which private key.
+    /// Who signs, and with which key: a private one, or the public half of one that `ssh-agent` holds.
     #[arg(long = "key", required = true, value_name = "PERSON=KEY")]
     keys: Vec<KeyFile>,
     /// The commit whose first root is the project's.
@@ -132,6 +132,7 @@ fn sign_place(
     of: (Digest, Moment),
     signed: &mut Signed,
 ) -> Result<(), Error> {
+    remote.must_lead(repository)?;
     let region = place.region.as_ref();
     let mut spoilt = match region {
         // The server of one region knows nothing of the others, or nothing that is new.
@@ -156,15 +157,33 @@ fn sign_place(
         Failed { place: place.clone(), branch: Some(one.branch), why }
     }));
     signed.spoilt.extend(told.into_iter().map(|one| (remote.clone(), one)));
-    let mut pushed = Vec::new();
+    let (mut branches, mut rows) = (Vec::new(), Vec::new());
     for (name, target) in all {
         // Nor does one branch that somebody spoilt or wound back.
-        match sign_branch(args, repository, &target, of, signed) {
-            Ok(()) => pushed.push(name),
+        match sign_branch(args, repository, &target, of) {
+            Ok(row) => {
+                branches.push(name);
+                rows.extend(row);
+            }
             Err(why) => signed.failed.push(Failed { place: place.clone(), branch: Some(name), why }),
         }
     }
-    remote.push(repository, &pushed)
+    // What could not be pushed is fresh for nobody.
+    let to = remote.push(repository, &branches)?;
+    for Row { branch, sequence, manifest } in rows {
+        let (at, where_to) = (of.1, pushed(to.as_deref()));
+        // Writing to a `String` cannot fail.
+        let _written = writeln!(signed.text, "{branch}: release {sequence} is the newest at {at}, {where_to}");
+        signed.rows.push(json!({ "branch": branch, "sequence": sequence, "manifest": manifest, "pushed": to }));
+    }
+    Ok(())
+}
+
+/// A branch for whose release was signed that it is the newest.
+struct Row {
+    branch: String,
+    sequence: u64,
+    manifest: Digest,
 }
 
 /// Signs the release that one branch holds, if nobody saw a newer one.
@@ -173,20 +192,15 @@ fn sign_branch(
     repository: &Repository,
     target: &Target,
     (project, at): (Digest, Moment),
-    signed: &mut Signed,
-) -> Result<(), Error> {
+) -> Result<Option<Row>, Error> {
     let name = target.branch();
-    let Some(release) = published(repository, target, &args.believed)? else { return Ok(()) };
+    let Some(release) = published(repository, target, &args.believed)? else { return Ok(None) };
     let roots = roots_of(&release, project)?;
     newest::check_agents(repository, target, Some(&release), &roots, &args.believed)?;
     let files = sign_freshness(&release, &roots, at, &args.keys)?;
     branch::write(repository, &name, &files, &format!("Freshness at {at}"), at)?;
     newest::remember(repository, target, &release.manifest, release.digest)?;
-    let sequence = release.manifest.sequence;
-    // Writing to a `String` cannot fail.
-    let _written = writeln!(signed.text, "{name}: release {sequence} is the newest at {at}");
-    signed.rows.push(json!({ "branch": name, "sequence": sequence, "manifest": release.digest }));
-    Ok(())
+    Ok(Some(Row { branch: name, sequence: release.manifest.sequence, manifest: release.digest }))
 }
 
 /// A remote, and the region whose releases it has; all of them where none is named.

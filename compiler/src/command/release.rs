@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::compiled::{Compiled, Wanted, compiled};
 use super::poke::{self, poke};
-use super::repository::{RemoteArgs, SourceArgs};
+use super::repository::{RemoteArgs, SourceArgs, pushed};
 use super::{Context, Outcome};
 use crate::bundle::{Bundle, assemble};
 use crate::error::Error;
@@ -63,7 +63,9 @@ pub(super) struct Args {
 /// When there is no such repository, commit or environment, a key does not count, or git refuses.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let agents = poke::agents(&args.pokes)?;
-    args.remote.fetch(&args.source.open()?, &["release/", "status/"], context)?;
+    let repository = args.source.open()?;
+    args.remote.must_lead(&repository)?;
+    args.remote.fetch(&repository, &["release/", "status/"], context)?;
     let wanted = Wanted {
         environment: &args.environment,
         regions: &args.regions,
@@ -98,7 +100,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         manifests.push((bundle.manifest, manifest));
         targets.push(target);
     }
-    args.remote.push(&compiled.repository, &branches)?;
+    let to = args.remote.push(&compiled.repository, &branches)?;
     // Only what the others can see now: one that could not be pushed is no release.
     for (target, (manifest, digest)) in targets.iter().zip(&manifests) {
         newest::remember(&compiled.repository, target, manifest, *digest)?;
@@ -107,12 +109,13 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     let poked = agents.iter().map(|agent| poke(agent, project, &targets, &args.keys, context.now()));
     let poked = poked.collect::<Result<Vec<_>, _>>()?;
     if args.format == Style::Json {
-        let mut told = json!({ "releases": rows });
+        let mut told = json!({ "releases": rows, "pushed": to });
         if let Some(told) = told.as_object_mut().filter(|_| !poked.is_empty()) {
             told.insert("poked".to_owned(), poked.iter().map(poke::Answered::told).collect());
         }
         context.print_json(&told)?;
     } else {
+        context.print(&format!("{}\n", pushed(to.as_deref())))?;
         context.print(&poked.iter().map(poke::Answered::sentence).collect::<String>())?;
     }
     Ok(Outcome::Fine)

@@ -141,6 +141,14 @@ pub fn texts(parts: &dyn Parts, findings: &[Finding]) -> BTreeMap<Arc<str>, Stri
     texts
 }
 
+/// What is wrong where no remote is named.
+const NO_ORIGIN: &str = "this clone has no remote `origin`";
+
+/// Where branches are now, in words.
+pub fn pushed(to: Option<&str>) -> String {
+    to.map_or_else(|| "not pushed: it is in this clone alone".to_owned(), |to| format!("pushed to {to}"))
+}
+
 /// Which remote repository branches are fetched from and pushed to.
 #[derive(Clone, Debug, clap::Args)]
 pub struct RemoteArgs {
@@ -161,11 +169,28 @@ impl RemoteArgs {
         self.remote.clone().or_else(|| repository.find_remote("origin").is_ok().then(|| "origin".to_owned()))
     }
 
+    /// Refuses to publish where nobody said that it shall stay here and there is nowhere to push to. Asked before anything is
+    /// signed.
+    ///
+    /// # Errors
+    /// When no remote is named, and there is no `origin`.
+    pub fn must_lead(&self, repository: &Repository) -> Result<(), Error> {
+        if self.local || self.chosen(repository).is_some() {
+            return Ok(());
+        }
+        Err(Error::input(format!("{NO_ORIGIN}: name one with `--remote`, or say `--local`; nothing was signed")))
+    }
+
     /// Fetches the branches whose names begin so, and tells which could not be taken.
     ///
     /// # Errors
     /// When the remote cannot be reached.
     pub fn fetch(&self, repository: &Repository, prefixes: &[&str], context: &mut Context<'_>) -> Result<(), Error> {
+        if !self.local && self.chosen(repository).is_none() {
+            context.note(&format!(
+                "assent: {NO_ORIGIN}, so this is of the branches as they stand in it: name one with `--remote`, or say `--local`"
+            ))?;
+        }
         let spoilt = self.fetched(repository, prefixes)?;
         spoilt.iter().try_for_each(|one| self.tell(repository, one, context))
     }
@@ -205,12 +230,15 @@ impl RemoteArgs {
         if specs.is_empty() { Ok(Vec::new()) } else { remote::fetch_as(repository, &remote, specs) }
     }
 
-    /// Pushes branches.
+    /// Pushes branches, and says where to; nothing where they stay here.
     ///
     /// # Errors
     /// When the remote cannot be reached or refuses one.
-    pub fn push(&self, repository: &Repository, branches: &[String]) -> Result<(), Error> {
-        let Some(remote) = self.chosen(repository) else { return Ok(()) };
-        if branches.is_empty() { Ok(()) } else { remote::push(repository, &remote, branches) }
+    pub fn push(&self, repository: &Repository, branches: &[String]) -> Result<Option<String>, Error> {
+        let Some(remote) = self.chosen(repository) else { return Ok(None) };
+        if !branches.is_empty() {
+            remote::push(repository, &remote, branches)?;
+        }
+        Ok(Some(remote::shown(&remote)))
     }
 }

@@ -14,7 +14,7 @@ use git2::Repository;
 use serde_json::json;
 
 use super::freshness::project;
-use super::repository::RemoteArgs;
+use super::repository::{RemoteArgs, pushed};
 use super::{Context, Format, Outcome};
 use crate::bundle::{ACCEPT_FOR, Bundle, close};
 use crate::error::Error;
@@ -94,6 +94,7 @@ impl FromStr for WorkflowArgument {
 /// When there is no older plan, a key does not count, or git refuses.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let repository = branch::open(&args.repo)?;
+    args.remote.must_lead(&repository)?;
     args.remote.fetch(&repository, &["release/", "status/"], context)?;
     let target = Target { environment: args.environment.clone(), region: args.region.clone() };
     let newest = published(&repository, &target, &args.believed)?
@@ -110,7 +111,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         files = sign_freshness(&release_of(&target.branch(), files)?, &roots, at, &args.freshness_keys)?;
     }
     put(&repository, &target, &files, &bundle.manifest)?;
-    args.remote.push(&repository, &[target.branch()])?;
+    let to = args.remote.push(&repository, &[target.branch()])?;
     seen::remember(&repository, &target, &bundle.manifest, bundle.digest())?;
     let (branch, sequence, manifest) = (target.branch(), bundle.manifest.sequence, bundle.digest());
     let (mut text, mut rows) = (String::new(), Vec::new());
@@ -120,8 +121,9 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         let _written = writeln!(text, "{client}/{workflow}: plan {} of release {from}", plan.short());
         rows.push(json!({ "client": client, "workflow": workflow, "plan": plan, "from": from }));
     }
-    let _written = writeln!(text, "{branch}: release {sequence}, manifest {manifest}");
-    let value = json!({ "branch": branch, "sequence": sequence, "manifest": manifest, "workflows": rows });
+    let _written = writeln!(text, "{branch}: release {sequence}, manifest {manifest}\n{}", pushed(to.as_deref()));
+    let value =
+        json!({ "branch": branch, "sequence": sequence, "manifest": manifest, "workflows": rows, "pushed": to });
     context.print_as(args.format, &text, &value)?;
     Ok(Outcome::Fine)
 }

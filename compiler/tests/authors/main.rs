@@ -7,6 +7,7 @@ mod branches;
 mod commits;
 mod hostile;
 mod merges;
+mod remotes;
 mod said;
 mod shared;
 
