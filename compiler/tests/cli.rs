@@ -112,7 +112,10 @@ fn each_code_is_explained() {
     let all = assent(&["explain", "--format", "json"]).out;
     let rows: Value = serde_json::from_str(&all).expect("JSON");
     let all = assent_schema::code::Code::ALL.len() + assent_schema::plan::END_CODES.len();
-    assert_eq!(rows.as_array().map(Vec::len), Some(all));
+    assert!(rows.as_array().is_some_and(|rows| rows.len() > all + 50), "and those of agents");
+    let ran = assent(&["explain", "freshness-invalid"]);
+    assert!(ran.status == 0 && ran.out.contains("(a release that an agent refuses)"), "{}{}", ran.out, ran.err);
+    assert!(assent(&["explain", "freshness-invlid"]).err.contains("did you mean `freshness-invalid`?"));
     let ran = assent(&["explain", "list_too_long"]);
     assert!(ran.status == 0 && ran.out.contains("What to do:"), "{}", ran.out);
     assert!(assent(&["explain", "bad_anser"]).err.contains("did you mean `bad_answer`?"));

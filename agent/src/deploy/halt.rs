@@ -56,6 +56,25 @@ pub enum Why {
 }
 
 impl Why {
+    /// Every one of them.
+    pub const ALL: [Self; 5] =
+        [Self::LedgerOlder, Self::LedgerForked, Self::RootOlder, Self::ReleaseOlder, Self::IdentityElsewhere];
+
+    /// What it means, as one sentence.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::LedgerOlder => {
+                "A ledger of the agent has fewer entries than it published: its store is an older one."
+            }
+            Self::LedgerForked => "A ledger of the agent has other entries than it published.",
+            Self::RootOlder => "The agent published a newer root version than its store knows.",
+            Self::ReleaseOlder => "The agent published a newer release than its store knows.",
+            Self::IdentityElsewhere => {
+                "Something was published by this identity after a recovery that never happened here: it works elsewhere, too."
+            }
+        }
+    }
+
     /// Its code in status, alerts and ledger.
     pub fn code(self) -> &'static str {
         match self {

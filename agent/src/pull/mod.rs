@@ -57,6 +57,52 @@ pub enum PullFailure {
 }
 
 impl PullFailure {
+    /// Every one of them.
+    pub const ALL: [Self; 16] = [
+        Self::Unreachable,
+        Self::NotOwned,
+        Self::NoRepository,
+        Self::HostKey,
+        Self::Certificate,
+        Self::NoCredentials,
+        Self::CredentialsRefused,
+        Self::Redirected,
+        Self::Garbled,
+        Self::NoSsh,
+        Self::NoBranch,
+        Self::TooLarge,
+        Self::TimedOut,
+        Self::PushRefused,
+        Self::FileRefused,
+        Self::Broken,
+    ];
+
+    /// What it means, as one sentence.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Unreachable => "The repository cannot be opened, or nobody answers at its address.",
+            Self::NotOwned => {
+                "The repository belongs to another user of the machine, and git reads only what is one's own."
+            }
+            Self::NoRepository => "The server has no such repository, or does not show it to this agent.",
+            Self::HostKey => "The host shows another key than the pinned one.",
+            Self::Certificate => "The server's certificate is by nobody whom the configuration trusts.",
+            Self::NoCredentials => "The server wants credentials, and the vault's slot is empty.",
+            Self::CredentialsRefused => "The server does not take the agent's credentials.",
+            Self::Redirected => "The server sends the agent elsewhere, and it does not go.",
+            Self::Garbled => "What came is not what git says.",
+            Self::NoSsh => "There is no `ssh` on the machine.",
+            Self::NoBranch => "The branch is not there.",
+            Self::TooLarge => "More bytes or objects came than the limits allow.",
+            Self::TimedOut => "It took longer than the limits allow.",
+            Self::PushRefused => "The other side did not take the agent's branch.",
+            Self::FileRefused => {
+                "The branch holds what no release may hold: a link, a submodule, a name that is not on the list, a file too large."
+            }
+            Self::Broken => "The process that pulls, or the agent's own repository, is broken.",
+        }
+    }
+
     /// Its code in log, ledger and status.
     pub fn code(self) -> &'static str {
         match self {
@@ -125,32 +171,13 @@ impl std::error::Error for PullFailure {}
 mod tests {
     use super::*;
 
-    const ALL: [PullFailure; 16] = [
-        PullFailure::Unreachable,
-        PullFailure::NotOwned,
-        PullFailure::NoRepository,
-        PullFailure::HostKey,
-        PullFailure::Certificate,
-        PullFailure::NoCredentials,
-        PullFailure::CredentialsRefused,
-        PullFailure::Redirected,
-        PullFailure::Garbled,
-        PullFailure::NoSsh,
-        PullFailure::NoBranch,
-        PullFailure::TooLarge,
-        PullFailure::TimedOut,
-        PullFailure::PushRefused,
-        PullFailure::FileRefused,
-        PullFailure::Broken,
-    ];
-
     #[test]
     fn every_failure_stands_in_the_docs_under_its_code() {
         let docs = include_str!("../../../docs/agent.md");
-        for (place, failure) in ALL.into_iter().enumerate() {
+        for (place, failure) in PullFailure::ALL.into_iter().enumerate() {
             assert!(docs.contains(&format!("\n| `{}` |", failure.code())), "{failure}");
             assert_eq!(serde_json::to_value(failure).unwrap(), failure.code(), "one word everywhere");
-            assert!(!ALL[place + 1..].contains(&failure), "{failure} twice");
+            assert!(!PullFailure::ALL[place + 1..].contains(&failure), "{failure} twice");
         }
     }
 }

@@ -4,14 +4,35 @@ use assent_schema::code::{Code, Severity};
 use assent_schema::expr::FUNCTIONS;
 use assent_schema::plan::{END_CODES, EndCode};
 
-/// All codes, one a line: of findings, then of runs.
-pub fn list(codes: &[Code], endings: &[EndCode]) -> String {
+/// A code that an agent gives in alerts, `status` and ledger.
+pub struct AgentCode {
+    /// The code.
+    pub name: &'static str,
+    /// Of what it is said.
+    pub of: &'static str,
+    /// What it means, as one sentence.
+    pub what: &'static str,
+    /// What to do.
+    pub help: &'static str,
+}
+
+/// All codes, one a line: of findings, of runs, of agents.
+pub fn list(codes: &[Code], endings: &[EndCode], agents: &[AgentCode]) -> String {
     let (of_findings, of_runs) = (codes.iter().map(|code| code.row().name), endings.iter().map(|end| end.name));
-    let width = of_findings.chain(of_runs).map(str::len).max().unwrap_or(0);
+    let names = of_findings.chain(of_runs).chain(agents.iter().map(|code| code.name));
+    let width = names.map(str::len).max().unwrap_or(0);
     let line = |name: &str, what: &str| format!("{name:width$}  {what}\n");
     let findings: String = codes.iter().map(|code| line(code.row().name, code.row().what)).collect();
     let runs: String = endings.iter().map(|end| line(end.name, end.what)).collect();
-    format!("{findings}\nBy these, attempts fail and runs end:\n\n{runs}")
+    let agents: String = agents.iter().map(|code| line(code.name, code.what)).collect();
+    format!(
+        "{findings}\nBy these, attempts fail and runs end:\n\n{runs}\nBy these, agents refuse, cannot pull, or stop:\n\n{agents}"
+    )
+}
+
+/// One code of an agent in full.
+pub fn of_agent(code: &AgentCode) -> String {
+    format!("{} ({})\n\n{}\n\nWhat to do: {}\n", code.name, code.of, code.what, code.help)
 }
 
 /// One code of a run in full.
