@@ -4,6 +4,7 @@
 
 mod keys;
 mod links;
+mod rotate;
 mod shell;
 #[expect(dead_code, reason = "each test binary uses its own part")]
 #[path = "../support/mod.rs"]

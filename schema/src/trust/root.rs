@@ -284,6 +284,16 @@ impl Root {
         Ok(())
     }
 
+    /// Checks what a version may not change of the one before it, whoever signs it.
+    ///
+    /// # Errors
+    /// When it takes keys of the release or freshness role away in the same generation, or says something else of what means
+    /// one thing for ever.
+    pub fn check_after(&self, file: &str, old: &Self) -> Result<(), TrustError> {
+        check_generation(file, old, self)?;
+        check_constant(file, old, self)
+    }
+
     /// Whose the keys that it lists are.
     pub fn owners(&self) -> Owners {
         // A root that was verified lists each key once.
@@ -443,7 +453,7 @@ fn check_generation(file: &str, old: &Root, new: &Root) -> Result<(), TrustError
     if !raised && (taken(RoleName::Release) || taken(RoleName::Freshness)) {
         return Err(TrustError::new(
             file,
-            "replaces keys of the release or freshness role without raising the generation",
+            "replaces keys of the release or freshness role without raising the generation (`--new-generation`)",
         ));
     }
     Ok(())

@@ -1,14 +1,15 @@
 //! `assent trust approvers`: writes the first or the next file of a client's approvers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use assent_schema::canon::Digest;
-use assent_schema::id::{ClientId, PersonId};
+use assent_schema::id::ClientId;
 use assent_schema::time::Moment;
-use assent_schema::trust::{Approvers, Person};
+use assent_schema::trust::Approvers;
 
-use super::{PersonKey, Told, read_folder_file, refused, reset, root};
+use super::people::Changes;
+use super::{Told, read_folder_file, refused, reset, root};
 use crate::error::Error;
 use crate::publish::place;
 
@@ -21,12 +22,8 @@ pub(super) struct Args {
     /// How many different approvers an approval needs.
     #[arg(long, value_name = "N")]
     threshold: Option<u32>,
-    /// An approver and the file of the public key.
-    #[arg(long = "person", value_name = "PERSON=FILE.pub")]
-    people: Vec<PersonKey>,
-    /// Takes an approver out.
-    #[arg(long = "drop-person", value_name = "PERSON")]
-    dropped: Vec<PersonId>,
+    #[command(flatten)]
+    people: Changes,
 }
 
 pub(super) fn run(repo: &Path, args: &Args, now: Moment) -> Result<Told, Error> {
@@ -50,11 +47,7 @@ pub(super) fn run(repo: &Path, args: &Args, now: Moment) -> Result<Told, Error> 
         Some((old, first)) => old.next(first),
     };
     approvers.threshold = args.threshold.unwrap_or(approvers.threshold);
-    for PersonKey { person, key } in &args.people {
-        let known = approvers.people.entry(person.clone()).or_insert_with(|| Person::new(BTreeSet::new()));
-        known.keys.insert(key.clone());
-    }
-    args.dropped.iter().for_each(|person| drop(approvers.people.remove(person)));
+    args.people.make(&mut approvers.people)?;
     let path = repo.join(format!("clients/{}/approvers/{}.toml", args.client, approvers.number));
     let text = approvers.to_toml().map_err(refused)?;
     place::put(&path, text.as_bytes())?;

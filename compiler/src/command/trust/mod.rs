@@ -2,6 +2,7 @@
 
 mod approvers;
 mod catalog;
+mod people;
 mod pin;
 mod print;
 mod reset;

@@ -1,16 +1,17 @@
 //! `assent trust root`: writes the first or the next version of the root.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use assent_schema::canon::Digest;
-use assent_schema::id::{AgentId, ClientId, Environment, PersonId, Region};
+use assent_schema::id::{AgentId, ClientId, Environment, Region};
 use assent_schema::passkey::Passkey;
 use assent_schema::time::Moment;
-use assent_schema::trust::{AgentEntry, ClientEntry, Person, PublicKey, Role, RoleName, Root};
+use assent_schema::trust::{AgentEntry, ClientEntry, People, PublicKey, Role, RoleName, Root};
 use serde::Deserialize;
 
+use super::people::Changes;
 use super::{PersonKey, Told, read_folder_file, refused};
 use crate::error::Error;
 use crate::publish::named::read_named;
@@ -25,15 +26,11 @@ pub(super) struct Args {
     /// When this version must have been replaced. The first version needs it; later ones keep the old date unless said.
     #[arg(long, value_name = "INSTANT")]
     expires: Option<Moment>,
-    /// A person and the file of the public key; several keys of one person are several options.
-    #[arg(long = "person", value_name = "PERSON=FILE.pub")]
-    people: Vec<PersonKey>,
+    #[command(flatten)]
+    people: Changes,
     /// A person and the file of a passkey, as the console printed it; it signs in and signs no file.
     #[arg(long = "passkey", value_name = "PERSON=FILE")]
     passkeys: Vec<PersonKey<Passkey>>,
-    /// Takes a person out of people and roles.
-    #[arg(long = "drop-person", value_name = "PERSON")]
-    dropped: Vec<PersonId>,
     /// A role, how many must sign, and who holds it.
     #[arg(long = "role", value_name = "ROLE=THRESHOLD:PERSON,…")]
     roles: Vec<RoleArgument>,
@@ -122,7 +119,8 @@ pub(in super::super) fn newest(repo: &Path) -> Result<Option<(Root, Digest)>, Er
 
 fn first(args: &Args) -> Result<Root, Error> {
     let expires = args.expires.ok_or_else(|| Error::input("the first root needs --expires"))?;
-    let people = with_people(BTreeMap::new(), &args.people);
+    let mut people = People::new();
+    args.people.make(&mut people)?;
     let roles = args.roles.iter().map(|r| (r.name, r.role.clone())).collect();
     if !(args.agents.is_empty() && args.clients.is_empty() && args.revoked.is_empty()) {
         return Err(Error::input("agents, clients and revoked plans come with version 2: sign version 1 first"));
@@ -138,18 +136,17 @@ fn next(repo: &Path, args: &Args, old: &Root, project: Digest) -> Result<Root, E
     root.rehearsals = args.rehearsals.unwrap_or(root.rehearsals);
     root.generation = root.generation.saturating_add(u32::from(args.new_generation));
     root.revoked_plans.extend(&args.revoked);
-    root.people = with_people(root.people, &args.people);
+    args.people.make(&mut root.people)?;
+    for person in &args.people.dropped {
+        root.roles.values_mut().for_each(|role| {
+            role.people.remove(person);
+        });
+    }
     for PersonKey { person, key } in &args.passkeys {
         let known = root.people.get_mut(person);
         known.ok_or_else(|| Error::input(format!("nobody is called {person}")))?.passkeys.insert(key.clone());
     }
     root.roles.extend(args.roles.iter().map(|r| (r.name, r.role.clone())));
-    for person in &args.dropped {
-        root.people.remove(person);
-        root.roles.values_mut().for_each(|role| {
-            role.people.remove(person);
-        });
-    }
     for file in &args.agents {
         let (agent, entry) = read_agent(file)?;
         root.agents.insert(agent, entry);
@@ -166,15 +163,9 @@ fn next(repo: &Path, args: &Args, old: &Root, project: Digest) -> Result<Root, E
             bytes.ok_or_else(|| Error::input(format!("{file} is missing: make it with `assent trust approvers`")))?;
         root.clients.insert(client.clone(), ClientEntry::new(Digest::of_file(&bytes)));
     }
+    // What cannot hold, whoever signs it, is not written.
+    root.check_after(&format!("trust/root/{}.toml", root.version), old).map_err(refused)?;
     Ok(root)
-}
-
-fn with_people(mut people: BTreeMap<PersonId, Person>, added: &[PersonKey]) -> BTreeMap<PersonId, Person> {
-    for PersonKey { person, key } in added {
-        let known = people.entry(person.clone()).or_insert_with(|| Person::new(BTreeSet::new()));
-        known.keys.insert(key.clone());
-    }
-    people
 }
 
 fn read_agent(file: &Path) -> Result<(AgentId, AgentEntry), Error> {
