@@ -12,6 +12,7 @@ mod completions;
 mod context;
 mod decide;
 pub mod demo;
+mod elsewhere;
 mod explain;
 mod freshness;
 mod from_run;

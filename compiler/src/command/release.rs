@@ -9,6 +9,7 @@ use assent_schema::time::Moment;
 use serde_json::json;
 
 use super::compiled::{Compiled, Wanted, compiled};
+use super::elsewhere::{Elsewhere, Written};
 use super::poke::{self, poke};
 use super::repository::{RemoteArgs, SourceArgs, pushed};
 use super::{Context, Outcome};
@@ -32,8 +33,8 @@ pub(super) struct Args {
     /// The region that it is for; all that have clients, unless said.
     #[arg(long = "region", value_name = "REGION")]
     regions: Vec<Region>,
-    /// Who signs the release, and with which private key.
-    #[arg(long = "key", required = true, value_name = "PERSON=KEY")]
+    /// Who signs the release, and with which key: a private one, or the public half of one that `ssh-agent` holds.
+    #[arg(long = "key", required_unless_present_any = ["out", "from"], value_name = "PERSON=KEY")]
     keys: Vec<KeyFile>,
     /// Who signs that it is the newest; without it `assent freshness` does that.
     #[arg(long = "freshness-key", value_name = "PERSON=KEY")]
@@ -45,11 +46,13 @@ pub(super) struct Args {
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Ask this agent to look for the release now, signed by the same keys; others come by themselves.
-    #[arg(long = "poke", value_name = "URL")]
+    #[arg(long = "poke", value_name = "URL", requires = "keys")]
     pokes: Vec<String>,
     /// A manifest, by its SHA-256, that is the newest of its branch although this clone or an agent saw a newer one.
     #[arg(long = "believe", value_name = "MANIFEST")]
     believed: Vec<Digest>,
+    #[command(flatten)]
+    elsewhere: Elsewhere,
     #[command(flatten)]
     remote: RemoteArgs,
     /// Output format.
@@ -64,7 +67,9 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let agents = poke::agents(&args.pokes)?;
     let repository = args.source.open()?;
-    args.remote.must_lead(&repository)?;
+    if args.elsewhere.publishes() {
+        args.remote.must_lead(&repository)?;
+    }
     args.remote.fetch(&repository, &["release/", "status/"], context)?;
     let wanted = Wanted {
         environment: &args.environment,
@@ -72,16 +77,23 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         believed: &args.believed,
         format: args.format,
     };
-    let Some(compiled) = compiled(&args.source, &wanted, context)? else { return Ok(Outcome::Findings) };
+    let mut source = args.source.clone();
+    source.at = args.elsewhere.at(&args.environment, &args.regions)?.or(source.at);
+    let Some(compiled) = compiled(&source, &wanted, context)? else { return Ok(Outcome::Findings) };
     let (mut branches, mut rows, mut targets) = (Vec::new(), Vec::new(), Vec::new());
     let mut manifests = Vec::new();
     for region in &compiled.regions {
         let target = Target { environment: args.environment.clone(), region: region.clone() };
-        let (bundle, heard) = publish(args, &compiled, &target, region, context.now())?;
+        let (bundle, heard) = assembled(args, &compiled, &target, region, context.now())?;
+        let written = args.elsewhere.write(region, &bundle)?;
+        if written.is_none() {
+            sign_and_put(args, &compiled, &target, &bundle)?;
+        }
         let (branch, workflows) = (target.branch(), bundle.manifest.active.len());
         let (sequence, manifest) = (bundle.manifest.sequence, bundle.digest());
         if args.format != Style::Json {
             context.print(&format!("{branch}: release {sequence}, {workflows} workflows, manifest {manifest}\n"))?;
+            context.print(&written.as_ref().map(Written::sentence).unwrap_or_default())?;
             // Before the first release no agent has anything to say.
             for (agent, why) in heard.unheard.iter().filter(|_| sequence > 1) {
                 context.note(&format!(
@@ -92,6 +104,9 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
             }
         }
         let mut row = json!({ "branch": branch, "sequence": sequence, "workflows": workflows, "manifest": manifest });
+        if let (Some(row), Some(written)) = (row.as_object_mut(), &written) {
+            row.insert("to_sign".to_owned(), written.manifest.display().to_string().into());
+        }
         if let Some(row) = row.as_object_mut().filter(|_| sequence > 1 && !heard.unheard.is_empty()) {
             row.insert("unheard".to_owned(), json!(heard.unheard));
         }
@@ -99,6 +114,12 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         branches.push(branch);
         manifests.push((bundle.manifest, manifest));
         targets.push(target);
+    }
+    if !args.elsewhere.publishes() {
+        if args.format == Style::Json {
+            context.print_json(&json!({ "releases": rows }))?;
+        }
+        return Ok(Outcome::Fine);
     }
     let to = args.remote.push(&compiled.repository, &branches)?;
     // Only what the others can see now: one that could not be pushed is no release.
@@ -121,7 +142,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     Ok(Outcome::Fine)
 }
 
-fn publish(
+fn assembled(
     args: &Args,
     compiled: &Compiled,
     target: &Target,
@@ -146,13 +167,18 @@ fn publish(
         .map_err(|e| Error::internal("write the bundle", e))?;
     let heard = heard(&compiled.repository, target, before.as_ref(), roots, now)?;
     refuse_what_came_back(&bundle.manifest, target, &heard)?;
-    let mut files = sign_bundle(&bundle, roots, &args.keys)?;
+    Ok((bundle, heard))
+}
+
+fn sign_and_put(args: &Args, compiled: &Compiled, target: &Target, bundle: &Bundle) -> Result<(), Error> {
+    let roots = roots(&compiled.checked)?;
+    let before = args.elsewhere.signatures(&target.region, bundle)?;
+    let mut files = sign_bundle(bundle, roots, &args.keys, before)?;
     if !args.freshness_keys.is_empty() {
         let release = release_of(&target.branch(), files)?;
         files = sign_freshness(&release, roots, compiled.at, &args.freshness_keys)?;
     }
-    put(&compiled.repository, target, &files, &bundle.manifest)?;
-    Ok((bundle, heard))
+    put(&compiled.repository, target, &files, &bundle.manifest).map(drop)
 }
 
 /// Refuses a release that names what came back there and that it does not let in again by name.

@@ -10,9 +10,11 @@ use assent_schema::client::ActiveWorkflow;
 use assent_schema::id::{ClientId, Environment, Region, WorkflowId};
 use assent_schema::release::{FileName, Manifest, Readmitted, Rehearsal, Returned, Window};
 use assent_schema::time::Moment;
+use assent_schema::trust::RootChain;
 use git2::Repository;
 use serde_json::json;
 
+use super::elsewhere::{Elsewhere, Written};
 use super::freshness::project;
 use super::repository::{RemoteArgs, pushed};
 use super::{Context, Format, Outcome};
@@ -48,8 +50,8 @@ pub(super) struct Args {
     /// Lets the older plans run again even where they were returned or rolled back, and says why.
     #[arg(long, value_name = "REASON")]
     readmit: Option<String>,
-    /// Who signs the release, and with which private key.
-    #[arg(long = "key", required = true, value_name = "PERSON=KEY")]
+    /// Who signs the release, and with which key: a private one, or the public half of one that `ssh-agent` holds.
+    #[arg(long = "key", required_unless_present_any = ["out", "from"], value_name = "PERSON=KEY")]
     keys: Vec<KeyFile>,
     /// Who signs that it is the newest.
     #[arg(long = "freshness-key", value_name = "PERSON=KEY")]
@@ -63,6 +65,8 @@ pub(super) struct Args {
     /// A manifest, by its SHA-256, that is the newest of its branch although this clone or an agent saw a newer one.
     #[arg(long = "believe", value_name = "MANIFEST")]
     believed: Vec<Digest>,
+    #[command(flatten)]
+    elsewhere: Elsewhere,
     #[command(flatten)]
     remote: RemoteArgs,
     /// Output format.
@@ -94,7 +98,9 @@ impl FromStr for WorkflowArgument {
 /// When there is no older plan, a key does not count, or git refuses.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let repository = branch::open(&args.repo)?;
-    args.remote.must_lead(&repository)?;
+    if args.elsewhere.publishes() {
+        args.remote.must_lead(&repository)?;
+    }
     args.remote.fetch(&repository, &["release/", "status/"], context)?;
     let target = Target { environment: args.environment.clone(), region: args.region.clone() };
     let newest = published(&repository, &target, &args.believed)?
@@ -102,17 +108,13 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     let older = history(&repository, &target)?;
     let roots = roots_of(&newest, project(&repository, &args.source)?)?;
     seen::check_agents(&repository, &target, Some(&newest), &roots, &args.believed)?;
-    let at = context.now();
+    let back = args.elsewhere.at(&args.environment, std::slice::from_ref(&args.region))?;
+    let at = back.unwrap_or_else(|| context.now());
     let heard = heard(&repository, &target, Some(&newest), &roots, at)?;
     let changes = changes(args, &newest.manifest, &older, &heard)?;
     let bundle = roll_back(args, &newest, &changes, at)?;
-    let mut files = sign_bundle(&bundle, &roots, &args.keys)?;
-    if !args.freshness_keys.is_empty() {
-        files = sign_freshness(&release_of(&target.branch(), files)?, &roots, at, &args.freshness_keys)?;
-    }
-    put(&repository, &target, &files, &bundle.manifest)?;
-    let to = args.remote.push(&repository, &[target.branch()])?;
-    seen::remember(&repository, &target, &bundle.manifest, bundle.digest())?;
+    let written = args.elsewhere.write(&args.region, &bundle)?;
+    let to = if written.is_some() { None } else { publish(args, &repository, &target, &roots, &bundle)? };
     let (branch, sequence, manifest) = (target.branch(), bundle.manifest.sequence, bundle.digest());
     let (mut text, mut rows) = (String::new(), Vec::new());
     for (entry, from) in &changes {
@@ -121,11 +123,35 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         let _written = writeln!(text, "{client}/{workflow}: plan {} of release {from}", plan.short());
         rows.push(json!({ "client": client, "workflow": workflow, "plan": plan, "from": from }));
     }
-    let _written = writeln!(text, "{branch}: release {sequence}, manifest {manifest}\n{}", pushed(to.as_deref()));
-    let value =
+    let then = written.as_ref().map_or_else(|| format!("{}\n", pushed(to.as_deref())), Written::sentence);
+    let _written = write!(text, "{branch}: release {sequence}, manifest {manifest}\n{then}");
+    let mut value =
         json!({ "branch": branch, "sequence": sequence, "manifest": manifest, "workflows": rows, "pushed": to });
+    if let (Some(value), Some(written)) = (value.as_object_mut(), &written) {
+        value.insert("to_sign".to_owned(), written.manifest.display().to_string().into());
+    }
     context.print_as(args.format, &text, &value)?;
     Ok(Outcome::Fine)
+}
+
+/// Signs a bundle and puts it on its branch; where that was pushed to.
+fn publish(
+    args: &Args,
+    repository: &Repository,
+    target: &Target,
+    roots: &RootChain,
+    bundle: &Bundle,
+) -> Result<Option<String>, Error> {
+    let before = args.elsewhere.signatures(&target.region, bundle)?;
+    let mut files = sign_bundle(bundle, roots, &args.keys, before)?;
+    if !args.freshness_keys.is_empty() {
+        let release = release_of(&target.branch(), files)?;
+        files = sign_freshness(&release, roots, bundle.manifest.at, &args.freshness_keys)?;
+    }
+    put(repository, target, &files, &bundle.manifest)?;
+    let to = args.remote.push(repository, &[target.branch()])?;
+    seen::remember(repository, target, &bundle.manifest, bundle.digest())?;
+    Ok(to)
 }
 
 /// The releases of a branch before the newest, newest first.

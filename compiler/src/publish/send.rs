@@ -6,7 +6,7 @@ use assent_schema::canon::{self, Digest};
 use assent_schema::id::ClientId;
 use assent_schema::release::{FileName, Freshness, FreshnessType, Manifest};
 use assent_schema::time::Moment;
-use assent_schema::trust::{Namespace, RoleName, RootChain, SignedFile, Statement};
+use assent_schema::trust::{Namespace, RoleName, RootChain, Signatures, SignedFile, Statement};
 use git2::{Oid, Repository};
 
 use super::branch::{self, Files};
@@ -18,12 +18,15 @@ use crate::error::Error;
 /// The current number of the freshness format.
 const SCHEMA: u32 = 1;
 
-/// Signs a bundle's manifest.
+/// Signs a bundle's manifest, beside those who signed it already.
 ///
 /// # Errors
 /// When a key cannot be read, or those that signed do not satisfy the release role.
-pub fn sign_bundle(bundle: &Bundle, roots: &RootChain, keys: &[KeyFile]) -> Result<Files, Error> {
-    let signed = sign_all(bundle.manifest_bytes.clone(), Namespace::Release, keys)?;
+pub fn sign_bundle(bundle: &Bundle, roots: &RootChain, keys: &[KeyFile], before: Signatures) -> Result<Files, Error> {
+    let mut signed = sign_all(bundle.manifest_bytes.clone(), Namespace::Release, keys)?;
+    for (person, armour) in before {
+        signed.signatures.entry(person).or_insert(armour);
+    }
     satisfies(roots, RoleName::Release, "manifest.json", &signed)?;
     let mut files = bundle.paths();
     for (person, armour) in signed.signatures {

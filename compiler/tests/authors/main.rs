@@ -5,6 +5,7 @@
 mod back;
 mod branches;
 mod commits;
+mod elsewhere;
 mod hostile;
 mod merges;
 mod remotes;
