@@ -45,18 +45,18 @@ pub enum Whole {
     },
 }
 
+/// Promises that releases and statuses alone can show to be kept.
+const RECORDED: [&str; 3] = ["P15", "P16", "P17"];
+
 /// Looks at each environment and region.
 pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
-    if seen.regions.is_empty() {
-        for promise in ["P15", "P16", "P17"] {
-            notes.see(promise, "No release was looked at.");
-        }
-        return;
-    }
     let wanted = |region: &&Region| {
         let region = &region.standing.target.region;
         seen.client.is_none() || seen.clients().any(|(_, client)| client.facts.region == *region)
     };
+    if !seen.regions.iter().any(|region| wanted(&region)) {
+        notes.miss(&RECORDED, "No release was looked at: there is none, or its branches are not here (`--remote`).");
+    }
     for region in seen.regions.iter().filter(wanted) {
         let target = &region.standing.target;
         let place = format!("{}/{}", target.environment, target.region);
