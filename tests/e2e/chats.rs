@@ -135,7 +135,7 @@ fn a_refund_of_a_released_workflow_is_decided_in_the_chat() {
     assert!(over["blocks"].contains("lena said yes") && !over["blocks"].contains("49.00"), "{}", over["blocks"]);
     assert_eq!(press(&stage, &yes, LENA, SIGNING), 404, "it is asked no more");
     // Messages, and what is read again for somebody who looks, come after the run's end and are nobody's fault.
-    stage.production.call(&["runs", "show", &run, "--reread", "T-1"]).expect("what it read");
+    stage.production.call(&["runs", "show", &run, "--reread", "--why", "T-1"]).expect("what it read");
     told_in_the_ledger(&stage, folder.path());
 }
 

@@ -157,6 +157,12 @@ fn unwell(place: &str, status: &Status, seen: &Seen<'_>, notes: &mut Notes) {
     if let Some(code) = &status.vault {
         notes.object("P08", format!("{place}: {agent} cannot use its vault ({code})."));
     }
+    if let Some(code) = &status.keyring {
+        let said = format!(
+            "{place}: the kernel keeps no keys of {agent} ({code}): what waits is sealed under keys of its process, and lost with it."
+        );
+        notes.see("P02", said);
+    }
     freshness(place, status, seen, notes);
     let theirs = |of: &ClientId| seen.clients().any(|(client, _)| client == of);
     for slot in status.slots.iter().filter(|slot| theirs(&slot.client)) {
