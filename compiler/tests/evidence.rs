@@ -16,7 +16,7 @@ use std::sync::LazyLock;
 
 use assent_compiler::check::unassigned_author::Authors;
 use assent_compiler::check::{Options, examine};
-use assent_compiler::evidence::{Log, Note, Seen, Verdict, judge, read};
+use assent_compiler::evidence::{Log, Note, Row, Seen, Verdict, judge, read};
 use assent_compiler::source::open_commit;
 use assent_schema::calendar::BusinessHours;
 use assent_schema::canon::Digest;
@@ -193,7 +193,10 @@ const LENA: [u8; 32] = [9; 32];
 fn deciding() -> Files {
     let old = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHWdvDlfnuKr3kIflybCT5sRfSvELtIdeVordDyBAUkw";
     let new = Signer::from_seed(&LENA).unwrap().public().to_string();
-    changed(example(), ("clients/acme/client.toml", old, &new))
+    let dollars = "[[guardrail]]\noperation = \"payments.refund\"\ncurrency = \"USD\"\nper_call = 10000\nper_day = 100000\n\
+                   by = \"support-leads\"\n\n[[freeze]]";
+    let files = changed(example(), ("clients/acme/client.toml", old, &new));
+    changed(files, ("clients/acme/client.toml", "[[freeze]]", dollars))
 }
 
 /// What everybody signed, of which tests name digests.
@@ -326,6 +329,16 @@ fn judged_all<L: FnOnce(&Root) -> Log>(
     logs: impl IntoIterator<Item = L>,
     postmortems: &BTreeMap<String, Digest>,
 ) -> BTreeSet<String> {
+    let rows = rows(logs, postmortems, None);
+    let broken = rows.iter().filter(|row| row.verdict == Verdict::Broken);
+    broken.flat_map(|row| row.against.iter().map(|against| format!("{}: {against}", row.promise.id))).collect()
+}
+
+fn rows<L: FnOnce(&Root) -> Log>(
+    logs: impl IntoIterator<Item = L>,
+    postmortems: &BTreeMap<String, Digest>,
+    client: Option<&ClientId>,
+) -> Vec<Row> {
     let (folder, head) = committed(&SIGNED, "alice");
     let repository = git2::Repository::open_bare(folder.path()).unwrap();
     let at: Moment = NOW.parse().unwrap();
@@ -343,13 +356,11 @@ fn judged_all<L: FnOnce(&Root) -> Log>(
         too_large: 0,
         authors: &Authors::default(),
         kept: &[],
-        client: None,
+        client,
         at,
         answer_by,
     };
-    let rows = judge(&seen);
-    let broken = rows.iter().filter(|row| row.verdict == Verdict::Broken);
-    broken.flat_map(|row| row.against.iter().map(|against| format!("{}: {against}", row.promise.id))).collect()
+    judge(&seen)
 }
 
 fn incident(state: &str) -> Value {
@@ -358,6 +369,23 @@ fn incident(state: &str) -> Value {
 
 fn shared() -> Value {
     json!({"id": "i-7", "state": "shared", "severity": "critical", "cause": "run-failed", "file": Digest::of_file(b"why")})
+}
+
+#[test]
+fn what_no_record_was_looked_at_for_is_not_called_kept() {
+    let releases = BTreeSet::from(["P15", "P16", "P17"]);
+    let ledgers = BTreeSet::from(["P10", "P11", "P12", "P13", "P14", "P18", "P19", "P20", "P21", "P22"]);
+    let all = &releases | &ledgers;
+    let acme = "acme".parse().unwrap();
+    for (given, client, unseen) in [(false, None, &all), (false, Some(&acme), &all), (true, Some(&acme), &releases)] {
+        let ledger = Ledger::new(&[]);
+        let rows = rows(given.then_some(|root: &Root| ledger.read(|_| ())(root)), &BTreeMap::new(), client);
+        assert!(rows.iter().all(|row| matches!(row.verdict, Verdict::Kept | Verdict::Unseen)));
+        let found = rows.iter().filter(|row| row.verdict == Verdict::Unseen).map(|row| row.promise.id).collect();
+        assert_eq!(unseen, &found);
+        let says = |row: &Row| row.evidence.iter().any(|what| what.starts_with("No ledger of acme"));
+        assert!(rows.iter().all(|row| says(row) == (!given && ledgers.contains(row.promise.id))));
+    }
 }
 
 #[test]

@@ -63,6 +63,10 @@ pub struct Status {
     /// Why its vault cannot be used, as a code; absent while it can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vault: Option<String>,
+    /// Why the kernel keeps no keys of it, as a code: what runs that wait need is then sealed under keys of its process alone,
+    /// and a restart loses it. Absent while the kernel keeps them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keyring: Option<String>,
     /// What it said no to since the release that it accepted last.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub refused: BTreeSet<RefusedStatus>,

@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
+use assent_compiler::command::Outcome;
 use assent_compiler::command::demo::agency::Agency;
 use assent_compiler::command::demo::source::put;
 use assent_compiler::command::demo::stage::{Stage, WEBHOOK_SECRET, clock, run_id, webhook};
@@ -133,6 +134,8 @@ fn a_refund_of_a_released_workflow_is_decided_in_the_chat() {
     assert_eq!(method, "chat.update");
     assert!(over["blocks"].contains("lena said yes") && !over["blocks"].contains("49.00"), "{}", over["blocks"]);
     assert_eq!(press(&stage, &yes, LENA, SIGNING), 404, "it is asked no more");
+    // Messages, and what is read again for somebody who looks, come after the run's end and are nobody's fault.
+    stage.production.call(&["runs", "show", &run, "--reread", "--why", "T-1"]).expect("what it read");
     told_in_the_ledger(&stage, folder.path());
 }
 
@@ -152,4 +155,13 @@ fn told_in_the_ledger(stage: &Stage, folder: &Path) {
         _ => None,
     });
     assert_eq!(refused.collect::<Vec<_>>(), ["bad_signature", "not_in_group", "not_waiting"]);
+    let ended = all.iter().position(|entry| matches!(entry.kind, Kind::Ended(_))).expect("an end");
+    assert!(
+        all.iter().skip(ended).any(|entry| matches!(entry.kind, Kind::Intent(_))),
+        "something is asked after the end"
+    );
+    let (remote, at) = (stage.agency.remote.display().to_string(), clock().expect("a clock").to_string());
+    let line = ["report", "acme", "--at", &at, "--remote", &remote, "--ledger", &output].map(str::to_owned);
+    let (outcome, text) = stage.agency.try_assent(&line).expect("a report");
+    assert_eq!(outcome, Outcome::Fine, "{text}");
 }

@@ -119,6 +119,12 @@ impl Show for Status {
         if let Some(code) = &self.vault {
             writeln!(out, "the vault cannot be used: {code}; what needs a secret waits")?;
         }
+        if let Some(code) = &self.keyring {
+            writeln!(
+                out,
+                "the kernel takes no keys ({code}): sealed content is kept by this process alone, and a restart loses it"
+            )?;
+        }
         for slot in &self.slots {
             secret(slot, out)?;
         }

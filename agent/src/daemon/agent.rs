@@ -10,12 +10,12 @@ use assent_schema::status::{Hold, PullStatus, RefusedStatus, ReleaseStatus, Stat
 use tokio::sync::Notify;
 
 use super::acceptance::Taken;
-use super::host;
 use super::parts::{Parts, Pulling, Standing, Telling};
 use super::refused::{REFUSED, refused_of};
 use super::reserve::Reserve;
 use super::vaults::TheVault;
 use super::watching::Seen;
+use super::{KEYRING_REFUSED, host};
 use crate::config::Config;
 use crate::control::ledger_desk::LedgerDesk;
 use crate::deploy::board::Proposal;
@@ -326,6 +326,7 @@ impl Agent {
             slots: self.slot_statuses()?,
             scopes: self.scope_statuses(),
             vault: self.field.vault_outage().map(|error| error.code().to_owned()),
+            keyring: self.world.keyring.is_refused().then(|| KEYRING_REFUSED.to_owned()),
             refused,
         })
     }

@@ -73,6 +73,8 @@ use tasks::{Gone, Tasks};
 
 /// Where the store says that the agent went down in order.
 const CLEAN: &str = "agent/clean";
+/// The code of a kernel that takes no keys.
+const KEYRING_REFUSED: &str = "keyring_refused";
 /// How long the last words may take after the deadline of a stop.
 const LAST_WORDS_MOST: Duration = Duration::from_secs(10);
 /// How long what blocks may take when a recovery ends a life of the agent.
@@ -247,7 +249,7 @@ async fn build(
     });
     if !world.keyring.put("probe", &crate::content::Content::new(world.dice.bytes()), PROBE_LIVES) {
         tracing::warn!(
-            code = "keyring_refused",
+            code = KEYRING_REFUSED,
             "the kernel takes no keys: sealed content lives in this process alone, and a restart loses it"
         );
     }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use linux_keyutils::{Key, KeyError, KeyPermissionsBuilder, KeyRing, KeyRingIdentifier, Permission};
@@ -19,6 +20,8 @@ pub struct RealKeyring {
     memory: Mutex<BTreeMap<String, Held>>,
     /// The kernel's numbers of keys that were found, not the keys: to read by number spares the search.
     found: Mutex<BTreeMap<String, Key>>,
+    /// Whether the kernel took no key when it was last given one.
+    refused: AtomicBool,
 }
 
 /// Numbers that are remembered at most: a day has 24 epochs.
@@ -32,7 +35,17 @@ struct Held {
 impl RealKeyring {
     /// The keys of one agent.
     pub fn new(owner: &str) -> Self {
-        Self { owner: owner.to_owned(), memory: Mutex::default(), found: Mutex::default() }
+        Self {
+            owner: owner.to_owned(),
+            memory: Mutex::default(),
+            found: Mutex::default(),
+            refused: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether the kernel takes no keys, so that they live in this process alone and a restart loses them.
+    pub fn is_refused(&self) -> bool {
+        self.refused.load(Ordering::Relaxed)
     }
 
     fn description(&self, name: &str) -> String {
@@ -89,6 +102,7 @@ impl Keyring for RealKeyring {
         lock(&self.found).remove(name);
         let in_kernel = self.write_kernel(name, key, lives).is_ok()
             && self.read_kernel(name).is_some_and(|kept| kept.reveal() == key.reveal());
+        self.refused.store(!in_kernel, Ordering::Relaxed);
         let mut memory = lock(&self.memory);
         drop(memory.remove(name));
         if !in_kernel {
@@ -116,6 +130,7 @@ mod tests {
             outlives,
             "only the kernel's keys are seen by others"
         );
+        assert_eq!(ring.is_refused(), !outlives);
         ring.put("epoch", &Content::new([8; 32]), Duration::from_secs(30));
         assert!(ring.get("epoch").is_some_and(|key| *key.reveal() == [8; 32]));
     }

@@ -73,6 +73,9 @@ pub enum Verdict {
     Kept,
     /// A part of it is enforced, and nothing that was seen speaks against it.
     Partly,
+    /// It is enforced, but records that would show whether it was kept were not looked at, and what was seen does not speak
+    /// against it.
+    Unseen,
     /// Something that was seen speaks against it, or nothing enforces it.
     Broken,
 }
@@ -83,6 +86,7 @@ impl Verdict {
         match self {
             Self::Kept => "kept",
             Self::Partly => "partly",
+            Self::Unseen => "unseen",
             Self::Broken => "broken",
         }
     }
@@ -106,11 +110,20 @@ pub struct Row {
 struct Notes {
     evidence: BTreeMap<&'static str, Vec<String>>,
     against: BTreeMap<&'static str, BTreeSet<String>>,
+    unseen: BTreeSet<&'static str>,
 }
 
 impl Notes {
     fn see(&mut self, promise: &'static str, what: impl Into<String>) {
         self.evidence.entry(promise).or_default().push(what.into());
+    }
+
+    /// Records that promises rest on were not looked at: nobody may call them kept.
+    fn miss(&mut self, promises: &[&'static str], what: &str) {
+        for promise in promises {
+            self.see(promise, what);
+            self.unseen.insert(promise);
+        }
     }
 
     fn object(&mut self, promise: &'static str, what: impl Into<String>) {
@@ -131,9 +144,10 @@ fn row(promise: &'static Promise, notes: &mut Notes) -> Row {
     let against: Vec<String> = notes.against.remove(promise.id).unwrap_or_default().into_iter().collect();
     let verdict = match promise.enforced {
         _ if !against.is_empty() => Verdict::Broken,
+        Enforced::NotYet => Verdict::Broken,
+        Enforced::Yes | Enforced::Partly(_) if notes.unseen.contains(promise.id) => Verdict::Unseen,
         Enforced::Yes => Verdict::Kept,
         Enforced::Partly(_) => Verdict::Partly,
-        Enforced::NotYet => Verdict::Broken,
     };
     Row { promise, verdict, against, evidence: notes.evidence.remove(promise.id).unwrap_or_default() }
 }

@@ -45,18 +45,18 @@ pub enum Whole {
     },
 }
 
+/// Promises that releases and statuses alone can show to be kept.
+const RECORDED: [&str; 3] = ["P15", "P16", "P17"];
+
 /// Looks at each environment and region.
 pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
-    if seen.regions.is_empty() {
-        for promise in ["P15", "P16", "P17"] {
-            notes.see(promise, "No release was looked at.");
-        }
-        return;
-    }
     let wanted = |region: &&Region| {
         let region = &region.standing.target.region;
         seen.client.is_none() || seen.clients().any(|(_, client)| client.facts.region == *region)
     };
+    if !seen.regions.iter().any(|region| wanted(&region)) {
+        notes.miss(&RECORDED, "No release was looked at: there is none, or its branches are not here (`--remote`).");
+    }
     for region in seen.regions.iter().filter(wanted) {
         let target = &region.standing.target;
         let place = format!("{}/{}", target.environment, target.region);
@@ -156,6 +156,12 @@ fn unwell(place: &str, status: &Status, seen: &Seen<'_>, notes: &mut Notes) {
     }
     if let Some(code) = &status.vault {
         notes.object("P08", format!("{place}: {agent} cannot use its vault ({code})."));
+    }
+    if let Some(code) = &status.keyring {
+        let said = format!(
+            "{place}: the kernel keeps no keys of {agent} ({code}): what waits is sealed under keys of its process, and lost with it."
+        );
+        notes.see("P02", said);
     }
     freshness(place, status, seen, notes);
     let theirs = |of: &ClientId| seen.clients().any(|(client, _)| client == of);

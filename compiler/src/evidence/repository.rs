@@ -139,7 +139,7 @@ fn plan(id: &ClientId, plan: &Plan, notes: &mut Notes) {
     notes.see(
         "P02",
         format!(
-            "{name}: {answers}; what a run that waits needs is sealed under keys that the kernel forgets within 23 h."
+            "{name}: {answers}; what a run that waits needs is sealed under keys that end within 23 h, by the kernel where it takes keys."
         ),
     );
     if most > 0 {

@@ -54,6 +54,9 @@ fn a_ledger_is_held_against_what_was_published_and_kept() {
     says(&rewritten, &[("P10", why), ("P11", why), ("P14", why)]);
     let older = with(&[alerted("stale")], vec![note(&published)]);
     says(&older, &[("P11", "it has 2 entries of 3")]);
+    // An agent publishes one each minute: the longest is told, and how many more there are.
+    let many = with(&[], vec![note(&published), note(&Ledger::new(&[alerted("stale")]))]);
+    says(&many, &[("P11", "the checkpoint that the agent published, and than 1 more: it has 1 entries of 3")]);
     // What was published within a day before the report, an honest export may lack.
     let lately = Note { holder: Holder::Branch { since: "2026-05-31T13:00:00Z".parse().unwrap() }, ..note(&published) };
     says(&with(&[alerted("stale")], vec![lately]), &[]);
@@ -187,16 +190,19 @@ fn more_in_a_day_than_the_client_allows_is_seen() {
     let plan = refund();
     let keyed = Digest::of_file(b"keyed");
     // 100,000 a day, of which each call is at most 10,000.
-    let story = |sent: &[(&'static str, u64, &str)]| {
+    let found_in = |currency: &dyn Fn(usize) -> &'static str, sent: &[(&'static str, u64, &str)]| {
         let mut all = vec![approved()];
         for (run, (time, minor, code)) in (1..).zip(sent) {
             let begun = json!({"run": run, "id": format!("r-{run}"), "trigger": "webhook", "event": "e"});
             let paid = json!({"run": run, "step": "pay", "operation": "payments.refund", "keyed": keyed,
-                "amount": {"currency": "EUR", "minor": minor}});
+                "amount": {"currency": currency(run), "minor": minor}});
             let came = json!({"run": run, "step": "pay", "attempt": 1, "code": code});
             all.extend([(*time, "accepted", begun), (*time, "intent", paid), (*time, "outcome", came)]);
         }
-        let found = found(&Ledger { plan: Some(plan), ..Ledger::new(&all) });
+        found(&Ledger { plan: Some(plan), ..Ledger::new(&all) })
+    };
+    let story = |sent: &[(&'static str, u64, &str)]| {
+        let found = found_in(&|_| "EUR", sent);
         found.iter().filter(|one| one.contains("above what the client's guardrail allows for a day")).count()
     };
     let (day, next) = ("2026-05-20T10:00:00Z", "2026-05-21T10:00:00Z");
@@ -209,6 +215,18 @@ fn more_in_a_day_than_the_client_allows_is_seen() {
     let failed: Vec<_> = ten.iter().map(|(day, minor, _)| (*day, *minor, "unavailable")).collect();
     assert_eq!(story(&[failed.as_slice(), &ten].concat()), 0);
     assert_eq!(story(&vec![(day, 1, "ok"); 51]), 1);
+    // Each currency has a limit of its own, and none has one for another.
+    let of_p25 = |currency: &dyn Fn(usize) -> &'static str, sent| {
+        found_in(currency, sent).into_iter().filter(|one| one.starts_with("P25: ")).collect::<Vec<_>>()
+    };
+    let both = |run: usize| if run.is_multiple_of(2) { "USD" } else { "EUR" };
+    let twenty = [ten.clone(), ten.clone()].concat();
+    assert_eq!(of_p25(&both, &twenty), Vec::<String>::new());
+    let more = [twenty.as_slice(), &[(day, 1, "ok")]].concat();
+    let one_more = of_p25(&both, &more);
+    assert!(matches!(&one_more[..], [one] if one.contains("run 21 ") && one.contains("for a day")), "{one_more:?}");
+    let pounds = of_p25(&|_| "GBP", &[(day, 1, "ok")]);
+    assert!(matches!(&pounds[..], [one] if one.contains("over 1 GBP (minor units)")), "{pounds:?}");
 }
 
 #[test]
@@ -372,7 +390,10 @@ fn what_runs_did_is_held_against_plan_guardrail_and_end() {
     let well = || Paid::well(plan);
     let mut more = well();
     more.intent["amount"]["minor"] = 99_999_999.into();
-    says(&more.found(plan), &[("P25", "above the client's guardrail, and nobody signed for that")]);
+    says(
+        &more.found(plan),
+        &[("P25", "above what the client's guardrail allows for a day, and nobody signed for that")],
+    );
     for operation in ["shop.delete_everything", "shop.ask", "shop.get_order"] {
         let mut other = well();
         other.intent["operation"] = operation.into();

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{Channel, Dialect, Event};
 use crate::id::Name;
 
+/// The most attempts of one message about a question.
+pub const MESSAGE_TRIES_MOST: u32 = 8;
 /// The parameters of the operation that posts a message in Slack.
 pub const SLACK_POST: [&str; 3] = ["channel", "text", "blocks"];
 /// What its answer tells: where the message stands.

@@ -16,7 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-pub use chat::{Chat, HELPDESK_ANSWER, HELPDESK_POST, SLACK_POST, SLACK_POSTED, SLACK_UPDATE, SlackAccount};
+pub use chat::{
+    Chat, HELPDESK_ANSWER, HELPDESK_POST, MESSAGE_TRIES_MOST, SLACK_POST, SLACK_POSTED, SLACK_UPDATE, SlackAccount,
+};
 pub use end_codes::{Blame, END_CODES, EndCode, Origin, may_go_on, unanswered, unbuilt};
 pub use ending::{Ending, NoSuchEnding};
 pub use operation::{
@@ -122,6 +124,12 @@ impl Plan {
     /// Whether a run can move money.
     pub fn moves_money(&self) -> bool {
         self.operations.values().any(|operation| operation.effect == Effect::Money)
+    }
+
+    /// Whether messages about questions are made with an operation: they are written beside runs, also after their end.
+    pub fn tells(&self, operation: &OperationRef) -> bool {
+        let chat = self.chats.get(&operation.connection);
+        chat.is_some_and(|chat| chat.operations().any(|name| *name == operation.operation))
     }
 
     /// The step of this id, wherever it stands.

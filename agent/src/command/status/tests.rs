@@ -23,6 +23,7 @@ fn status() -> Status {
         slots: Vec::new(),
         scopes: Vec::new(),
         vault: None,
+        keyring: None,
         refused: BTreeSet::new(),
         returned: std::collections::BTreeMap::new(),
     }
@@ -92,4 +93,15 @@ fn a_stop_is_the_first_line_and_names_its_incident() {
 fn as_json_it_is_the_status_that_is_published() {
     let json = told(status(), vec![trouble(Rule::Lag, "loop")], Format::Json);
     assert_eq!(serde_json::from_str::<Status>(&json).unwrap(), status());
+}
+
+#[test]
+fn a_kernel_that_takes_no_keys_is_told() {
+    let text = told(Status { keyring: Some("keyring_refused".into()), ..status() }, Vec::new(), Format::Human);
+    assert!(
+        text.contains("the kernel takes no keys (keyring_refused): sealed content is kept by this process alone"),
+        "{text}"
+    );
+    assert!(!told(status(), Vec::new(), Format::Human).contains("kernel"));
+    assert!(!told(status(), Vec::new(), Format::Json).contains("keyring"));
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use assent_schema::alert::Rule;
 use assent_schema::expr::Value;
 use assent_schema::id::{Name, OperationRef, PersonId};
-use assent_schema::plan::{Channel, Chat, SLACK_POSTED, SlackAccount, TextFormat};
+use assent_schema::plan::{Channel, Chat, MESSAGE_TRIES_MOST, SLACK_POSTED, SlackAccount, TextFormat};
 use assent_schema::release::Choice;
 use assent_schema::shape::Shape;
 use serde::{Deserialize, Serialize};
@@ -29,8 +29,6 @@ const TOLD: &str = "chat/";
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How soon after one look the next may be, however many questions come.
 const REST: Duration = Duration::from_millis(100);
-/// The most attempts of one message.
-const TRIES_MOST: u32 = 8;
 /// The longest time between two of them.
 const WAIT_MOST: Duration = Duration::from_mins(5);
 /// Messages on their way at once.
@@ -80,7 +78,7 @@ impl Told {
 
     /// Whether it is tried no more.
     fn is_given_up(&self) -> bool {
-        self.tries >= TRIES_MOST
+        self.tries >= MESSAGE_TRIES_MOST
     }
 }
 
@@ -303,7 +301,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
                 return Ok(());
             }
             Sent::Failed { passing, code } => {
-                one.tries = if passing { one.tries.saturating_add(1) } else { TRIES_MOST };
+                one.tries = if passing { one.tries.saturating_add(1) } else { MESSAGE_TRIES_MOST };
                 let wait = LOOK_EVERY.saturating_mul(1 << one.tries.min(10)).min(WAIT_MOST);
                 one.next = if one.is_given_up() { one.waiting.until } else { now.plus(wait).millis() };
                 if one.is_given_up() {

@@ -81,6 +81,7 @@ fn seals(folder: &Path) {
     let sealed = seal(&world, run(), &Content::new(CANARY.to_vec())).unwrap();
     assert_eq!(open(&world, run(), &sealed).unwrap().reveal(), CANARY);
     let outlives = world.keyring().put("probe", &Content::new([7; 32]), LIVES);
+    assert_eq!(world.keyring().0.is_refused(), !outlives);
     std::fs::write(folder.join("sealed"), sealed).unwrap();
     std::fs::write(folder.join("outlives"), outlives.to_string()).unwrap();
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use assent_schema::id::{Name, OperationRef};
 use assent_schema::ledger::Entry;
 use assent_schema::ledger::kind::Intent;
-use assent_schema::plan::{Action, Effect, Plan, Retry};
+use assent_schema::plan::{Action, Effect, MESSAGE_TRIES_MOST, Plan, Retry};
 
 /// A token that was not taken costs no attempt, once.
 const RENEWED: u32 = 1;
@@ -81,6 +81,7 @@ impl Of {
         let effect = called.is_some_and(|called| called.effect != Effect::None);
         let aside = called.and_then(|called| called.retry).unwrap_or(Retry::DEFAULT).attempts;
         match action {
+            _ if plan.tells(wanted) => Self { own: false, effect, most: MESSAGE_TRIES_MOST.max(aside) },
             Action::Call { operation, retry, .. } if operation == wanted => {
                 Self { own: true, effect, most: retry.attempts.max(if effect { 0 } else { aside }) }
             }

@@ -145,6 +145,8 @@ fn published(verified: &Verified, roots: &BTreeMap<u64, Digest>, at: Moment, not
     let mut agree: Option<u64> = None;
     // The longest that was published since, and when the first of them was.
     let mut grown: Option<(u64, Moment)> = None;
+    // The longest that it lacks, and how many it lacks: an agent publishes one each minute.
+    let mut lacking: Option<(u64, &Holder, usize)> = None;
     for (head, by) in &held.heads {
         let (size, holder) = (head.size, by.of());
         match roots.get(&size) {
@@ -164,15 +166,25 @@ fn published(verified: &Verified, roots: &BTreeMap<u64, Digest>, at: Moment, not
                 grown = Some((longest.max(size), first.min(*since)));
             }
             None => {
-                let has = summary.head.size;
-                notes.object(
-                    "P11",
-                    format!(
-                        "{origin}: this export is older than the checkpoint {holder}: it has {has} entries of {size}."
-                    ),
-                );
+                let (longest, holder, others) = lacking.map_or((size, by, 0), |(longest, holder, others)| {
+                    if size > longest { (size, by, others + 1) } else { (longest, holder, others + 1) }
+                });
+                lacking = Some((longest, holder, others));
             }
         }
+    }
+    if let Some((size, by, others)) = lacking {
+        let (has, holder) = (summary.head.size, by.of());
+        let more = match others {
+            0 => String::new(),
+            others => format!(", and than {others} more"),
+        };
+        notes.object(
+            "P11",
+            format!(
+                "{origin}: this export is older than the checkpoint {holder}{more}: it has {has} entries of {size}."
+            ),
+        );
     }
     if let Some((size, since)) = grown {
         let has = summary.head.size;

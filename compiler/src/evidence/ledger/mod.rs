@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 
 use assent_schema::canon::Digest;
 use assent_schema::client::RETENTION_LEAST;
-use assent_schema::id::ProjectName;
+use assent_schema::id::{ClientId, ProjectName};
 use assent_schema::ledger::export::{self, Summary};
 use assent_schema::ledger::{Entry, Kind, LogKey, Origin};
 use assent_schema::trust::Root;
@@ -89,9 +89,12 @@ fn history<'s>(origin: &Origin, seen: &Seen<'s>) -> Option<&'s History> {
     region(origin, seen).map(|region| &region.history).filter(|history| !history.releases.is_empty())
 }
 
+/// Promises that a client's ledger alone can show to be kept: what agents and people did is written nowhere else.
+const RECORDED: [&str; 10] = ["P10", "P11", "P12", "P13", "P14", "P18", "P19", "P20", "P21", "P22"];
+
 /// Looks at each ledger.
 pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
-    let (mut clients, mut any) = (BTreeSet::new(), false);
+    let mut clients = BTreeSet::new();
     for log in seen.logs {
         match &log.verified {
             Err(why) => {
@@ -100,7 +103,6 @@ pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
                 }
             }
             Ok(verified) => {
-                any = true;
                 let client = verified.origin.client.as_ref();
                 if client.is_some() && seen.client.is_some() && client != seen.client {
                     continue;
@@ -120,13 +122,14 @@ pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
             }
         }
     }
-    if !any {
-        for promise in ["P10", "P11", "P12", "P13", "P19", "P21", "P22"] {
-            notes.see(
-                promise,
-                "No ledger was looked at: export one with `assent-agent ledger export` and name it with `--ledger`.",
-            );
-        }
+    let missing: Vec<&str> =
+        seen.clients().map(|(id, _)| id).filter(|id| !clients.contains(id)).map(ClientId::as_str).collect();
+    if !missing.is_empty() {
+        let of = missing.join(", ");
+        let what = format!(
+            "No ledger of {of} was looked at: export one with `assent-agent ledger export` and name it with `--ledger`."
+        );
+        notes.miss(&RECORDED, &what);
     }
 }
 

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use assent_schema::canon::Digest;
 use assent_schema::choice::{Choice, QuestionEnd};
 use assent_schema::client::ClientFacts;
+use assent_schema::expr::{Currency, Money};
 use assent_schema::flow::{self, Flows};
+use assent_schema::guard::{Attempt, Limit, Verdict};
 use assent_schema::id::{Name, OperationRef};
-use assent_schema::ledger::kind::Intent;
+use assent_schema::ledger::kind::{Amount, Intent};
 use assent_schema::ledger::{Entry, Kind};
 use assent_schema::plan::{Action, Effect, Plan};
 
@@ -17,7 +19,7 @@ use super::decisions::{Around, Strength, judge};
 use super::force::Force;
 use super::permits::Permits;
 use super::places::is_whole;
-use super::sums::Sums;
+use super::sums::Counted;
 use super::{Notes, Seen, Verified};
 
 /// The operation that stands for asking an AI provider.
@@ -44,8 +46,23 @@ struct Run<'a> {
     ended: bool,
     approved: BTreeMap<Ran, Strength>,
     attempts: Attempts,
+    /// Whether a person looked at it: for that, what it read may be read again, also after its end.
+    viewed: bool,
+    /// Messages about its questions under way. They are written beside it.
+    told: BTreeMap<Asked, u32>,
     /// What began, and of which no entry tells yet what it came to.
     open: BTreeMap<Asked, &'a OperationRef>,
+}
+
+impl Run<'_> {
+    /// Whether an outcome is that of a message that is under way.
+    fn message_ended(&mut self, entry: &Entry) -> bool {
+        let Some(under_way) = self.told.get_mut(&asked(entry)).filter(|under_way| **under_way > 0) else {
+            return false;
+        };
+        *under_way = under_way.saturating_sub(1);
+        true
+    }
 }
 
 /// All runs of a log.
@@ -54,7 +71,7 @@ struct Runs<'a> {
     seen: &'a Seen<'a>,
     force: Force<'a>,
     permits: Permits<'a>,
-    sums: Sums,
+    sums: Counted,
     plans: BTreeMap<Digest, Known>,
     /// Runs of which bodies are gone.
     unknown: BTreeSet<u64>,
@@ -83,7 +100,7 @@ pub(super) fn look(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
         seen,
         force,
         permits,
-        sums: Sums::default(),
+        sums: Counted::default(),
         plans,
         unknown: BTreeSet::new(),
         going_on,
@@ -134,8 +151,12 @@ fn plans(force: &Force<'_>, verified: &Verified, seen: &Seen<'_>) -> BTreeMap<Di
 impl<'a> Runs<'a> {
     fn entry(&mut self, number: u64, entry: &'a Entry, run: &mut Run<'a>, notes: &mut Notes) {
         let (origin, time) = (&self.verified.origin, entry.time);
-        let over = run.ended && matches!(entry.kind, Kind::Intent(_) | Kind::Decided(_));
-        if over {
+        let goes_on = match &entry.kind {
+            Kind::Intent(intent) => !self.is_beside(intent, run),
+            Kind::Decided(_) => true,
+            _ => false,
+        };
+        if run.ended && goes_on {
             let what = entry.kind.name();
             notes.object("P11", format!("{origin}: run {number} had ended, and went on at {time} ({what})."));
         }
@@ -154,13 +175,25 @@ impl<'a> Runs<'a> {
                 run.ended = true;
                 self.told(number, (entry, ended.outcome.as_str()), run, notes);
             }
+            Kind::Viewed(_) => run.viewed = true,
+            Kind::Outcome(_) if run.message_ended(entry) => {}
             Kind::Outcome(outcome) => {
-                run.open.remove(&(entry.step.clone(), entry.item.clone(), entry.attempt));
+                run.open.remove(&asked(entry));
                 self.sums.end(number, entry, outcome);
             }
             Kind::Decided(_) => self.decided(number, entry, run, notes),
+            Kind::Intent(intent) if self.is_message(intent, run) => {
+                let under_way = run.told.entry(asked(entry)).or_default();
+                *under_way = under_way.saturating_add(1);
+                self.permitted(number, (entry, intent), run, notes);
+                if is_whole(&self.verified.entries, run.began, entry.index) {
+                    self.tried(number, (entry, intent), run, notes);
+                }
+            }
             Kind::Intent(intent) => {
-                run.open.insert((entry.step.clone(), entry.item.clone(), entry.attempt), &intent.operation);
+                if !(run.viewed && self.is_beside(intent, run)) {
+                    run.open.insert(asked(entry), &intent.operation);
+                }
                 self.planned(number, (entry, intent), run, notes);
                 self.permitted(number, (entry, intent), run, notes);
                 if is_whole(&self.verified.entries, run.began, entry.index) {
@@ -173,6 +206,19 @@ impl<'a> Runs<'a> {
             }
             _ => {}
         }
+    }
+
+    /// Whether a request is a message about a question.
+    fn is_message(&self, intent: &Intent, run: &Run<'_>) -> bool {
+        let known = run.plan.and_then(|plan| self.plans.get(&plan));
+        known.is_some_and(|known| known.plan.tells(&intent.operation))
+    }
+
+    /// Whether a request is none of the run's own steps: a message, or what somebody who looks has read again.
+    fn is_beside(&self, intent: &Intent, run: &Run<'_>) -> bool {
+        let known = run.plan.and_then(|plan| self.plans.get(&plan));
+        let called = known.and_then(|known| known.plan.operations.get(&intent.operation));
+        self.is_message(intent, run) || (run.viewed && called.is_some_and(|called| called.effect == Effect::None))
     }
 
     /// Whether a run that is done tells what each request came to.
@@ -288,36 +334,40 @@ impl<'a> Runs<'a> {
         self.force.facts(entry.index).iter().any(most)
     }
 
-    /// Whether the amount is within the client's guardrail, or somebody agreed to more.
+    /// Whether the client's guardrails let it go, or somebody agreed to more.
     fn guarded(&mut self, number: u64, (entry, intent): (&Entry, &Intent), run: &Run<'_>, notes: &mut Notes) {
         let facts = self.force.facts(entry.index);
         let asked = entry.step.clone().map(|step| (step, entry.item.clone()));
         let agreed = asked.and_then(|asked| run.approved.get(&asked)) == Some(&Strength::Signature);
-        if !self.sums.begin(number, (entry, intent), &facts) && !agreed {
-            let (origin, time, operation) = (&self.verified.origin, entry.time, &intent.operation);
-            let said = format!(
-                "{origin}: run {number} began {operation} at {time}, above what the client's guardrail allows for a day, and \
-                 nobody signed for that."
-            );
-            notes.object("P25", said);
-        }
-        let Some(amount) = &intent.amount else { return };
-        let within = |facts: &&ClientFacts| {
-            facts.guardrails.iter().filter(|guardrail| guardrail.operation == intent.operation).all(|guardrail| {
-                let same = guardrail.currency.as_deref() == Some(amount.currency.as_str());
-                same && guardrail.per_call.is_none_or(|most| amount.minor <= most)
-            })
+        let known = run.plan.and_then(|plan| self.plans.get(&plan));
+        let needed = known.and_then(|known| needed(entry, known));
+        let decided = needed.is_some_and(|needed| needed.decisions(entry, run).iter().any(|(_, said)| said.is_some()));
+        let attempt = Attempt { amount: intent.amount.as_ref().and_then(money), marked: false, decided, agreed };
+        let Some(verdict) = self.sums.begin(number, (entry, intent), attempt, &facts) else { return };
+        let (origin, time, operation) = (&self.verified.origin, entry.time, &intent.operation);
+        let began = format!("{origin}: run {number} began {operation}");
+        let said = match (verdict, &intent.amount) {
+            (Verdict::Allowed, _) => return,
+            (Verdict::Ask { limit: Limit::PerDay | Limit::PerDayCount, .. }, _) => format!(
+                "{began} at {time}, above what the client's guardrail allows for a day, and nobody signed for that."
+            ),
+            (_, None) => format!("{began} at {time} without the amount that the client's guardrail bounds."),
+            (_, Some(amount)) => format!(
+                "{began} over {} {} (minor units) at {time}, above the client's guardrail, and nobody signed for that.",
+                amount.minor, amount.currency
+            ),
         };
-        if !facts.is_empty() && !facts.iter().any(within) && !agreed {
-            let (origin, time, operation) = (&self.verified.origin, entry.time, &intent.operation);
-            let (minor, currency) = (amount.minor, &amount.currency);
-            let said = format!(
-                "{origin}: run {number} began {operation} over {minor} {currency} (minor units) at {time}, above the client's \
-                 guardrail, and nobody signed for that."
-            );
-            notes.object("P25", said);
-        }
+        notes.object("P25", said);
     }
+}
+
+/// The amount of a request; nothing where it is in no currency.
+fn money(amount: &Amount) -> Option<Money> {
+    Money::new(amount.minor, Currency::new(amount.currency.as_str())?)
+}
+
+fn asked(entry: &Entry) -> Asked {
+    (entry.step.clone(), entry.item.clone(), entry.attempt)
 }
 
 fn calls(action: Option<&Action>, wanted: &OperationRef) -> bool {

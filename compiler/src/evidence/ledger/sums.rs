@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use assent_schema::calendar::zone;
 use assent_schema::client::{ClientFacts, Guardrail};
+use assent_schema::expr::Money;
+use assent_schema::guard::{Attempt, Sums, Verdict, bounding, judge};
 use assent_schema::id::{Name, OperationRef};
 use assent_schema::ledger::Entry;
 use assent_schema::ledger::kind::{Intent, Outcome};
@@ -22,24 +24,40 @@ type Place = (u64, Option<Name>, Option<String>);
 struct Begun {
     operation: OperationRef,
     time: Moment,
-    minor: i64,
+    amount: Option<Money>,
 }
 
 /// What was done so far. Of what failed, or of which nobody knows, nothing is counted.
 #[derive(Default)]
-pub(super) struct Sums {
+pub(super) struct Counted {
     begun: BTreeMap<Place, Begun>,
     done: Vec<Begun>,
 }
 
-impl Sums {
-    /// An effect begins. Whether it is within what each of these facts allows for the day.
-    pub(super) fn begin(&mut self, number: u64, (entry, intent): (&Entry, &Intent), facts: &[&ClientFacts]) -> bool {
-        let minor = intent.amount.as_ref().map_or(0, |amount| amount.minor);
-        let begun = Begun { operation: intent.operation.clone(), time: entry.time, minor };
-        let within = facts.is_empty() || facts.iter().any(|facts| self.is_within(&begun, facts));
+impl Counted {
+    /// An effect begins. What the guardrails of these facts say of it, by the rule by which agents ask them; the best of it
+    /// where there are several, and nothing where there are none.
+    pub(super) fn begin(
+        &mut self,
+        number: u64,
+        (entry, intent): (&Entry, &Intent),
+        attempt: Attempt,
+        facts: &[&ClientFacts],
+    ) -> Option<Verdict> {
+        let begun = Begun { operation: intent.operation.clone(), time: entry.time, amount: attempt.amount };
+        let judged = |facts: &&ClientFacts| {
+            judge(&facts.guardrails, &begun.operation, &attempt, |guardrail| self.of_today(guardrail, &begun, facts))
+        };
+        let (mut verdicts, mut first) = (facts.iter().map(judged), None);
+        let allowed = verdicts.find(|verdict| {
+            let is_allowed = *verdict == Verdict::Allowed;
+            if !is_allowed && first.is_none() {
+                first = Some(verdict.clone());
+            }
+            is_allowed
+        });
         self.begun.insert(place(number, entry), begun);
-        within
+        allowed.or(first)
     }
 
     /// It came to something.
@@ -48,21 +66,18 @@ impl Sums {
         self.done.extend(begun.filter(|_| DONE.contains(&outcome.code.as_str())));
     }
 
-    fn is_within(&self, begun: &Begun, facts: &ClientFacts) -> bool {
-        let bounds = |guardrail: &&Guardrail| {
-            guardrail.operation == begun.operation && (guardrail.per_day.is_some() || guardrail.per_day_count.is_some())
-        };
-        let mut bounding = facts.guardrails.iter().filter(bounds).peekable();
-        let (Some(zone), true) = (zone(&facts.zone), bounding.peek().is_some()) else { return true };
+    /// What was done today, in the client's zone, of what a guardrail counts. Which customer it was for is not told.
+    fn of_today(&self, guardrail: &Guardrail, begun: &Begun, facts: &ClientFacts) -> Sums {
+        let Some(zone) = zone(&facts.zone) else { return Sums::default() };
         let day = |time: Moment| zone.to_datetime(time.timestamp()).date();
         let today = day(begun.time);
         let others = self.done.iter().rev().take_while(|done| day(done.time) == today);
-        let (mut sum, mut count) = (begun.minor, 1_u32);
-        for done in others.filter(|done| done.operation == begun.operation) {
-            (sum, count) = (sum.saturating_add(done.minor), count.saturating_add(1));
-        }
-        bounding.all(|guardrail| {
-            guardrail.per_day.is_none_or(|most| sum <= most) && guardrail.per_day_count.is_none_or(|most| count <= most)
+        let bounded =
+            |done: &&Begun| bounding(std::slice::from_ref(guardrail), &done.operation, done.amount).next().is_some();
+        others.filter(bounded).fold(Sums::default(), |sums, done| Sums {
+            amount: sums.amount.saturating_add(done.amount.map_or(0, |amount| amount.minor)),
+            count: sums.count.saturating_add(1),
+            ..sums
         })
     }
 }

@@ -14,6 +14,14 @@ use crate::evidence::{Row, Verdict, beyond};
 
 const STYLE: &str = include_str!("style.css");
 
+/// The verdicts in order, as they are counted.
+const SUMS: [(Verdict, &str); 4] = [
+    (Verdict::Kept, "kept"),
+    (Verdict::Partly, "enforced in part"),
+    (Verdict::Unseen, "enforced, but no records were looked at"),
+    (Verdict::Broken, "broken"),
+];
+
 /// What the rows are about.
 #[derive(Clone, Debug)]
 pub struct Head {
@@ -72,8 +80,8 @@ pub fn text(head: &Head, rows: &[Row]) -> String {
         }
     }
     let count = |verdict| rows.iter().filter(|row| row.verdict == verdict).count();
-    let (kept, partly, broken) = (count(Verdict::Kept), count(Verdict::Partly), count(Verdict::Broken));
-    let _written = writeln!(out, "\n{kept} kept, {partly} enforced in part, {broken} broken\n{}", head.verified());
+    let sums: Vec<String> = SUMS.iter().map(|(verdict, said)| format!("{} {said}", count(*verdict))).collect();
+    let _written = writeln!(out, "\n{}\n{}", sums.join(", "), head.verified());
     out
 }
 
@@ -118,9 +126,7 @@ pub fn page(head: &Head, rows: &[Row]) -> String {
         h1 { (shown(&title)) }
         p { "By " (shown(&head.project)) ", as of " time { (head.at) } ", for the commit " code { (shown(&head.commit)) } "." }
         p.sum {
-            span.kept { (count(Verdict::Kept)) " kept" } " "
-            span.partly { (count(Verdict::Partly)) " enforced in part" } " "
-            span.broken { (count(Verdict::Broken)) " broken" }
+            @for (verdict, said) in SUMS { span class=(verdict.as_str()) { (count(verdict)) " " (said) } " " }
         }
         p { (head.verified()) " What no software can enforce is said beside each promise." }
         nav aria-label="Promises" {
