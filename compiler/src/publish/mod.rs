@@ -13,6 +13,7 @@ pub mod prepare;
 pub mod rehearsals;
 pub mod remote;
 pub mod send;
+pub mod since;
 pub mod sign;
 pub mod spec;
 pub mod standing;
