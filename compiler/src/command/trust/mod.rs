@@ -60,7 +60,7 @@ pub(super) use root::newest as newest_root;
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let repo = &opened::top(&args.repo);
     let told = match &args.what {
-        What::Root(args) => root::run(repo, args),
+        What::Root(args) => root::run(repo, args, context.now()),
         What::Approvers(args) => approvers::run(repo, args, context.now()),
         What::Reset(args) => reset::run(repo, args, context.now()),
         What::Teams(args) => teams::run(repo, args),
