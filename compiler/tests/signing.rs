@@ -116,7 +116,7 @@ fn where_no_list_stands_it_is_told_and_another_key_s_signature_stays() {
 #[test]
 fn an_approval_is_a_plain_file_of_a_bounded_size() {
     let device = assent(&["approve", "/dev/zero"]);
-    assert_eq!((device.status, device.err.contains("not a plain file")), (2, true), "{}", device.err);
+    assert_eq!((device.status, device.err.contains("is a device, not a file")), (2, true), "{}", device.err);
 }
 
 #[test]

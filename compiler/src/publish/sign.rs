@@ -5,16 +5,12 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use assent_schema::id::PersonId;
+use assent_schema::named::Kind;
 use assent_schema::trust::{Namespace, SignatureError, Signer, sign, verify};
 
 use super::listed::listed;
-use super::named::read_named;
 use crate::error::Error;
-
-/// The largest private key file, in bytes.
-const KEY_MOST_BYTES: u64 = 16 << 10;
-/// The largest file that is signed beside itself, in bytes.
-pub const SIGNED_MOST_BYTES: u64 = 64 << 20;
+use crate::named::{read_if_there, read_named};
 
 /// A person and the private key file with which that person signs, written `person=file`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +49,7 @@ impl KeyFile {
 /// # Errors
 /// When there is no such file, or it is no key that can sign here.
 pub fn read_key(file: &Path) -> Result<Signer, Error> {
-    let bytes = zeroize::Zeroizing::new(read_named(file, KEY_MOST_BYTES)?);
+    let bytes = zeroize::Zeroizing::new(read_named(file, Kind::PrivateKey)?);
     let is_public = bytes.starts_with(b"ssh-") || bytes.starts_with(b"sk-ssh-");
     let help = if is_public { ": this is the public half, the private one is the file without `.pub`" } else { "" };
     Signer::from_openssh(&bytes).map_err(|e| Error::input(format!("{} {e}{help}", file.display())))
@@ -77,7 +73,7 @@ pub struct Beside {
 /// # Errors
 /// When the key or the file cannot be read, the signature would not count, or cannot be written.
 pub fn sign_beside(file: &Path, namespace: Namespace, key: &KeyFile) -> Result<Beside, Error> {
-    let bytes = read_named(file, SIGNED_MOST_BYTES)?;
+    let bytes = read_named(file, Kind::Signed)?;
     let (signer, person) = (key.read()?, &key.person);
     let armour = sign(&signer, namespace, &bytes);
     let path = signature_path(file, person);
@@ -97,7 +93,7 @@ pub fn sign_beside(file: &Path, namespace: Namespace, key: &KeyFile) -> Result<B
                 key.file.display()
             ))
         })?;
-    } else if let Ok(old) = std::fs::read(&path) {
+    } else if let Some(old) = read_if_there(&path, Kind::Signature)? {
         let by_it = [signer.public().clone()].into();
         if verify(&bytes, &old, namespace, &by_it) == Err(SignatureError::UnknownKey) {
             let path = path.display();

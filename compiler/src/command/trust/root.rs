@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use assent_schema::canon::Digest;
 use assent_schema::id::{AgentId, ClientId, Environment, PersonId, Region};
+use assent_schema::named::Kind;
 use assent_schema::passkey::Passkey;
 use assent_schema::time::{Moment, Period};
 use assent_schema::trust::{AgentEntry, ClientEntry, Person, PublicKey, Role, RoleName, Root};
@@ -13,11 +14,9 @@ use serde::Deserialize;
 
 use super::{PersonKey, Told, read_folder_file, refused};
 use crate::error::Error;
-use crate::publish::named::read_named;
+use crate::named::read_named;
 use crate::publish::sign;
 
-/// The largest file of an agent's keys, in bytes.
-const AGENT_MOST_BYTES: u64 = 16 << 10;
 /// The longest that a root may last: five years.
 const LASTS_MOST: Period = Period::days(5 * 366);
 /// How long a root lasts that is proposed: a year.
@@ -207,7 +206,7 @@ fn with_people(mut people: BTreeMap<PersonId, Person>, added: &[PersonKey]) -> B
 }
 
 fn read_agent(file: &Path) -> Result<(AgentId, AgentEntry), Error> {
-    let bytes = read_named(file, AGENT_MOST_BYTES)?;
+    let bytes = read_named(file, Kind::AgentKeys)?;
     let enrolled: Enrolled = serde_json::from_slice(&bytes).map_err(|e| {
         Error::input(format!("{} is not what `assent-agent enrol --format json` prints: {e}", file.display()))
     })?;
