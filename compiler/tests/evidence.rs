@@ -326,7 +326,15 @@ fn judged_all<L: FnOnce(&Root) -> Log>(
     logs: impl IntoIterator<Item = L>,
     postmortems: &BTreeMap<String, Digest>,
 ) -> BTreeSet<String> {
-    let (folder, head) = committed(&SIGNED, "alice");
+    judged_in(&SIGNED, logs, postmortems)
+}
+
+fn judged_in<L: FnOnce(&Root) -> Log>(
+    files: &Files,
+    logs: impl IntoIterator<Item = L>,
+    postmortems: &BTreeMap<String, Digest>,
+) -> BTreeSet<String> {
+    let (folder, head) = committed(files, "alice");
     let repository = git2::Repository::open_bare(folder.path()).unwrap();
     let at: Moment = NOW.parse().unwrap();
     let (survey, findings) = examine(&open_commit(&repository, head).unwrap(), at, &Options::default()).unwrap();

@@ -7,6 +7,9 @@ use std::path::Path;
 use assent_compiler::command::demo::agency::Agency;
 use assent_compiler::command::{Outcome, Outside, perform};
 use assent_compiler::publish::branch;
+use assent_compiler::publish::history::history;
+use assent_compiler::publish::prepare::Target;
+use assent_schema::id::ClientId;
 use assent_schema::trust::{Namespace, Signer, sign};
 use git2::{Oid, Repository};
 use serde_json::Value;
@@ -62,6 +65,18 @@ fn a_check_says_by_itself_what_a_release_would() {
     let line = ["check", &beside.to_string(), "--no-rehearsal"].map(str::to_owned);
     let (outcome, said) = agency.try_assent(&line).unwrap();
     assert!(outcome == Outcome::Findings && said.contains("`chen`") && !said.contains("Who signed"), "{said}");
+}
+
+#[test]
+fn a_release_tells_whose_approvers_it_carries() {
+    let (_folder, agency) = agency();
+    assert_eq!(release(&agency).0, Outcome::Fine);
+    let repository = branch::open(&agency.source).unwrap();
+    let target = Target { environment: "staging".parse().unwrap(), region: "eu".parse().unwrap() };
+    let history = history(&repository, &target).unwrap();
+    let carried: Vec<_> = history.releases.iter().map(|past| past.approvers.clone()).collect();
+    let acme = carried.iter().map(|one| one.get(&"acme".parse::<ClientId>().unwrap()).copied()).collect::<Vec<_>>();
+    assert_eq!(acme, [Some(1)]);
 }
 
 /// The commit of which the newest release is.
