@@ -3,24 +3,22 @@
 mod repository;
 mod vault;
 
-use std::fs::File;
-use std::io::Read as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use assent_schema::id::{AgentId, Environment, ProjectName, Region};
+use assent_schema::named::{Kind, Unread};
 use assent_schema::time::Period;
 use serde::Deserialize;
 
-use crate::error::{Context as _, Error};
+use crate::error::Error;
+use crate::named;
 
 pub use repository::{Account, Place, Repository, Roots};
 pub use vault::{Kv2, Login, VaultConfig};
 
 /// Where the configuration stands on a host that an agent was installed on.
 pub const INSTALLED: &str = "/etc/assent/agent.toml";
-/// The largest `agent.toml`, in bytes.
-const FILE_MOST_BYTES: u64 = 64 * 1024;
 /// The shortest and the longest time between two polls.
 const POLL_RANGE: (Period, Period) = (Period::seconds(1), Period::hours(1));
 /// The shortest and the longest time between two pings.
@@ -276,16 +274,11 @@ fn poll_default() -> Period {
 /// When it cannot be read, holds an unknown key or a value that cannot be used; the sentence names file, line and key.
 pub fn load(path: &Path, credentials: Option<&Path>) -> Result<Config, Error> {
     let cannot = || format!("cannot read the configuration `{}`", path.display());
-    let file = File::open(path).tried(cannot).map_err(|e| {
-        e.help("Name the file with `--config` or ASSENT_CONFIG, or write one with `assent-agent enrol`.")
+    let text = named::text(path, Kind::Configuration).map_err(|why| match why {
+        Unread::Failed(_) | Unread::NoFile(_) => Error::environment(format!("{}: {why}", cannot()))
+            .help("Name the file with `--config` or ASSENT_CONFIG, or write one with `assent-agent enrol`."),
+        Unread::TooLarge(_) | Unread::NoText => Error::environment(format!("{}: {why}", cannot())),
     })?;
-    let mut bytes = Vec::new();
-    // What has no end has no size either.
-    file.take(FILE_MOST_BYTES.saturating_add(1)).read_to_end(&mut bytes).tried(cannot)?;
-    if bytes.len() as u64 > FILE_MOST_BYTES {
-        return Err(Error::environment(format!("{}: it is larger than {FILE_MOST_BYTES} bytes", cannot())));
-    }
-    let text = String::from_utf8(bytes).tried(cannot)?;
     read(&text, path, credentials)
 }
 
@@ -380,7 +373,7 @@ mod tests {
     #[test]
     fn a_configuration_without_an_end_is_not_read_to_it() {
         let told = |path: &str| load(Path::new(path), None).map(drop).unwrap_err();
-        assert!(told("/dev/zero").to_string().ends_with("it is larger than 65536 bytes"));
+        assert!(told("/dev/zero").to_string().ends_with("it is a device, not a file"));
         assert!(told("/nowhere/agent.toml").advice().is_some_and(|help| help.contains("--config")));
         assert!(told("/").to_string().contains("cannot read the configuration `/`"));
     }

@@ -8,6 +8,7 @@ pub mod cores;
 pub mod durable;
 pub mod error;
 pub mod kept;
+pub mod named;
 pub mod retry;
 pub mod sync;
 

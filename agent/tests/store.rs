@@ -146,6 +146,7 @@ fn accepted(client: ClientId) -> Entry {
         key: None,
         content: false,
         again: None,
+        hours: None,
     }))
 }
 

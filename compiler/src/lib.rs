@@ -13,6 +13,7 @@ pub mod bundle;
 pub mod error;
 pub mod sentence;
 
+pub mod named;
 pub mod source;
 
 pub mod parse;

@@ -329,17 +329,26 @@ fn judged_all<L: FnOnce(&Root) -> Log>(
     logs: impl IntoIterator<Item = L>,
     postmortems: &BTreeMap<String, Digest>,
 ) -> BTreeSet<String> {
-    let rows = rows(logs, postmortems, None);
+    judged_in(&SIGNED, logs, postmortems)
+}
+
+fn judged_in<L: FnOnce(&Root) -> Log>(
+    files: &Files,
+    logs: impl IntoIterator<Item = L>,
+    postmortems: &BTreeMap<String, Digest>,
+) -> BTreeSet<String> {
+    let rows = rows(files, logs, postmortems, None);
     let broken = rows.iter().filter(|row| row.verdict == Verdict::Broken);
     broken.flat_map(|row| row.against.iter().map(|against| format!("{}: {against}", row.promise.id))).collect()
 }
 
 fn rows<L: FnOnce(&Root) -> Log>(
+    files: &Files,
     logs: impl IntoIterator<Item = L>,
     postmortems: &BTreeMap<String, Digest>,
     client: Option<&ClientId>,
 ) -> Vec<Row> {
-    let (folder, head) = committed(&SIGNED, "alice");
+    let (folder, head) = committed(files, "alice");
     let repository = git2::Repository::open_bare(folder.path()).unwrap();
     let at: Moment = NOW.parse().unwrap();
     let (survey, findings) = examine(&open_commit(&repository, head).unwrap(), at, &Options::default()).unwrap();
@@ -379,7 +388,7 @@ fn what_no_record_was_looked_at_for_is_not_called_kept() {
     let acme = "acme".parse().unwrap();
     for (given, client, unseen) in [(false, None, &all), (false, Some(&acme), &all), (true, Some(&acme), &releases)] {
         let ledger = Ledger::new(&[]);
-        let rows = rows(given.then_some(|root: &Root| ledger.read(|_| ())(root)), &BTreeMap::new(), client);
+        let rows = rows(&SIGNED, given.then_some(|root: &Root| ledger.read(|_| ())(root)), &BTreeMap::new(), client);
         assert!(rows.iter().all(|row| matches!(row.verdict, Verdict::Kept | Verdict::Unseen)));
         let found = rows.iter().filter(|row| row.verdict == Verdict::Unseen).map(|row| row.promise.id).collect();
         assert_eq!(unseen, &found);

@@ -28,6 +28,7 @@ pub mod plan;
 
 pub mod client;
 pub mod expr;
+pub mod named;
 pub mod status;
 
 pub mod calendar;

@@ -152,6 +152,46 @@ fn the_compiler_reaches_the_agent_through_its_commands_alone() {
     }
 }
 
+/// Where files are opened that nobody named: the programs' own, and those of a repository or of the system.
+const OWN_FILES: [(&str, &[&str]); 2] = [
+    (
+        "agent",
+        &[
+            "command/ledger.rs",          // the export that the agent left for the command
+            "daemon/host.rs",             // what the system says
+            "daemon/ledger_questions.rs", // a proof that was written for this answer
+            "durable.rs",
+            "named.rs",
+        ],
+    ),
+    (
+        "compiler",
+        &[
+            "command/demo/", // what it wrote itself
+            "named.rs",
+            "publish/back.rs", // what stands in the repository's own folder
+            "publish/config.rs",
+            "publish/newest.rs",
+            "publish/sign.rs", // a folder, to be made durable
+            "source/",         // files of the repository, measured there
+        ],
+    ),
+];
+
+#[test]
+fn a_file_that_somebody_named_is_read_in_one_place() {
+    for (name, own) in OWN_FILES {
+        for (file, text) in files(name) {
+            if own.iter().any(|may| file.starts_with(may)) {
+                continue;
+            }
+            for opens in ["fs::read(", "fs::read_to_string(", "File::open("] {
+                assert!(!code(&text).contains(opens), "{name}/src/{file} has `{opens}`: see {name}/src/named.rs");
+            }
+        }
+    }
+}
+
 #[test]
 fn the_console_reaches_the_agent_through_its_office_alone() {
     never_imports("console/", &["real", "sim", "daemon", "command", "desk", "vault", "pull", "deploy::live"]);

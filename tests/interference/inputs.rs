@@ -50,6 +50,8 @@ pub(crate) struct Inputs {
     pub(crate) content: u64,
     /// Another seed, and the fields whose content it gives.
     pub(crate) varied: (u64, BTreeSet<String>),
+    /// By which of `tries::ENDS` a provider ends each try of an `ask`, where that is not left to the dice.
+    pub(crate) ends: Vec<usize>,
 }
 
 /// Where a value stands: in the so-many-eth answer, and in which item of a list.

@@ -16,6 +16,7 @@ mod people;
 mod planted;
 mod rich;
 mod told;
+mod tries;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -142,7 +143,7 @@ impl Tally {
     fn add(&mut self, ready: &Ready, seed: u64, name: &str) {
         self.plans += 1;
         let mut dice = Dice::of(seed, &["inputs", name]);
-        let first = Inputs { facts: seed, content: 1, varied: (0, BTreeSet::new()) };
+        let first = Inputs { facts: seed, content: 1, varied: (0, BTreeSet::new()), ends: Vec::new() };
         let Some(one) = ready.play(&first) else { return };
         self.see(&one);
         let sources = sources(ready);

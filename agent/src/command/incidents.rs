@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use assent_schema::id::{ClientId, WorkflowId};
 use assent_schema::ledger::Token;
+use assent_schema::named::Kind;
 use serde::Serialize;
 
 use super::ask::unexpected;
@@ -15,10 +16,8 @@ use crate::control::incidents::{IncidentAnswer, IncidentQuestion, IncidentRow};
 use crate::control::{Answer, Question};
 use crate::error::{Context as _, Error};
 use crate::incident::Act;
+use crate::named;
 use crate::store::{IncidentNo, Severity};
-
-/// The largest post-mortem that is read, in bytes; the agent says no to less.
-const FILE_MOST_BYTES: u64 = 1 << 20;
 
 /// Arguments of `incidents`.
 #[derive(Debug, clap::Args)]
@@ -217,10 +216,5 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
 }
 
 fn read(path: &std::path::Path) -> Result<String, Error> {
-    let cannot = || format!("cannot read the post-mortem `{}`", path.display());
-    let size = std::fs::metadata(path).tried(cannot)?.len();
-    if size > FILE_MOST_BYTES {
-        return Err(Error::environment(format!("{}: it is larger than {FILE_MOST_BYTES} bytes", cannot())));
-    }
-    std::fs::read_to_string(path).tried(cannot)
+    named::text(path, Kind::PostMortem).tried(|| format!("cannot read the post-mortem `{}`", path.display()))
 }

@@ -8,12 +8,13 @@ use std::str::FromStr;
 
 use assent_schema::canon;
 use assent_schema::id::PersonId;
+use assent_schema::named::Kind;
 use assent_schema::trust::{Namespace, Signer, sign};
-use zeroize::Zeroizing;
 
 use super::Call;
 use crate::control::{Answer, Question, Said, client, offline};
 use crate::error::{Context as _, Error};
+use crate::named;
 use crate::people::wire::{self, CommandType, Introduction, SignedCommand};
 
 /// Who gives the command.
@@ -98,7 +99,7 @@ impl Beside {
     /// # Errors
     /// When the file holds no key, or `ssh-keygen` does not sign with it.
     pub(super) fn sign(&self, namespace: Namespace, message: &[u8]) -> Result<String, Error> {
-        let bytes = std::fs::read(&self.file).map(Zeroizing::new);
+        let bytes = named::secret(&self.file, Kind::PrivateKey);
         let bytes = bytes.tried(|| format!("cannot read the key `{}`", self.file.display()))?;
         match Signer::from_openssh(&bytes) {
             Ok(signer) => Ok(sign(&signer, namespace, message)),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use assent_schema::id::{ClientId, PersonId};
 use assent_schema::ledger::{LogKey, Token, Told};
+use assent_schema::named::Kind;
 use assent_schema::time::Moment;
 use serde::Serialize;
 use serde_json::Value;
@@ -17,10 +18,8 @@ use crate::control::ledger::{Demand, Erased, LedgerAnswer, LedgerQuestion, Legal
 use crate::control::{Answer, Question};
 use crate::durable;
 use crate::error::{Context as _, Error};
+use crate::named;
 use crate::store::Log;
-
-/// The largest checkpoint, in bytes.
-const NOTE_MOST_BYTES: u64 = 64 * 1024;
 
 /// Arguments of `ledger`.
 #[derive(Debug, clap::Args)]
@@ -406,11 +405,5 @@ fn copy(from: &mut File, to: &Path) -> io::Result<()> {
 }
 
 fn read_note(path: &Path) -> Result<String, Error> {
-    use std::io::Read as _;
-    let mut text = String::new();
-    let file = File::open(path).tried(|| format!("cannot read the checkpoint `{}`", path.display()))?;
-    file.take(NOTE_MOST_BYTES)
-        .read_to_string(&mut text)
-        .tried(|| format!("cannot read the checkpoint `{}`", path.display()))?;
-    Ok(text)
+    named::text(path, Kind::Checkpoint).tried(|| format!("cannot read the checkpoint `{}`", path.display()))
 }

@@ -7,16 +7,17 @@ use std::path::{Path, PathBuf};
 
 use assent_schema::canon;
 use assent_schema::id::PersonId;
+use assent_schema::named::Kind;
 use assent_schema::status::{Halt, Recover};
 use assent_schema::trust::Namespace;
 use serde::Serialize;
-use zeroize::Zeroizing;
 
 use super::ask::{ask, unexpected};
 use super::key::Beside;
 use super::{Call, Output, Show};
 use crate::control::{Answer, Question};
 use crate::error::{Context as _, Error};
+use crate::named;
 
 /// Arguments of `recover`.
 #[derive(Debug, clap::Args)]
@@ -77,16 +78,16 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
         write(file, &bytes)?;
         return out.show(&Told { halt, written: Some(file.clone()), recovered: false });
     }
-    let (bytes, signatures) = match &args.statement {
-        Some(file) => (read(file)?, signatures(&args.signatures)?),
+    let (statement, signatures) = match &args.statement {
+        Some(file) => (read(file, Kind::Recovery)?, signatures(&args.signatures)?),
         None if args.keys.is_empty() => return out.show(&Told { halt, written: None, recovered: false }),
         None => {
             let signed = args.keys.iter().map(|key| Ok((key.person.clone(), key.sign(Namespace::Recover, &bytes)?)));
             let signatures = signed.collect::<Result<BTreeMap<_, _>, Error>>()?;
-            (Zeroizing::new(bytes), signatures)
+            let text = String::from_utf8(bytes).tried(|| "the statement is not text".into())?;
+            (text, signatures)
         }
     };
-    let statement = String::from_utf8(bytes.to_vec()).tried(|| "the statement is not text".into())?;
     match ask(call, &Question::Recover { statement, signatures })? {
         Answer::Done => out.show(&Told { halt, written: None, recovered: true }),
         _ => Err(unexpected()),
@@ -94,15 +95,12 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
 }
 
 fn signatures(beside: &[Beside]) -> Result<BTreeMap<PersonId, String>, Error> {
-    let read = |one: &Beside| {
-        let text = String::from_utf8(read(&one.file)?.to_vec()).tried(|| "a signature is not text".into())?;
-        Ok((one.person.clone(), text))
-    };
+    let read = |one: &Beside| Ok((one.person.clone(), read(&one.file, Kind::Signature)?));
     beside.iter().map(read).collect()
 }
 
-fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
-    std::fs::read(file).map(Zeroizing::new).tried(|| format!("cannot read `{}`", file.display()))
+fn read(file: &Path, kind: Kind) -> Result<String, Error> {
+    named::text(file, kind).tried(|| format!("cannot read `{}`", file.display()))
 }
 
 fn write(file: &Path, bytes: &[u8]) -> Result<(), Error> {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use assent_schema::ledger::LogKey;
+use assent_schema::named::Kind;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -17,6 +18,7 @@ use crate::daemon::host;
 use crate::error::{Context as _, Error};
 use crate::ledger::{Denied, Watcher};
 use crate::listen::witness;
+use crate::named;
 use crate::real::{RealClock, RealDice, RealDisk};
 use crate::sync::lock;
 use crate::world::Clock as _;
@@ -97,7 +99,7 @@ fn by_hand(
     said: Cosigned,
     out: &mut Output<'_>,
 ) -> Result<(), Error> {
-    let text = std::fs::read_to_string(file).tried(|| format!("cannot read `{}`", file.display()))?;
+    let text = named::text(file, Kind::Checkpoint).tried(|| format!("cannot read `{}`", file.display()))?;
     let cosigned = watcher.add(&text, RealClock.now().moment()).map_err(refused)?;
     write(output, &cosigned.note)?;
     out.show(&Cosigned { size: Some(cosigned.size), written: Some(output.to_path_buf()), ..said })

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use assent_schema::client::OwnedBranch;
+use assent_schema::named::Kind;
 pub use assent_schema::remote::Place;
 use assent_schema::remote::{self, NoPlace, Remote};
 use assent_schema::trust::PublicKey;
@@ -15,9 +16,8 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 
 use super::Complaint;
+use crate::named;
 
-/// The largest file of certificates, in bytes.
-const CERTIFICATES_MOST_BYTES: u64 = 256 * 1024;
 /// Where the git repository is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
@@ -205,11 +205,7 @@ pub(super) fn roots(ca: Option<&Path>, folder: &Path) -> Result<Roots, Complaint
     let path = folder.join(ca);
     let help = "Name a PEM file with the certificates of whoever signed the server's.";
     let cannot = |why: &str| wrong(&format!("names `{}` as `ca`, which {why}", path.display()), help);
-    let size = std::fs::metadata(&path).map_err(|e| cannot(&format!("cannot be read: {e}")))?.len();
-    if size > CERTIFICATES_MOST_BYTES {
-        return Err(cannot(&format!("is larger than {CERTIFICATES_MOST_BYTES} bytes")));
-    }
-    let pem = std::fs::read(&path).map_err(|e| cannot(&format!("cannot be read: {e}")))?;
+    let pem = named::read(&path, Kind::Authorities).map_err(|e| cannot(&format!("cannot be read: {e}")))?;
     certificates(&pem).map(Roots::Only).ok_or_else(|| cannot("holds no certificate"))
 }
 

@@ -496,6 +496,7 @@ async fn failed_run(agent: &Agent, n: u8) -> RunId {
         key: None,
         content: false,
         again: None,
+        hours: None,
     };
     let step: assent_schema::id::Name = "read".parse().unwrap();
     let item = QueueItem {

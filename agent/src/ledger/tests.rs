@@ -80,6 +80,7 @@ impl Place {
             key: None,
             content: false,
             again: None,
+            hours: None,
         };
         let transaction = self
             .at(1)

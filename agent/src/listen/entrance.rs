@@ -10,6 +10,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use assent_schema::named::Kind;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -19,10 +20,8 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
 use super::validity::Validity;
+use crate::named;
 use crate::sync::lock;
-
-/// The largest file of certificates or of a key, in bytes.
-const FILE_MOST_BYTES: u64 = 1 << 20;
 
 /// A listener, who may connect to it, and how.
 pub struct Entrance {
@@ -167,9 +166,5 @@ fn load(files: &[PathBuf; 2]) -> Result<Loaded, CertificateError> {
 }
 
 fn read(file: &Path) -> Option<Zeroizing<Vec<u8>>> {
-    let size = std::fs::metadata(file).ok()?.len();
-    if size > FILE_MOST_BYTES {
-        return None;
-    }
-    std::fs::read(file).ok().map(Zeroizing::new)
+    named::secret(file, Kind::Certificates).ok()
 }

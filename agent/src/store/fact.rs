@@ -76,6 +76,10 @@ pub struct Accepted {
     /// The run that a person let this one go on with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again: Option<RunId>,
+    /// The digest of the calendar and the time zone by which its expressions are evaluated, to its end. Runs of older agents go by
+    /// those of now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hours: Option<Digest>,
 }
 
 /// A request is about to leave.

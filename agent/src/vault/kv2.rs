@@ -14,15 +14,17 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use assent_schema::id::{ClientId, OperationRef};
+use assent_schema::named::{Kind, Unread};
 use assent_schema::plan::Method;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
-use super::{Asked, SECRET_MOST_BYTES, Secret, SlotPath, Vault, VaultError};
+use super::{Asked, Secret, SlotPath, Vault, VaultError};
 use crate::config::{Kv2, Login};
 use crate::content::Content;
+use crate::named;
 use crate::sync::lock;
 use crate::world::{Clock, HttpRequest, HttpResponse, Net};
 
@@ -337,11 +339,10 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
 
 /// What a file holds, without the newline at its end.
 fn from_file(file: &Path) -> Result<Secret, VaultError> {
-    let size = std::fs::metadata(file).or(Err(VaultError::Refused))?.len();
-    if size > SECRET_MOST_BYTES as u64 {
-        return Err(VaultError::BadSecret);
-    }
-    let mut bytes = Zeroizing::new(std::fs::read(file).or(Err(VaultError::Refused))?);
+    let mut bytes = named::secret(file, Kind::Secret).map_err(|why| match why {
+        Unread::TooLarge(_) => VaultError::BadSecret,
+        Unread::Failed(_) | Unread::NoFile(_) | Unread::NoText => VaultError::Refused,
+    })?;
     while bytes.last().is_some_and(u8::is_ascii_whitespace) {
         bytes.pop();
     }

@@ -7,6 +7,7 @@ mod canary;
 mod crash;
 mod held;
 mod holders;
+mod hours;
 mod jobs;
 mod keys;
 mod money;

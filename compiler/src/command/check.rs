@@ -14,7 +14,7 @@ use git2::{Oid, Repository};
 use crate::check::{self, Options, Rehearse, inline_secret, survey_project, unassigned_author};
 use crate::error::Error;
 use crate::publish::rehearsals::collect;
-use crate::show::findings::{Checked, Style, show};
+use crate::show::findings::{Checked, Style, WhoSigned, show};
 use crate::source::limits::{FILE_MOST_BYTES, TREE_FILE_MOST_BYTES};
 use crate::source::{
     CLIENTS_LOCK, Old, OldFile, Parts, Place, Shelf, changes_since, look_through, pinned_by, pins_of, place_of,
@@ -22,7 +22,7 @@ use crate::source::{
 };
 
 use super::repository::{SourceArgs, all_here, texts};
-use super::{Context, Outcome, rehearsing};
+use super::{Context, Outcome, rehearsing, who_signed};
 
 /// Proves that a commit keeps every promise, or says where it does not.
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
@@ -36,7 +36,8 @@ pub(super) struct Args {
     /// Do not run the scenarios. Quicker, and what they do not reach (`untested-step`) is not found. Never for a release.
     #[arg(long)]
     no_rehearsal: bool,
-    /// Judge who signed each commit after this one; all of them with `--since ROOT`.
+    /// Judge who signed each commit after this one; all of them with `--since ROOT`. Otherwise those after the last release, as
+    /// far as its branch is here; else what the commit brings to its first parent.
     #[arg(long, value_name = "COMMIT", conflicts_with = "worktree")]
     since: Option<String>,
     /// Look for secrets in every file of every older commit, too; and in those of clients that are pinned.
@@ -89,15 +90,24 @@ fn check(args: &Args, parts: &dyn Parts, shelf: Option<&Shelf>, context: &mut Co
     for client in &away {
         findings.leave_out(format!("`{client}`, which clients.lock pins and which is not here"));
     }
-    if let (Some(since), Some(commit)) = (&args.since, parts.commit()) {
-        progress.say("looking at who signed");
-        let repository = args.source.open()?;
-        let base = if since == "ROOT" { None } else { Some(resolve_commit(&repository, since)?) };
-        let project = survey_project(parts, at)?;
-        let changes = changes_since(&repository, base, commit)?;
-        let roots = project.trusted.roots.as_deref();
-        drop(unassigned_author::judge(&changes, &repository, roots, parts, findings)?);
-    }
+    let authors = match parts.commit() {
+        None => WhoSigned::Judged,
+        Some(commit) => {
+            progress.say("looking at who signed");
+            let repository = args.source.open()?;
+            match &args.since {
+                Some(since) => {
+                    let base = if since == "ROOT" { None } else { Some(resolve_commit(&repository, since)?) };
+                    let project = survey_project(parts, at)?;
+                    let changes = changes_since(&repository, base, commit)?;
+                    let roots = project.trusted.roots.as_deref();
+                    drop(unassigned_author::judge(&changes, &repository, roots, parts, findings)?);
+                    WhoSigned::Judged
+                }
+                None => who_signed::judge(&repository, commit, parts, args.environment.as_ref(), findings)?,
+            }
+        }
+    };
     let older = if args.history {
         progress.say("looking through older commits");
         old_secrets(&args.source.open()?, parts.commit(), findings)?
@@ -115,7 +125,7 @@ fn check(args: &Args, parts: &dyn Parts, shelf: Option<&Shelf>, context: &mut Co
         commit: parts.commit(),
         at,
         rehearsed: !args.no_rehearsal,
-        authors: args.since.is_some(),
+        authors,
         hidden,
         left_out,
     };

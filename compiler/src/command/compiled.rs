@@ -158,7 +158,7 @@ fn report(found: Report, parts: &Commit, at: Moment, format: Style, context: &mu
         commit: parts.commit(),
         at,
         rehearsed: true,
-        authors: true,
+        authors: findings::WhoSigned::Judged,
         hidden,
         left_out,
     };

@@ -7,16 +7,17 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use assent_schema::id::{Environment, Region};
+use assent_schema::named::Kind;
 use assent_schema::release::Manifest;
 use assent_schema::time::Moment;
 use assent_schema::trust::{Namespace, Signatures};
 
 use crate::bundle::Bundle;
 use crate::error::Error;
+use crate::named::read_named;
 use crate::publish::hand::{by_hand, quoted};
-use crate::publish::named::read_named;
 use crate::publish::place;
-use crate::publish::sign::{SIGNED_MOST_BYTES, signatures_beside};
+use crate::publish::sign::signatures_beside;
 
 /// The file that people sign.
 const MANIFEST: &str = "manifest.json";
@@ -55,7 +56,7 @@ impl Elsewhere {
         for folder in folders {
             let file = folder.join(MANIFEST);
             let wrong = |what: &dyn std::fmt::Display| Error::input(format!("{} {what}", file.display()));
-            let bytes = read_named(&file, SIGNED_MOST_BYTES)?;
+            let bytes = read_named(&file, Kind::Signed)?;
             let manifest: Manifest =
                 assent_schema::canon::from_bytes(&bytes).map_err(|e| wrong(&format!("is no manifest: {e}")))?;
             if manifest.environment != *environment {
@@ -77,7 +78,7 @@ impl Elsewhere {
     pub(super) fn signatures(&self, region: &Region, bundle: &Bundle) -> Result<Signatures, Error> {
         let Some(from) = &self.from else { return Ok(Signatures::new()) };
         let file = from.join(region.as_str()).join(MANIFEST);
-        if read_named(&file, SIGNED_MOST_BYTES)? != bundle.manifest_bytes {
+        if read_named(&file, Kind::Signed)? != bundle.manifest_bytes {
             return Err(Error::input(format!(
                 "{} is not what would be released now: the source, its branches or their rehearsals are others, or the call is. \
                  Write it anew with `--out`, and have that signed; nothing was published",

@@ -31,6 +31,7 @@ mod start;
 mod status;
 mod test;
 mod trust;
+mod who_signed;
 mod withdraw;
 
 use std::ffi::OsString;

@@ -11,8 +11,8 @@ use assent_schema::calendar::BusinessHours;
 use assent_schema::canon::Digest;
 use assent_schema::client::Tier;
 use assent_schema::id::{AgentId, ClientId, ProjectName};
-use assent_schema::ledger::checkpoint::NOTE_MOST_BYTES;
 use assent_schema::ledger::{Checkpoint, Origin, export};
+use assent_schema::named::Kind;
 use assent_schema::release::{Manifest, Source};
 use assent_schema::time::Moment;
 use assent_schema::trust::{AgentEntry, Root, RootChain};
@@ -23,8 +23,8 @@ use super::{Context, Format, Outcome, rehearsing};
 use crate::check::{Options, examine, survey_project, unassigned_author};
 use crate::error::Error;
 use crate::evidence::{Holder, Log, Note, Region, Row, Seen, Verdict, Whole, judge, read};
+use crate::named::{read_named, text_named};
 use crate::publish::history::{History, checkpoints, history};
-use crate::publish::named::read_named;
 use crate::publish::prepare::{Target, published};
 use crate::publish::standing::{roots_of_source, standing, targets};
 use crate::publish::verdict;
@@ -32,8 +32,6 @@ use crate::show::promises::{Head, text, value};
 use crate::source::limits::TREE_FILE_MOST_BYTES;
 use crate::source::{Parts as _, changes_since, open_commit, resolve_commit, tree_digest_of_commit};
 
-/// The largest export that is read, in bytes.
-const LEDGER_MOST_BYTES: u64 = 1 << 30;
 /// The largest post-mortem whose digest is taken, in bytes.
 const FILE_MOST_BYTES: usize = 1 << 20;
 
@@ -94,6 +92,7 @@ pub(super) fn gather(
     context: &mut Context<'_>,
 ) -> Result<(Head, Vec<Row>), Error> {
     let at = source.at.unwrap_or_else(|| context.now());
+    let given = Given::of(args)?;
     let progress = context.progress();
     let repository = source.open()?;
     args.remote.fetch(&repository, &["release/", "status/"], context)?;
@@ -128,7 +127,7 @@ pub(super) fn gather(
     progress.say("verifying ledgers");
     let name = survey.parsed.project.as_ref().map(|project| project.spec.name.value.clone());
     let name = name.ok_or_else(|| Error::input("assent.toml is missing or cannot be read"))?;
-    let logs = logs(args, &repository, roots.newest(), &name)?;
+    let logs = logs(given, &repository, roots.newest(), &name)?;
     let (files, too_large, postmortems) = walk(&repository, commit)?;
     progress.done();
     let findings = findings.sorted();
@@ -193,15 +192,27 @@ fn other_source(repository: &Repository, manifest: &Manifest) -> Option<String> 
     }
 }
 
-/// Reads and verifies the exports, each with what others hold of it: what its agent published, and what somebody kept.
-fn logs(args: &SeenArgs, repository: &Repository, root: &Root, project: &ProjectName) -> Result<Vec<Log>, Error> {
-    let files: Vec<(String, Vec<u8>)> = args
-        .ledgers
-        .iter()
-        .map(|path| Ok((path.display().to_string(), read_named(path, LEDGER_MOST_BYTES)?)))
-        .collect::<Result<_, Error>>()?;
-    let origins: BTreeSet<Origin> = files.iter().filter_map(|(_, bytes)| export::origin(bytes)).collect();
-    let mut notes = args.since.iter().map(|path| kept_note(path, &origins)).collect::<Result<Vec<_>, _>>()?;
+/// Exports, and checkpoints of their logs that somebody kept, as they were handed over.
+struct Given {
+    files: Vec<(String, Vec<u8>)>,
+    origins: BTreeSet<Origin>,
+    notes: Vec<Note>,
+}
+
+impl Given {
+    /// Reads them first of all: whoever named a wrong file is told at once.
+    fn of(args: &SeenArgs) -> Result<Self, Error> {
+        let read = |path: &PathBuf| Ok((path.display().to_string(), read_named(path, Kind::Ledger)?));
+        let files: Vec<(String, Vec<u8>)> = args.ledgers.iter().map(read).collect::<Result<_, Error>>()?;
+        let origins = files.iter().filter_map(|(_, bytes)| export::origin(bytes)).collect();
+        let notes = args.since.iter().map(|path| kept_note(path, &origins)).collect::<Result<_, _>>()?;
+        Ok(Self { files, origins, notes })
+    }
+}
+
+/// Verifies the exports, each with what others hold of it: what its agent published, and what somebody kept.
+fn logs(given: Given, repository: &Repository, root: &Root, project: &ProjectName) -> Result<Vec<Log>, Error> {
+    let Given { files, origins, mut notes } = given;
     let agents: BTreeSet<&AgentId> = origins.iter().map(|origin| &origin.agent).collect();
     for (agent, entry) in agents.into_iter().filter_map(|agent| root.agents.get_key_value(agent)) {
         let target = Target { environment: entry.environment.clone(), region: entry.region.clone() };
@@ -214,10 +225,8 @@ fn logs(args: &SeenArgs, repository: &Repository, root: &Root, project: &Project
 /// A checkpoint that somebody kept, of one of these logs.
 fn kept_note(path: &Path, origins: &BTreeSet<Origin>) -> Result<Note, Error> {
     let name = path.display().to_string();
-    let text = read_named(path, u64::try_from(NOTE_MOST_BYTES).unwrap_or(u64::MAX))?;
-    let text = String::from_utf8(text)
-        .ok()
-        .filter(|text| Checkpoint::peek(text).is_ok_and(|head| origins.contains(&head.origin)));
+    let text = text_named(path, Kind::Checkpoint)?;
+    let text = Some(text).filter(|text| Checkpoint::peek(text).is_ok_and(|head| origins.contains(&head.origin)));
     let text =
         text.ok_or_else(|| Error::input(format!("{name} is not a checkpoint of a ledger that `--ledger` names")))?;
     Ok(Note { holder: Holder::File(name), text })

@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use assent_schema::named;
 use assent_schema::nearest::nearest;
 use serde_json::json;
 
 use super::{Context, Format, Outcome};
 use crate::error::Error;
+use crate::named::read_if_there;
 use crate::parse::keys::{KINDS, Kind};
 use crate::publish::place::put;
 use crate::show::schema::{FOLDER, OURS, file_name, schema, taplo};
@@ -99,8 +101,5 @@ fn write_all(folder: &Path, format: Format, context: &mut Context<'_>) -> Result
 
 /// Whether the configuration is not there yet, or was written by this command: nobody's file is overwritten.
 fn is_ours(path: &Path) -> Result<bool, Error> {
-    match std::fs::read_to_string(path) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(true),
-        found => Ok(found.map_err(|e| Error::io(format!("read {}", path.display()), e))?.starts_with(OURS)),
-    }
+    Ok(read_if_there(path, named::Kind::Editor)?.is_none_or(|there| there.starts_with(OURS.as_bytes())))
 }

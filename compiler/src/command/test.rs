@@ -10,6 +10,7 @@ use assent_agent::sim::Sent;
 use assent_schema::coverage::{Gap, Reached, gaps};
 use assent_schema::finding::line_column;
 use assent_schema::id::{ClientId, Name, WorkflowId};
+use assent_schema::named::Kind;
 use assent_schema::plan::Plan;
 use assent_schema::time::Moment;
 
@@ -17,15 +18,13 @@ use super::repository::{commit, worktree};
 use super::{Context, Format, Outcome, from_run, rehearsing};
 use crate::check::{JudgedWorkflow, Survey, survey};
 use crate::error::Error;
-use crate::publish::named::read_named;
+use crate::named::read_named;
 use crate::publish::{branch, opened};
 use crate::resolve::{Client, PRODUCTION, Workflow, in_parallel};
 use crate::sentence;
 use crate::show::rehearsed::{self, Story, Told, Untested};
 use crate::show::requests::Request;
 
-/// The largest story of a run that is read, in bytes.
-const STORY_MOST_BYTES: u64 = 16 << 20;
 /// The code of an attempt that did not fail.
 const OK: &str = "ok";
 
@@ -114,7 +113,7 @@ fn is_export(bytes: &[u8]) -> bool {
 
 /// Prints a scenario that goes as a run went.
 fn skeleton(survey: &Survey, file: &Path, format: Format, context: &mut Context<'_>) -> Result<Outcome, Error> {
-    let bytes = read_named(file, STORY_MOST_BYTES)?;
+    let bytes = read_named(file, Kind::RunStory)?;
     let story: RunStory = serde_json::from_slice(&bytes).map_err(|e| {
         if is_export(&bytes) {
             return Error::input(format!(

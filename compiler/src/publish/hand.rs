@@ -10,13 +10,11 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use assent_schema::named::Kind;
 use assent_schema::trust::{BadPrivateKey, Namespace, PublicKey, Signer, sign, verify};
 
-use super::named::read_named;
 use crate::error::Error;
-
-/// The largest key file, in bytes.
-const KEY_MOST_BYTES: u64 = 16 << 10;
+use crate::named::read_named;
 
 /// A key that signs.
 pub struct Hand {
@@ -33,7 +31,7 @@ impl Hand {
     /// # Errors
     /// When there is no such file, or no key in it may sign.
     pub fn read(file: &Path) -> Result<Self, Error> {
-        let bytes = zeroize::Zeroizing::new(read_named(file, KEY_MOST_BYTES)?);
+        let bytes = zeroize::Zeroizing::new(read_named(file, Kind::PrivateKey)?);
         let refused = |why: &dyn std::fmt::Display| Error::input(format!("{} {why}", file.display()));
         let (public, own) = match Signer::from_openssh(&bytes) {
             Ok(own) => (own.public().clone(), Some(own)),

@@ -38,6 +38,8 @@ pub struct Past {
     pub teams: Option<Arc<Teams>>,
     /// The newest root version that it carries.
     pub root: Option<u32>,
+    /// The number of the newest approvers file of each client that it carries.
+    pub approvers: BTreeMap<ClientId, u32>,
 }
 
 impl Past {
@@ -245,7 +247,14 @@ impl Files {
             _ => None,
         });
         let root = root.max();
-        Ok(Some(Past { manifest, digest: Digest::of_file(&bytes), clients, teams, root }))
+        let mut approvers: BTreeMap<ClientId, u32> = BTreeMap::new();
+        for path in manifest.files.keys() {
+            if let Some(FileName::Approvers(client, number)) = FileName::parse(path) {
+                let newest = approvers.entry(client).or_default();
+                *newest = number.max(*newest);
+            }
+        }
+        Ok(Some(Past { manifest, digest: Digest::of_file(&bytes), clients, teams, root, approvers }))
     }
 }
 

@@ -6,14 +6,14 @@
 //! trust.md section 2.
 
 use std::collections::BTreeSet;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use assent_schema::canon::Digest;
 use assent_schema::id::PersonId;
-use assent_schema::trust::{
-    Approvers, Namespace, PublicKey, RoleName, Root, Rule, Statement, TOML_MOST_BYTES, TrustError,
-};
+use assent_schema::named::Kind;
+use assent_schema::trust::{Approvers, Namespace, PublicKey, RoleName, Root, Rule, Statement, TrustError};
+
+use crate::named::read_named;
 
 /// The folder of root's versions.
 const ROOT: &str = "trust/root";
@@ -127,9 +127,5 @@ fn newest_root(from: &Path) -> Option<(PathBuf, Root)> {
 
 /// A plain file of at most the size that a signed file of TOML has.
 fn read(path: &Path) -> Option<Vec<u8>> {
-    let file = std::fs::File::open(path).ok().filter(|_| path.is_file())?;
-    let mut bytes = Vec::new();
-    let most = TOML_MOST_BYTES as u64;
-    file.take(most.saturating_add(1)).read_to_end(&mut bytes).ok()?;
-    (bytes.len() as u64 <= most).then_some(bytes)
+    read_named(path, Kind::SignedToml).ok()
 }

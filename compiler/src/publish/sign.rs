@@ -4,18 +4,14 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use assent_schema::id::PersonId;
+use assent_schema::named::Kind;
 use assent_schema::trust::{Namespace, PublicKey, SignatureError, Signatures, verify};
 
 use super::hand::{Hand, by_hand};
 use super::listed::listed;
-use super::named::read_named;
 use super::place;
 use crate::error::Error;
-
-/// The largest signature, in bytes.
-const SIGNATURE_MOST_BYTES: u64 = 16 << 10;
-/// The largest file that is signed beside itself, in bytes.
-pub const SIGNED_MOST_BYTES: u64 = 64 << 20;
+use crate::named::{read_if_there, read_named};
 
 /// A person and the key file with which that person signs, written `person=file`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +64,7 @@ pub struct Beside {
 /// When the key or the file cannot be read, the signature would not count, nobody signs, or it cannot be written. Where only
 /// nobody signs, the command by which a person does that with OpenSSH alone is told.
 pub fn sign_beside(file: &Path, namespace: Namespace, key: &KeyFile) -> Result<Beside, Error> {
-    let bytes = read_named(file, SIGNED_MOST_BYTES)?;
+    let bytes = read_named(file, Kind::Signed)?;
     let (hand, path) = (key.read()?, signature_path(file, &key.person));
     place::refuse_links(&path)?;
     // Before anybody is asked for a passphrase or a touch.
@@ -90,7 +86,7 @@ fn may_sign(
 ) -> Result<bool, Error> {
     let (person, path) = (&key.person, signature_path(file, &key.person));
     let Some(listed) = listed(file, bytes, namespace, person) else {
-        let Ok(old) = std::fs::read(&path) else { return Ok(false) };
+        let Some(old) = read_if_there(&path, Kind::Signature)? else { return Ok(false) };
         if verify(bytes, &old, namespace, &[public.clone()].into()) == Err(SignatureError::UnknownKey) {
             let path = path.display();
             return Err(Error::input(format!(
@@ -131,7 +127,7 @@ pub fn signatures_beside(file: &Path) -> Result<Signatures, Error> {
             rest.strip_suffix(".sig")?.parse::<PersonId>().ok()
         });
         if let Some(person) = person {
-            found.insert(person, read_named(&path, SIGNATURE_MOST_BYTES)?);
+            found.insert(person, read_named(&path, Kind::Signature)?);
         }
     }
     Ok(found)

@@ -16,6 +16,7 @@ use super::prepare::{Published, Target, published};
 use super::send::{roots_in, roots_of};
 use super::verdict::{Evidence, Finding, Key, Question, RegionVerdict, Released, Verdict, judge};
 use crate::error::Error;
+use crate::source::limits::FILE_MOST_BYTES;
 
 /// The most releases of one commit that are looked at for what was rolled back.
 const RELEASES_MOST: usize = 1_000;
@@ -50,8 +51,9 @@ pub fn roots_of_source(repository: &Repository, commit: Oid) -> Result<RootChain
     let mut files = Files::new();
     for entry in &folder.map_err(tried)? {
         let Some(name) = entry.name().ok() else { continue };
-        let blob = repository.find_blob(entry.id()).map_err(tried)?;
-        files.insert(format!("trust/root/{name}"), blob.content().to_vec());
+        // What is too large is no root; the check of the source says so.
+        let bytes = branch::blob(repository, entry.id(), FILE_MOST_BYTES).map_err(tried)?;
+        files.extend(bytes.map(|bytes| (format!("trust/root/{name}"), bytes)));
     }
     let first = files.get("trust/root/1.toml").ok_or_else(|| Error::input("the source has no root"))?;
     let project = Digest::of_file(first);

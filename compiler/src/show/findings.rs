@@ -22,12 +22,23 @@ pub struct Checked {
     pub at: Moment,
     /// Whether the scenarios were run.
     pub rehearsed: bool,
-    /// Whether it was judged who signed the commits, where there are any.
-    pub authors: bool,
+    /// How far it was judged who signed the commits.
+    pub authors: WhoSigned,
     /// What was not looked at because of what was found.
     pub hidden: BTreeSet<String>,
     /// What was not looked at, whatever was found.
     pub left_out: BTreeSet<String>,
+}
+
+/// How far it was judged who signed the commits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WhoSigned {
+    /// As far as a release judges it, or as far as was asked for; or there are no commits.
+    Judged,
+    /// What the commit brings to its first parent, and why no further.
+    Newest(String),
+    /// Not at all, and why.
+    Unknown(String),
 }
 
 /// A form of findings.

@@ -11,7 +11,7 @@ use assent_schema::finding::{Finding, Span};
 use assent_schema::tripwire::hidden;
 
 use super::Look;
-use super::findings::Checked;
+use super::findings::{Checked, WhoSigned};
 use super::mask::mask;
 use super::place::{boundary, place};
 use crate::source::shown_path;
@@ -41,12 +41,25 @@ pub(super) fn show<'t>(checked: &'t Checked, look: Look, text: &dyn Fn(&str) -> 
         out.push_str("\n\n");
     }
     out.push_str(&summary(checked));
-    if checked.commit.is_some() && !checked.authors {
-        out.push_str("Who signed the commits was not looked at; a release does: `--since ROOT`, or since the commit that was released last.\n");
-    }
+    out.push_str(&who_signed(&checked.authors));
     out.push_str(&listed("Not checked until these are fixed", &checked.hidden));
     out.push_str(&listed("Not looked at", &checked.left_out));
     out
+}
+
+/// How far it was not judged who signed, in one line.
+fn who_signed(authors: &WhoSigned) -> String {
+    match authors {
+        WhoSigned::Judged => String::new(),
+        WhoSigned::Newest(why) => format!(
+            "Who signed was looked at for what this commit brings to its first parent; a release looks further back: `--since \
+             ROOT` ({why}).\n"
+        ),
+        WhoSigned::Unknown(why) => format!(
+            "Who signed the commits was not looked at ({why}); a release does: `--since ROOT`, or since the commit that was \
+             released last.\n"
+        ),
+    }
 }
 
 fn group<'a>(finding: &'a Finding, text: &dyn Fn(&str) -> Option<&'a str>) -> Group<'a> {
@@ -212,7 +225,7 @@ mod tests {
                 rehearsed: true,
                 hidden,
                 left_out: BTreeSet::new(),
-                authors: true,
+                authors: WhoSigned::Judged,
             };
             let shown = show(&checked, Look::PLAIN, &|_| Some(&text));
             assert!(shown.contains("ticket.body") && !shown.contains(&secret), "{shown}");

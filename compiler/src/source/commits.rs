@@ -82,8 +82,20 @@ pub struct TrustFiles {
 /// # Errors
 /// When the base is not an ancestor, or the object database cannot be read.
 pub fn changes_since(repository: &Repository, base: Option<Oid>, commit: Oid) -> Result<Vec<Change>, Error> {
+    with_pinned(repository, own_changes(repository, base, commit)?)
+}
+
+/// As [`changes_since`], of a commit that need not grow out of the other one: what a merge of both would bring.
+///
+/// # Errors
+/// When the object database cannot be read.
+pub fn changes_beside(repository: &Repository, base: Option<Oid>, commit: Oid) -> Result<Vec<Change>, Error> {
+    with_pinned(repository, walked(repository, base, commit)?)
+}
+
+fn with_pinned(repository: &Repository, own: Vec<Change>) -> Result<Vec<Change>, Error> {
     let mut changes = Vec::new();
-    for mut change in own_changes(repository, base, commit)? {
+    for mut change in own {
         let brought = if change.paths.contains(CLIENTS_LOCK) { pinned(repository, &mut change)? } else { Vec::new() };
         changes.push(change);
         changes.extend(brought);

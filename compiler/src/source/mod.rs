@@ -32,7 +32,7 @@ use git2::Oid;
 use collect::{Collector, Reading};
 pub use collect::{report_searched, secret_name};
 pub use commit::{read_commit, resolve_commit};
-pub use commits::{Change, Past, TrustFiles, changes_since};
+pub use commits::{Change, Past, TrustFiles, changes_beside, changes_since};
 pub use git::{Commit, open_commit, unhashed};
 pub use held::Held;
 pub use history::{Old, OldFile, look_through, pinned_by, pins_of};

@@ -1,8 +1,18 @@
 //! Whose commits are released: the team in the first parent, and who wrote each workflow.
 
-use assent_compiler::command::Outcome;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+
+use assent_compiler::command::demo::agency::Agency;
+use assent_compiler::command::{Outcome, Outside, perform};
 use assent_compiler::publish::branch;
+use assent_compiler::publish::history::history;
+use assent_compiler::publish::prepare::Target;
+use assent_schema::id::ClientId;
 use assent_schema::trust::{Namespace, Signer, sign};
+use git2::{Oid, Repository};
+use serde_json::Value;
 
 use super::{PROMPT, agency, authors, commit, found, release, reword};
 
@@ -18,6 +28,100 @@ fn a_stranger_s_commit_is_not_released() {
     // A member who changes the file again does not mend the commit in between.
     reword(&agency, "bruno", "Say what its writer wants.\n");
     assert_eq!(release(&agency).0, Outcome::Findings);
+}
+
+/// What `check` says of a commit, nothing else said.
+fn check(agency: &Agency, repo: &Path) -> (Outcome, String) {
+    let outside =
+        Outside { now: agency.now, variables: BTreeMap::new(), stdout_is_terminal: false, stderr_is_terminal: false };
+    let line = ["assent", "check", "--no-rehearsal", "--repo"].map(OsString::from);
+    let line = line.into_iter().chain([repo.into()]);
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let outcome = perform(line, outside, &mut out, &mut err).unwrap();
+    (outcome, String::from_utf8(out).unwrap())
+}
+
+#[test]
+fn a_check_says_by_itself_what_a_release_would() {
+    let (folder, agency) = agency();
+    assert_eq!(release(&agency).0, Outcome::Fine);
+    let (outcome, said) = check(&agency, &agency.source);
+    assert!(outcome == Outcome::Fine && !said.contains("Who signed"), "{said}");
+    // The stranger's commit lies below one of a member, so its first parent alone would not tell.
+    reword(&agency, "chen", "Say what its writer wants, and how sure you are.\n");
+    reword(&agency, "bruno", "Say what its writer wants.\n");
+    let (outcome, said) = check(&agency, &agency.source);
+    assert!(outcome == Outcome::Findings && said.contains("`chen`") && !said.contains("Who signed"), "{said}");
+    // A plain clone has the branches of releases as those of its remote.
+    let clone = folder.path().join("clone");
+    Repository::clone(agency.source.to_str().unwrap(), &clone).unwrap();
+    let (outcome, said) = check(&agency, &clone);
+    assert!(outcome == Outcome::Findings && said.contains("`chen`") && !said.contains("Who signed"), "{said}");
+    // A branch from before the release is held against it all the same.
+    let repository = branch::open(&agency.source).unwrap();
+    let released = released(&repository);
+    let before = repository.find_commit(released).unwrap().parent_id(0).unwrap();
+    let beside = commit(&agency, &repository, &[before], (PROMPT, "Say no.\n"), Some("chen"));
+    let line = ["check", &beside.to_string(), "--no-rehearsal"].map(str::to_owned);
+    let (outcome, said) = agency.try_assent(&line).unwrap();
+    assert!(outcome == Outcome::Findings && said.contains("`chen`") && !said.contains("Who signed"), "{said}");
+}
+
+#[test]
+fn a_release_tells_whose_approvers_it_carries() {
+    let (_folder, agency) = agency();
+    assert_eq!(release(&agency).0, Outcome::Fine);
+    let repository = branch::open(&agency.source).unwrap();
+    let target = Target { environment: "staging".parse().unwrap(), region: "eu".parse().unwrap() };
+    let history = history(&repository, &target).unwrap();
+    let carried: Vec<_> = history.releases.iter().map(|past| past.approvers.clone()).collect();
+    let acme = carried.iter().map(|one| one.get(&"acme".parse::<ClientId>().unwrap()).copied()).collect::<Vec<_>>();
+    assert_eq!(acme, [Some(1)]);
+}
+
+/// The commit of which the newest release is.
+fn released(repository: &Repository) -> Oid {
+    let tip = branch::tip(repository, "release/staging/eu").unwrap().unwrap();
+    let manifest: Value = serde_json::from_slice(&branch::read(repository, tip).unwrap()["manifest.json"]).unwrap();
+    manifest["source"]["commit"].as_str().unwrap().parse().unwrap()
+}
+
+#[test]
+fn without_a_release_a_check_judges_by_the_first_parent_and_says_so() {
+    let (_folder, agency) = agency();
+    reword(&agency, "chen", "Say what its writer wants, and how sure you are.\n");
+    let (outcome, said) = check(&agency, &agency.source);
+    assert!(outcome == Outcome::Findings && said.contains("`chen`"), "{said}");
+    assert!(said.contains("what this commit brings to its first parent"), "{said}");
+    reword(&agency, "bruno", "Say what its writer wants.\n");
+    let (outcome, said) = check(&agency, &agency.source);
+    assert!(outcome == Outcome::Fine && said.contains("(no release is known here)"), "{said}");
+    // A branch that anybody could write says nothing of what was released.
+    let repository = branch::open(&agency.source).unwrap();
+    let files = [("manifest.json".to_owned(), b"{}".to_vec())].into();
+    branch::write(&repository, "release/staging/eu", &files, "m", agency.now).unwrap();
+    assert!(check(&agency, &agency.source).1.contains("what this commit brings to its first parent"));
+}
+
+#[test]
+fn a_forged_release_hides_no_commit_from_a_check() {
+    let (_folder, agency) = agency();
+    assert_eq!(release(&agency).0, Outcome::Fine);
+    reword(&agency, "chen", "Say what its writer wants, and how sure you are.\n");
+    // Whoever pushes says that the stranger's commit was released.
+    let repository = branch::open(&agency.source).unwrap();
+    let name = "release/staging/eu";
+    let tip = branch::tip(&repository, name).unwrap().unwrap();
+    let mut files = branch::read(&repository, tip).unwrap();
+    let head = branch::tip(&repository, "main").unwrap().unwrap();
+    let text = String::from_utf8(files["manifest.json"].clone()).unwrap();
+    let forged = text.replace(&released(&repository).to_string(), &head.to_string());
+    assert_ne!(forged, text);
+    files.insert("manifest.json".to_owned(), forged.into_bytes());
+    branch::write(&repository, name, &files, "m", agency.now).unwrap();
+    let (outcome, said) = check(&agency, &agency.source);
+    assert!(outcome == Outcome::Findings && said.contains("`chen`"), "{said}");
+    assert!(said.contains("(release/staging/eu: the last release cannot be built upon"), "{said}");
 }
 
 #[test]

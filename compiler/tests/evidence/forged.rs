@@ -8,7 +8,8 @@ use assent_schema::trust::{Namespace, Signer, sign};
 use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
 
-use super::{LENA, Ledger, SIGNED, digest, incident, judged, judged_all, refund};
+use super::support::signed::follow;
+use super::{LENA, Ledger, SIGNED, digest, incident, judged, judged_all, judged_in, refund};
 
 /// Why a payment is seen, and what spoils it.
 type Spoilt = (&'static str, fn(&mut Paid));
@@ -183,6 +184,26 @@ fn what_nobody_had_approved_then_is_seen() {
     // What is asked besides, such as whether something happened, is done after a withdrawal too.
     let beside = |time| (time, "intent", json!({"step": "pay", "operation": "shop.get_order", "keyed": keyed}));
     assert_eq!(story(&[accepted(day), beside(day)]), (vec![], vec![]));
+}
+
+/// Who approved then is no approver any more: what was signed then is worth what it was then, and no more.
+#[test]
+fn what_was_approved_then_is_judged_by_the_approvers_of_then() {
+    let (plan, keyed) = (refund(), Digest::of_file(b"keyed"));
+    let mut files = SIGNED.clone();
+    follow(&mut files, &"acme".parse().unwrap(), false);
+    let story = |entries: &[Told]| {
+        let ledger = Ledger { plan: Some(plan), ..Ledger::new(entries) }.sorted();
+        let found = judged_in(&files, [ledger.read(|_| ())], &BTreeMap::new());
+        let why = "and nobody had approved that then, by the statements that it had taken up.";
+        found.iter().filter(|one| one.starts_with("P25: ") && one.ends_with(why)).count()
+    };
+    let accepted = |time| (time, "accepted", json!({"id": "r", "trigger": "webhook", "event": "e"}));
+    let read = |time| (time, "intent", json!({"step": "order", "operation": "shop.get_order", "keyed": keyed}));
+    let (day, later) = ("2026-05-20T10:00:00Z", "2028-05-20T10:00:00Z");
+    assert_eq!(story(&[approved(), accepted(day), read(day)]), 0);
+    assert_eq!(story(&[accepted(day), read(day)]), 1);
+    assert_eq!(story(&[approved(), accepted(day), read(later)]), 1);
 }
 
 #[test]

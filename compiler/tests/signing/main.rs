@@ -126,7 +126,7 @@ fn where_no_list_stands_it_is_told_and_another_key_s_signature_stays() {
 #[test]
 fn an_approval_is_a_plain_file_of_a_bounded_size() {
     let device = assent(&["approve", "/dev/zero"]);
-    assert_eq!((device.status, device.err.contains("not a plain file")), (2, true), "{}", device.err);
+    assert_eq!((device.status, device.err.contains("is a device, not a file")), (2, true), "{}", device.err);
 }
 
 #[test]
@@ -152,4 +152,31 @@ fn tests_of_a_folder_without_workflows_say_what_to_name() {
     let none = assent(&["test", "--repo", folder.path().to_str().expect("a path")]);
     assert_eq!(none.status, 2, "{}", none.out);
     assert!(none.err.contains("assent test HEAD"), "{}", none.err);
+}
+
+/// A root that is over is of no use, and one that nobody will live to renew is never looked at again.
+#[test]
+fn a_root_lasts_into_the_future_and_not_for_ever() {
+    let agency = Agency::new();
+    let repo = agency.path("repo");
+    let next = |expires: &str| assent(&["trust", "root", "--repo", &repo, "--expires", expires]);
+    for (expires, said) in [
+        ("2026-06-01T12:00:00Z", "is over already"),
+        ("2020-01-01T00:00:00Z", "is over already"),
+        ("2031-12-01T00:00:00Z", "lasts longer than five years"),
+        ("2099-01-01T00:00:00Z", "lasts longer than five years"),
+    ] {
+        let ran = next(expires);
+        assert_eq!(ran.status, 2, "{expires}: {}", ran.out);
+        assert!(ran.err.contains(said) && ran.err.contains("--expires 2027-06-01T12:00:00Z"), "{}", ran.err);
+        assert_eq!(read(&agency.path("repo/trust/root/3.toml")), None, "{expires}");
+    }
+    // The date of the version before is kept, unless it is over meanwhile.
+    let root = agency.path("repo/trust/root/2.toml");
+    let text = std::fs::read_to_string(&root).expect("the root");
+    let line = text.lines().find(|line| line.starts_with("expires = ")).expect("a date");
+    std::fs::write(&root, text.replace(line, "expires = \"2026-05-31T00:00:00Z\"")).expect("written");
+    let ran = assent(&["trust", "root", "--repo", &repo]);
+    assert!(ran.status == 2 && ran.err.contains("is over already"), "{}{}", ran.out, ran.err);
+    assert_eq!(next("2031-05-31T00:00:00Z").status, 0);
 }

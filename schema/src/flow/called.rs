@@ -12,7 +12,7 @@ use super::{Flow, StepFlow, bits_of, outcomes};
 use crate::class::{Label, Marks};
 use crate::expr::{ExprError, ExprErrorKind, Known, Path, Program, Type, check};
 use crate::id::{Name, OperationRef};
-use crate::plan::{Action, Argument, Belongs, Effect, Expression, Param, Step, Trigger};
+use crate::plan::{Action, Argument, Belongs, Effect, Expression, Param, Step, Trigger, unanswered_codes};
 
 /// How much longer a text can be inside of a request: `\u0000` for one byte.
 const GROWS_MOST: u64 = 6;
@@ -122,6 +122,9 @@ impl Walk<'_> {
             tries => format!("{}: how it ended in {tries} tries", step.id),
         };
         self.release(&Part::Operation, ended, bits_of(ask_ends(tries)));
+        let failed = format!("{}: by which failure it was not answered", step.id);
+        let times = if step.continue_on.is_empty() { self.fails } else { self.times };
+        self.release_times(&Part::Operation, failed, failure_bits(tries), times);
         if self.given_at_most(step).saturating_mul(GROWS_MOST) > REQUEST_MOST_BYTES {
             self.release(&Part::Operation, format!("{}: that it was too large to ask", step.id), 1);
         }
@@ -171,25 +174,65 @@ impl Walk<'_> {
     }
 }
 
-/// In how many ways an `ask` can end that is tried so often, each try being told: an answer of no use or one that is cut is
-/// followed by another try, and what is answered or refused is the last.
+/// In how many ways an `ask` can end that is tried so often and not failed by its provider, each try being told: an answer of no
+/// use, one that is cut and a failure that may pass are followed by another try, and what is answered or refused is the last.
 fn ask_ends(tries: u32) -> usize {
     const USELESS: usize = 2;
+    let said = |is_last: bool| if is_last { ASK_ENDS.len() } else { ASK_ENDS.len() - USELESS };
+    each_try(tries, USELESS + 1, said)
+}
+
+/// How many bits tell by which failure an `ask` was not answered, and at which try, beside those that tell how it ended: by one of
+/// the codes of failures; or no money or no time was left for another try.
+///
+/// Where a failure ends the run, it is told once, however many items came before: with `ends` ways of each of `n` items, all ways
+/// are `ends^n + failures * (ends^(n-1) + … + 1)`, which is less than `ends^n * (1 + failures / (ends - 1))`.
+fn failure_bits(tries: u32) -> u32 {
+    const FOLLOWED: usize = 3;
+    const BEFORE: usize = 2;
+    let failures = each_try(tries, FOLLOWED, |_| unanswered_codes().len() + BEFORE);
+    let more = failures.div_ceil(ask_ends(tries).saturating_sub(1));
+    bits_of(more.saturating_add(1))
+}
+
+/// In how many ways tries can go of which each ended in one of some ways, or in one of others after which another try follows.
+fn each_try(tries: u32, followed: usize, ends: impl Fn(bool) -> usize) -> usize {
     let tries = tries.max(1);
-    (0..tries)
-        .fold((1_usize, 0_usize), |(before, ways), nth| {
-            let last = if nth.saturating_add(1) == tries { ASK_ENDS.len() } else { ASK_ENDS.len() - USELESS };
-            (before.saturating_mul(USELESS), ways.saturating_add(before.saturating_mul(last)))
-        })
-        .1
+    let (mut before, mut ways) = (1_usize, 0_usize);
+    for nth in 1..=tries {
+        ways = ways.saturating_add(before.saturating_mul(ends(nth == tries)));
+        before = before.saturating_mul(followed);
+    }
+    ways
 }
 
 #[cfg(test)]
 mod tests {
-    use super::ask_ends;
+    use super::{ask_ends, failure_bits};
+    use crate::flow::bits_of;
+    use crate::plan::unanswered_codes;
 
     #[test]
     fn each_try_of_an_ask_tells_how_it_ended() {
-        assert_eq!([0, 1, 2, 3].map(ask_ends), [4, 4, 2 + 2 * 4, 2 + 4 + 4 * 4]);
+        assert_eq!([0, 1, 2, 3].map(ask_ends), [4, 4, 2 + 3 * 4, 2 + 3 * 2 + 9 * 4]);
+        // Nine codes of statuses, eight of the network, two of providers' own.
+        assert_eq!(unanswered_codes().len(), 9 + 8 + 2);
+        assert_eq!([0, 1, 2, 3, 10].map(failure_bits), [3; 5]);
+    }
+
+    /// What is listed is enough, whether failures end the run or not.
+    #[test]
+    fn a_failure_is_told_with_the_bits_that_are_listed() {
+        for tries in 1..=10_u32 {
+            let (ends, failures) = (ask_ends(tries) as u128, 21 * (3_u128.pow(tries) - 1) / 2);
+            let listed = u64::from(bits_of(ask_ends(tries)));
+            let mut ways = 1_u128;
+            for items in 1..=2_u64 {
+                // After each item the run goes on, or a failure of the next one ends it.
+                ways = if items == 1 { ends + failures } else { ends * ways + failures };
+                assert!(ways <= 1 << (listed * items + u64::from(failure_bits(tries))), "{tries} tries, {items} items");
+            }
+            assert!(ends + failures <= 1 << (listed + u64::from(failure_bits(tries))), "{tries} tries");
+        }
     }
 }

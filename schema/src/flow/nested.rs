@@ -54,7 +54,12 @@ impl<'p> Walk<'p> {
         self.spelled(&each.item, Part::Item);
         let outside = self.env.clone();
         let (passed, times, ended) = (self.passed, self.times, self.ended);
+        let fails = self.fails;
         self.times = each.max;
+        self.fails = match each.on_error {
+            OnItemError::Stop => each.parallel.clamp(1, each.max.max(1)),
+            OnItemError::Collect => each.max,
+        };
         // Who chose that the list is longer than it may be ends the run.
         let too_long = walked.as_ref().is_some_and(|walked| walked.most > each.max);
         let mut failing = if too_long { self.failing.join(marks) } else { self.failing };
@@ -87,6 +92,7 @@ impl<'p> Walk<'p> {
             failing = failing.join(self.ended);
         }
         (self.passed, self.times, self.failing, self.ended) = (passed, times, failing, ended);
+        self.fails = fails;
         // Each step inside is counted by how it ended.
         let inside = each.steps.iter().filter_map(|step| self.flows.steps.get(step.id.as_str()));
         let mut sources = flow.sources.as_ref().map(|list| list.sources.clone()).unwrap_or_default();

@@ -71,11 +71,12 @@ fn the_refund_releases_what_the_formats_page_says() {
         releases(&flows),
         [
             ("intent.intent: one_of 3 (refund, shipping, other)", 2),
+            ("intent: by which failure it was not answered", 3),
             ("intent: how it ended in 2 tries", 4),
             ("order: intent.confidence >= 0.8", 1)
         ]
     );
-    assert_eq!(flows.bits(), 7);
+    assert_eq!(flows.bits(), 10);
 }
 
 #[test]

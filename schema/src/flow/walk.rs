@@ -46,6 +46,7 @@ pub(super) fn walk(plan: &Plan, at: Open<'_>) -> (Walked, Vec<PlanError>) {
         failing: Marks::NONE,
         ended: Marks::NONE,
         times: 1,
+        fails: 1,
         inside: None,
         at: if let Open::Step(step) = at { Some(step.clone()) } else { None },
         met: None,
@@ -82,6 +83,8 @@ pub(super) struct Walk<'p> {
     pub(super) ended: Marks,
     /// How often what is walked now may be done in one run.
     pub(super) times: u32,
+    /// How often it may fail in one run: once, where that ends the run; as often as items are under way, or all of them.
+    pub(super) fails: u32,
     /// The steps of the `each` that is walked now.
     pub(super) inside: Option<&'p [Step]>,
     /// The step whose environment is wanted, and that environment.
@@ -120,9 +123,14 @@ impl<'p> Walk<'p> {
 
     /// One way in which something is told, as often as it may be done.
     pub(super) fn release(&mut self, part: &Part, what: String, bits: u32) {
+        self.release_times(part, what, bits, self.times);
+    }
+
+    /// A release of something that is told so often in one run.
+    pub(super) fn release_times(&mut self, part: &Part, what: String, bits: u32, times: u32) {
         let site = Site { step: self.step.clone(), part: part.clone() };
-        let what = if self.times == 1 { what } else { format!("{what}, {} times", self.times) };
-        self.flows.releases.push(Release { what, bits: bits.saturating_mul(self.times), site });
+        let what = if times == 1 { what } else { format!("{what}, {times} times") };
+        self.flows.releases.push(Release { what, bits: bits.saturating_mul(times), site });
     }
 
     pub(super) fn released(&mut self, part: &Part, place: &str, followed: &Followed) {

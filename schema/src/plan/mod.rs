@@ -25,7 +25,9 @@ pub use operation::{
     ATTEMPTS_MOST, Belongs, Confirm, Constant, Effect, Encoding, ErrorRule, Failure, Idempotency, Job, KEPT_HEADERS,
     KeyForm, Method, Must, Operation, Param, Park, Place, Rate, Retry, TextFormat,
 };
-pub use outcome::{OUTCOMES, STATUSES, meaning, says_no, written};
+pub use outcome::{
+    OUTCOMES, PROVIDER_CODES, STATUSES, UNANSWERED, kept_of_try, meaning, says_no, unanswered_codes, written,
+};
 pub use pages::{Pages, PagesBy};
 pub use step::{
     Action, Answer, AskLimit, Awaited, Cancel, Channel, Each, Noted, OnItemError, Spend, Step, Until, WAIT_MOST,

@@ -6,7 +6,9 @@
 //! # Source
 //! engine.md section 1, language.md section 5, "Releases".
 
-use super::Failure;
+use std::collections::BTreeSet;
+
+use super::{Failure, unanswered};
 
 /// The statuses that are written. Another one is written as the `x00` of its class, and means the same.
 ///
@@ -29,9 +31,29 @@ pub fn says_no(status: u16) -> bool {
     SAY_NO.contains(&status)
 }
 
-/// What the agent itself says of a request that did not fail, or of an effect that was found not to be there. No rule may call a
-/// failure so: it would be taken for that.
-pub const OUTCOMES: [&str; 6] = ["accepted", "cached", "confirmed", "not_done", "ok", "shadow"];
+/// What the agent itself says of a request that did not fail, or of an effect that was found not to be there; and of a try of an
+/// `ask` that another one follows. No rule may call a failure so: it would be taken for that.
+pub const OUTCOMES: [&str; 7] = ["accepted", "cached", "confirmed", "not_done", "ok", "shadow", UNANSWERED];
+
+/// How a try of an `ask` that was given content came out, when the provider did not answer and is asked again: which failure it
+/// was is not kept.
+pub const UNANSWERED: &str = "unanswered";
+
+/// What is kept of a try of an `ask` that was given content and to which the provider did not answer. Whoever was given content
+/// chooses by which failure: so of a try that another one follows nothing but that it failed, of the last one the code with which
+/// the step ends, and of none the status. [`unanswered_codes`] are all of those.
+pub fn kept_of_try(code: &str, followed: bool) -> &str {
+    if followed { UNANSWERED } else { code }
+}
+
+/// Codes that end an `ask` to which the provider did not answer, as it chooses or the network does. By name.
+pub fn unanswered_codes() -> BTreeSet<&'static str> {
+    let said = STATUSES.into_iter().filter(|status| *status >= 300).map(|status| meaning(status).1);
+    said.chain(unanswered().map(|(code, ..)| code)).chain(PROVIDER_CODES).collect()
+}
+
+/// Failures that a provider tells by a name of its own.
+pub const PROVIDER_CODES: [&str; 2] = ["out_of_funds", "overloaded"];
 
 /// A status as it is written.
 pub fn written(status: u16) -> u16 {

@@ -196,6 +196,21 @@ impl ApproversChain {
         self
     }
 
+    /// The chain as it was when a file was the last one in it; nothing where there is none of that number. No reset counts yet.
+    pub fn until(&self, number: u32) -> Option<Self> {
+        let versions: Vec<_> = self.versions.iter().filter(|version| version.number <= number).cloned().collect();
+        let newest = versions.last().filter(|last| last.number == number)?.clone();
+        let resets = self.resets.iter().filter(|reset| reset.number <= number).cloned().collect();
+        let members = newest.people.keys().cloned().collect();
+        Some(Self { versions, newest, members, resets }.settled(|_| false))
+    }
+
+    /// Whether a person was an approver by a file up to this number.
+    pub fn ever_listed(&self, who: &PersonId, number: u32) -> bool {
+        let mut then = self.versions.iter().take_while(|version| version.number <= number);
+        then.any(|version| version.people.contains_key(who))
+    }
+
     /// The files in the chain that are resets, whether they count or not.
     pub fn resets(&self) -> &[Reset] {
         &self.resets

@@ -37,6 +37,11 @@ fn afterwards_the_old_approvers_change_it_alone() {
     let chain = walk(&[(&one, BOTH), (&two, &["emil"])]).unwrap();
     assert_eq!(chain.newest().people.keys().map(PersonId::as_str).collect::<Vec<_>>(), ["dana", "finn"]);
     assert_eq!(chain.everybody().len(), 3);
+    let then = chain.until(1).unwrap();
+    assert_eq!(then.newest().people.keys().map(PersonId::as_str).collect::<Vec<_>>(), ["dana", "emil"]);
+    assert_eq!((then.everybody().len(), then.first()), (2, chain.first()));
+    assert!(chain.until(2).is_some() && chain.until(0).is_none() && chain.until(3).is_none());
+    assert!(chain.ever_listed(&id("emil"), 2) && !chain.ever_listed(&id("finn"), 1));
     assert!(walk(&[(&one, BOTH), (&two, &["finn"])]).is_err(), "nobody brings himself in");
     assert!(walk(&[(&one, BOTH), (&two, &[])]).is_err());
     assert!(walk(&[(&two, &["dana"])]).is_err());

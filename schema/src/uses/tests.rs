@@ -95,7 +95,7 @@ fn the_refund_uses_what_the_formats_page_says() {
     shown.sort();
     assert_eq!(shown, [vec!["order.id", "order.payment", "order.total"], vec!["ticket.subject"]]);
     let [release] = of_kind(&uses, UseKind::Release)[..] else { panic!("one release") };
-    assert_eq!((release.bits, release.releases.len()), (Some(7), 3));
+    assert_eq!((release.bits, release.releases.len()), (Some(10), 4));
     let sent: Vec<_> = of_kind(&uses, UseKind::Read)
         .into_iter()
         .filter(|one| matches!(one.from, Some(Party::Agent(_))))
@@ -450,13 +450,14 @@ fn what_is_approved_may_be_wider_in_these_ways_alone() {
         (effect, "/guardrail", json!(null)),
         (effect, "/retention", json!("1d")),
         (ask, "/agreement/until", json!("2028-01-01T00:00:00Z")),
-        (release, "/bits", json!(8)),
+        (release, "/bits", json!(11)),
         (
             release,
             "/releases",
             json!([
                 "a",
                 "intent.intent: one_of 3 (refund, shipping, other)",
+                "intent: by which failure it was not answered",
                 "intent: how it ended in 2 tries",
                 "order: intent.confidence >= 0.8"
             ]),

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use assent_compiler::check::{Options, examine};
 use assent_compiler::show::Look;
-use assent_compiler::show::findings::{Checked, Style, show};
+use assent_compiler::show::findings::{Checked, Style, WhoSigned, show};
 use assent_compiler::source::{Held, read_files};
 use assent_schema::time::Moment;
 use include_dir::{Dir, include_dir};
@@ -68,7 +68,7 @@ pub(super) fn one_file(bytes: &[u8]) {
         commit: None,
         at,
         rehearsed: true,
-        authors: true,
+        authors: WhoSigned::Judged,
         hidden,
         left_out,
     };

@@ -47,6 +47,7 @@ async fn a_run(store: &Sqlite, at: Moment, n: u8, who: &str) {
         key: None,
         content: false,
         again: None,
+        hours: None,
     };
     let note = |kind| Note { run: Some(run), ..Note::new(Log::Client(client.clone()), kind) };
     let first =

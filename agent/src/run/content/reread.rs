@@ -17,6 +17,7 @@ use crate::content::Content;
 use crate::run::compiled::{CompiledAction, CompiledCall, CompiledStep};
 use crate::run::content::codec;
 use crate::run::content::values::Values;
+use crate::run::life::hours::Hours;
 use crate::run::life::progress::{Progress, Stand};
 use crate::run::life::resume;
 use crate::run::request::outside_runs::Beside;
@@ -49,7 +50,8 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         let plan = self.deployed.plan(&accepted.plan);
         let (Some(compiled), Some(facts)) = (plan, self.deployed.client(&accepted.client)) else { return Ok(None) };
         let trigger = accepted.fields.iter().map(|(name, fact)| (name.clone(), Value::from(fact))).collect();
-        let mut values = resume::values(&facts, at, Value::Record(trigger), self.pseudonyms(&accepted.client));
+        let hours = self.hours_of_then(accepted, &facts).unwrap_or_else(|| Hours::of(&facts));
+        let mut values = resume::values(&hours, at, Value::Record(trigger), self.pseudonyms(&accepted.client));
         let progress = Progress::replay(&rows);
         let mut found = Vec::new();
         for step in &compiled.steps {

@@ -224,17 +224,20 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         let client = &before.client;
         let run = RunId::new(now, self.world.dice().bytes());
         let trigger = before.fields.iter().map(|(name, fact)| (name.clone(), Value::from(fact))).collect();
-        let values = resume::values(&facts, now, Value::Record(trigger), self.pseudonyms(client));
+        let begins = self.hours_of_now(&facts);
+        let values = resume::values(&begins.hours, now, Value::Record(trigger), self.pseudonyms(client));
         let key = match (&compiled.key, way) {
             (Some(program), Way::Rerun) => values.eval(program).ok().as_ref().and_then(key_text),
             (Some(_), Way::Retry | Way::Skip) => before.key.clone(),
             (None, _) => None,
         };
-        let accepted = Accepted { plan: compiled.digest, number: 0, key, again: Some(of), ..before.clone() };
+        let (plan, hours) = (compiled.digest, begins.digest);
+        let accepted = Accepted { plan, number: 0, key, again: Some(of), hours, ..before.clone() };
         let entry = handled(&*self.store, (of, &before), way.as_str(), act, Some(run))?;
         let (mut state, durable) = self.new_run((run, now), compiled, accepted, values);
         state.live.trigger = !before.content;
         state.pending.extend(entry);
+        state.pending.extend(begins.keep);
         state.pend_acceptance();
         state.take_over(entries);
         Ok(Begun { run, durable, task: Box::pin(driver::drive(Box::new(state))) })

@@ -126,7 +126,8 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             Some(_) => (those_that_fit(&compiled, &new.fields), true),
         };
         let run = RunId::new(now, self.world.dice().bytes());
-        let values = resume::values(&facts, now, Value::Record(new.fields), self.pseudonyms(&new.client));
+        let begins = self.hours_of_now(&facts);
+        let values = resume::values(&begins.hours, now, Value::Record(new.fields), self.pseudonyms(&new.client));
         let key = match compiled.key.as_ref().filter(|_| unread.is_none()) {
             Some(program) => Some(key_text(&values.eval(program).or(Err(NotBegun::NoKey))?).ok_or(NotBegun::NoKey)?),
             None => None,
@@ -142,12 +143,14 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             key,
             content,
             again: None,
+            hours: begins.digest,
         };
         let trigger = Live { trigger: true, ..Live::default() };
         let (mut run_state, durable) = self.new_run((run, now), compiled, accepted, values);
         run_state.live = trigger;
         run_state.unread = unread;
         run_state.pending = new.writes;
+        run_state.pending.extend(begins.keep);
         run_state.pending.extend(new.keys.into_iter().map(|key| Write::Deliver { key, run }));
         run_state.pend_acceptance();
         Ok(Begun { run, durable, task: Box::pin(driver::drive(Box::new(run_state))) })

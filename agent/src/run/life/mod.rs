@@ -7,6 +7,7 @@ pub(super) mod blame;
 pub(super) mod debounce;
 pub(super) mod end;
 pub(super) mod give_up;
+pub(super) mod hours;
 pub(super) mod machine;
 pub(super) mod progress;
 pub(super) mod resume;

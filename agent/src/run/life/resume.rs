@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use assent_schema::client::ClientFacts;
+use assent_schema::calendar::BusinessHours;
 use assent_schema::expr::Value;
 use assent_schema::id::Name;
+use jiff::tz::TimeZone;
 
 use crate::content::Content;
 use crate::run::compiled::{CompiledAction, CompiledStep};
-use crate::run::content::values::Values;
+use crate::run::content::values::{Business, Values};
 use crate::run::driver::{Run, drive};
 use crate::run::events::deliver::{self, Signals};
+use crate::run::life::hours::Hours;
 use crate::run::life::machine::{Live, Scope};
 use crate::run::life::progress::{Progress, Stand};
 use crate::run::shared::Shared;
@@ -21,22 +23,23 @@ use crate::store::{AskEnd, Entry, Fact, RunId, Store, StoreError, Write};
 use crate::world::{Clock as _, Wall, World};
 
 /// The values of a run that has just begun.
-pub(in crate::run) fn values(
-    facts: &Arc<ClientFacts>,
-    at: Wall,
-    trigger: Value,
-    pseudonyms: Arc<Content<[u8; 32]>>,
-) -> Values {
-    let zone = crate::run::request::guard::zone(facts);
+pub(in crate::run) fn values(hours: &Hours, at: Wall, trigger: Value, pseudonyms: Arc<Content<[u8; 32]>>) -> Values {
+    let zone = hours.time_zone();
     Values {
         trigger,
         steps: BTreeMap::new(),
         outer: None,
         now: at.moment(),
-        business: crate::run::request::guard::business(facts, zone.clone()),
+        business: business(hours, zone.clone()),
         pseudonyms,
         zone,
     }
+}
+
+/// The client's business time, for expressions. A calendar that cannot be read is one that is never open.
+fn business(hours: &Hours, zone: TimeZone) -> Business {
+    let hours = BusinessHours::new(&hours.calendar, zone).ok();
+    Arc::new(move |from, period| hours.as_ref()?.add(from, period))
 }
 
 /// Goes on with a run after a restart.
@@ -77,7 +80,8 @@ pub(in crate::run) fn found<W: World, S: Store, D: Deployed>(
     let progress = Progress::replay(&rows);
     let cancelled = engine.store.state(&deliver::cancel_name(id)).is_ok_and(|there| there.is_some());
     let trigger = accepted.fields.iter().map(|(name, fact)| (name.clone(), Value::from(fact))).collect();
-    let values = values(&facts, at, Value::Record(trigger), engine.pseudonyms(&accepted.client));
+    let hours = engine.hours_of_then(&accepted, &facts).unwrap_or_else(|| Hours::of(&facts));
+    let values = values(&hours, at, Value::Record(trigger), engine.pseudonyms(&accepted.client));
     let signals = known.unwrap_or_else(|| engine.listen(id, &accepted, &compiled, &values));
     if cancelled {
         signals.cancel();

@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use assent_schema::calendar::BusinessHours;
 use assent_schema::client::{ClientFacts, Guardrail};
 use assent_schema::expr::{Money, Value};
 use assent_schema::guard::{self, Attempt, Sums, Verdict};
@@ -17,7 +16,6 @@ use jiff::tz::TimeZone;
 
 use crate::run::Deployed;
 use crate::run::compiled::CompiledStep;
-use crate::run::content::values::Business;
 use crate::run::driver::{Run, Stop};
 use crate::run::life::progress::{Guarded, Stand, Tried};
 use crate::run::steps::call::{Arguments, Calling};
@@ -75,12 +73,6 @@ pub(in crate::run) fn amount(operation: &Operation, arguments: &Arguments) -> Op
     let mut amounts = operation.params.iter().filter(|(_, param)| param.amount).map(|(name, _)| arguments.get(name));
     let first = amounts.next()??.as_money()?;
     amounts.try_fold(first, |sum, given| sum.plus(given?.as_money()?))
-}
-
-/// The client's business time, for expressions. A calendar that cannot be read is one that is never open.
-pub(in crate::run) fn business(facts: &Arc<ClientFacts>, zone: TimeZone) -> Business {
-    let hours = BusinessHours::new(&facts.calendar, zone).ok();
-    Arc::new(move |from, period| hours.as_ref()?.add(from, period))
 }
 
 impl<W: World, S: Store, D: Deployed> Run<W, S, D> {

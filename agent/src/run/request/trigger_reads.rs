@@ -16,6 +16,7 @@ use crate::request::wire::Exact;
 use crate::request::{self, Answer, Built, Call, Failed, MISFIT, More, Paging};
 use crate::retry::Gate;
 use crate::run::compiled::Compiled;
+use crate::run::life::hours::Hours;
 use crate::run::life::resume;
 use crate::run::request::tokens::{Ready, Unready};
 use crate::run::{Deployed, Engine, Permission, Reach, Unreachable, Use, lock};
@@ -90,7 +91,8 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             return Err(NotLooked::NotNow);
         }
         let facts = self.deployed.client(&plan.client).ok_or_else(|| lacks(Unreachable::Client))?;
-        let values = resume::values(&facts, self.world.clock().now(), Value::Absent, self.pseudonyms(&plan.client));
+        let values =
+            resume::values(&Hours::of(&facts), self.world.clock().now(), Value::Absent, self.pseudonyms(&plan.client));
         let mut arguments = values.parts(&compiled.poll).map_err(|error| never(error.code.as_str()))?;
         arguments.insert(poll.since.clone(), Value::Instant(since));
         self.pages(compiled, poll, &arguments).await

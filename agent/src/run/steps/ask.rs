@@ -10,7 +10,7 @@ use std::time::Duration;
 use assent_schema::client::{ClientFacts, ConnectionTo};
 use assent_schema::expr::Value;
 use assent_schema::id::Name;
-use assent_schema::plan::{Answer, Effect, Retry};
+use assent_schema::plan::{Answer, Effect, Retry, kept_of_try};
 use assent_schema::shape::Shape;
 
 use crate::request::chat::{self, Question, Said};
@@ -108,14 +108,16 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             };
             let tried = attempt.min(retry.attempts.saturating_sub(1));
             let follows = next(&retry, tried, failed.retry_after, self.left(), self.dice());
-            self.came_to_nothing(step, attempt, &failed, false, follows);
             if failed.status == Some(401) && !renewed && self.takes_another(&ask.connection, token).await {
                 renewed = true;
                 last = last.saturating_add(1);
+                self.came_to_nothing(step, attempt, &kept(step, failed, true), false, follows);
                 continue;
             }
+            let is_followed = matches!(follows, Next::After(_)) && attempt < last && failed.is_passing();
+            self.came_to_nothing(step, attempt, &kept(step, failed.clone(), is_followed), false, follows);
             match follows {
-                Next::After(delay) if attempt < last && failed.is_passing() => {
+                Next::After(delay) if is_followed => {
                     self.flush_all().await?;
                     self.pause(delay).await?;
                     self.permitted(&step.id, Some(&ask.connection)).await?;
@@ -290,6 +292,15 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
 fn affords(ask: &CompiledAsk, attempt: u32, built: &Built) -> bool {
     let bytes = u64::try_from(built.request.body.reveal().len()).unwrap_or(u64::MAX);
     ask.limit.spend.as_ref().is_none_or(|spend| spend.allows(attempt, bytes, ask.limit.tokens))
+}
+
+/// What is kept of a try to which the provider did not answer.
+fn kept(step: &CompiledStep, failed: Failed, is_followed: bool) -> Failed {
+    if !step.given_content {
+        return failed;
+    }
+    let code = kept_of_try(&failed.code, is_followed).to_owned();
+    Failed { code, status: None, ..failed }
 }
 
 fn ask_failed(step: &CompiledStep, ask: &CompiledAsk, code: &str) -> Stop {

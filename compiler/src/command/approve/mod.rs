@@ -3,18 +3,19 @@
 mod page;
 
 use std::fmt::Write as _;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use assent_schema::id::PersonId;
-use assent_schema::trust::{Decision, Namespace, Statement, TOML_MOST_BYTES, verify};
+use assent_schema::named::Kind;
+use assent_schema::trust::{Decision, Namespace, Statement, verify};
 use assent_schema::uses::DataUse;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Context, Format, Outcome};
 use crate::error::Error;
+use crate::named::{read_named, text_named};
 use crate::publish::hand::{by_hand, quoted};
 use crate::publish::sign::{KeyFile, NOT_CHECKED, sign_beside};
 use crate::sentence::sentence;
@@ -71,19 +72,7 @@ pub(super) fn how_to_sign(file: &Path) -> String {
 /// # Errors
 /// When it is not one.
 pub(super) fn read(file: &Path) -> Result<(Statement, Vec<u8>), Error> {
-    let tried = |e| Error::io(format!("read {}", file.display()), e);
-    // A pipe would be waited for, and a device has no end.
-    if !std::fs::metadata(file).map_err(tried)?.is_file() {
-        return Err(Error::input(format!("{} is not a plain file", file.display())));
-    }
-    let mut bytes = Vec::new();
-    let most = TOML_MOST_BYTES as u64;
-    std::fs::File::open(file)
-        .and_then(|file| file.take(most.saturating_add(1)).read_to_end(&mut bytes))
-        .map_err(tried)?;
-    if bytes.len() as u64 > most {
-        return Err(Error::input(format!("{} is larger than {TOML_MOST_BYTES} bytes", file.display())));
-    }
+    let bytes = read_named(file, Kind::SignedToml)?;
     let statement = Statement::parse(&file.display().to_string(), &bytes).map_err(|e| Error::input(e.to_string()))?;
     Ok((statement, bytes))
 }
@@ -104,7 +93,7 @@ impl Signed {
     /// # Errors
     /// When it cannot be read.
     pub(super) fn armour(&self) -> Result<String, Error> {
-        std::fs::read_to_string(&self.signature).map_err(|e| Error::io(format!("read {}", self.signature), e))
+        text_named(Path::new(&self.signature), Kind::Signature)
     }
 
     /// Where both files go.
@@ -123,9 +112,9 @@ impl Signed {
 /// When the key cannot be read or the signature cannot be written.
 pub(super) fn sign(file: &Path, key: &KeyFile) -> Result<Signed, Error> {
     let beside = sign_beside(file, Namespace::Approval, key)?;
-    let read = |path: &Path| std::fs::read(path).map_err(|e| Error::io(format!("read {}", path.display()), e));
     let keys = [key.read()?.public().clone()].into();
-    verify(&read(file)?, &read(&beside.path)?, Namespace::Approval, &keys)
+    let (bytes, armour) = (read_named(file, Kind::SignedToml)?, read_named(&beside.path, Kind::Signature)?);
+    verify(&bytes, &armour, Namespace::Approval, &keys)
         .map_err(|e| Error::input(format!("the signature just made {e}")))?;
     let (signature, is_checked) = (beside.path.display().to_string(), beside.is_checked);
     Ok(Signed { person: key.person.clone(), signature, is_checked })

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use assent_schema::canon::Digest;
+use assent_schema::named::Kind;
 use assent_schema::trust::CatalogLock;
 
 use super::teams::drop_signatures;
 use super::{Told, read_folder_file, refused, root};
 use crate::error::Error;
+use crate::named::read_named;
 use crate::publish::place;
 
 const FILE: &str = "catalog/catalog.lock";
@@ -51,7 +53,7 @@ fn files(repo: &Path) -> Result<BTreeMap<String, Digest>, Error> {
             if files.len() >= FILES_MOST {
                 return Err(Error::input(format!("the catalog holds more than {FILES_MOST} files")));
             }
-            let bytes = std::fs::read(entry.path()).map_err(tried)?;
+            let bytes = read_named(&entry.path(), Kind::Catalog)?;
             files.insert(format!("{folder}/{name}"), Digest::of_file(&bytes));
         }
     }

@@ -15,12 +15,13 @@ use std::str::FromStr;
 
 use assent_schema::canon::Digest;
 use assent_schema::id::PersonId;
-use assent_schema::trust::{PublicKey, TOML_MOST_BYTES, TrustError};
+use assent_schema::named::Kind;
+use assent_schema::trust::{PublicKey, TrustError};
 use serde_json::{Value, json};
 
 use super::{Context, Format, Outcome};
 use crate::error::Error;
-use crate::publish::named::read_named;
+use crate::named::{read_if_there, read_named};
 use crate::publish::opened;
 
 /// Makes roots, approvers, teams and the catalog's lock; signs them; prints what others compare and configure.
@@ -61,7 +62,7 @@ pub(super) use root::newest as newest_root;
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let repo = &opened::top(&args.repo);
     let told = match &args.what {
-        What::Root(args) => root::run(repo, args),
+        What::Root(args) => root::run(repo, args, context.now()),
         What::Approvers(args) => approvers::run(repo, args, context.now()),
         What::Reset(args) => reset::run(repo, args, context.now()),
         What::Teams(args) => teams::run(repo, args),
@@ -75,9 +76,6 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     context.print_as(args.format, &told.text, &told.value)?;
     Ok(Outcome::Fine)
 }
-
-/// The largest file of a public key, in bytes.
-const KEY_MOST_BYTES: u64 = 16 << 10;
 
 /// What a subcommand did, for people and for programs.
 struct Told {
@@ -112,7 +110,7 @@ impl<K: FromStr<Err: std::fmt::Display>> FromStr for PersonKey<K> {
     fn from_str(text: &str) -> Result<Self, String> {
         let (person, file) = text.split_once('=').ok_or("write it as person=public-key-file")?;
         let person = person.parse().map_err(|e| format!("`{person}` {e}"))?;
-        let bytes = read_named(Path::new(file), KEY_MOST_BYTES).map_err(|e| e.to_string())?;
+        let bytes = read_named(Path::new(file), Kind::PublicKey).map_err(|e| e.to_string())?;
         let line = String::from_utf8_lossy(&bytes);
         let key = line.trim_end().parse().map_err(|e| format!("the key in {file} {e}"))?;
         Ok(Self { person, key })
@@ -121,11 +119,7 @@ impl<K: FromStr<Err: std::fmt::Display>> FromStr for PersonKey<K> {
 
 /// Reads a file of the work tree; nothing when it is not there.
 fn read_folder_file(repo: &Path, file: &str) -> Result<Option<Vec<u8>>, Error> {
-    let path = repo.join(file);
-    match std::fs::metadata(&path) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        _ => read_named(&path, TOML_MOST_BYTES as u64).map(Some),
-    }
+    read_if_there(&repo.join(file), Kind::SignedToml)
 }
 
 /// What a signed file is not, as the error of a command.

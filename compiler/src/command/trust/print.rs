@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use assent_schema::canon::Digest;
 use assent_schema::id::ProjectName;
 use assent_schema::ledger::{LogKey, Origin};
+use assent_schema::named::Kind;
 use assent_schema::time::Moment;
 use assent_schema::trust::{Namespace, PublicKey, RoleName, Root, words as digest_words};
 use serde_json::{Value, json};
 
 use super::{Told, approvers, read_folder_file, reset, root};
 use crate::error::Error;
-use crate::publish::named::read_named;
-use crate::publish::sign::SIGNED_MOST_BYTES;
+use crate::named::read_named;
 
 /// Prints a digest as eight words, to be compared over the phone.
 #[derive(Debug, clap::Args)]
@@ -42,7 +42,7 @@ pub(super) struct LedgerKeysArgs {
 pub(super) fn words(args: &WordsArgs) -> Result<Told, Error> {
     let digest = match args.of.to_str().and_then(|text| text.parse().ok()) {
         Some(digest) => digest,
-        None => Digest::of_file(&read_named(&args.of, SIGNED_MOST_BYTES)?),
+        None => Digest::of_file(&read_named(&args.of, Kind::Signed)?),
     };
     let words = digest_words(&digest);
     Ok(Told { text: format!("{words}\n"), value: json!({ "sha256": digest, "words": words }) })

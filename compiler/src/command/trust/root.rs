@@ -6,24 +6,28 @@ use std::str::FromStr;
 
 use assent_schema::canon::Digest;
 use assent_schema::id::{AgentId, ClientId, Environment, Region};
+use assent_schema::named::Kind;
 use assent_schema::passkey::Passkey;
-use assent_schema::time::Moment;
+use assent_schema::time::{Moment, Period};
 use assent_schema::trust::{AgentEntry, ClientEntry, People, PublicKey, Role, RoleName, Root};
 use serde::Deserialize;
 
 use super::people::Changes;
 use super::{PersonKey, Told, read_folder_file, refused};
 use crate::error::Error;
-use crate::publish::named::read_named;
+use crate::named::read_named;
 use crate::publish::place;
 
-/// The largest file of an agent's keys, in bytes.
-const AGENT_MOST_BYTES: u64 = 16 << 10;
+/// The longest that a root may last: five years.
+const LASTS_MOST: Period = Period::days(5 * 366);
+/// How long a root lasts that is proposed: a year.
+const LASTS_SUGGESTED: Period = Period::days(365);
 
 /// Writes the first version of the root, or the next one with the changes given. Sign it with `assent trust sign`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// When this version must have been replaced. The first version needs it; later ones keep the old date unless said.
+    /// When this version must have been replaced, in five years at the latest. The first version needs it; later ones keep the
+    /// old date unless said.
     #[arg(long, value_name = "INSTANT")]
     expires: Option<Moment>,
     #[command(flatten)]
@@ -90,8 +94,12 @@ struct Enrolled {
     ledger_key: String,
 }
 
-pub(super) fn run(repo: &Path, args: &Args) -> Result<Told, Error> {
+pub(super) fn run(repo: &Path, args: &Args, now: Moment) -> Result<Told, Error> {
     let newest = newest(repo)?;
+    let old = newest.as_ref().map(|(root, _)| root.expires);
+    if let Some(expires) = args.expires.or(old) {
+        lasts(expires, now)?;
+    }
     let root = match newest {
         None => first(args)?,
         Some((old, project)) => next(repo, args, &old, project)?,
@@ -100,6 +108,26 @@ pub(super) fn run(repo: &Path, args: &Args) -> Result<Told, Error> {
     let text = root.to_toml().map_err(refused)?;
     place::put(&path, text.as_bytes())?;
     Ok(Told::to_sign(&path, &text))
+}
+
+/// Looks whether a root that ends so is of any use: none takes one that is over, and one that outlives everybody who signed it
+/// is never looked at again.
+fn lasts(expires: Moment, now: Moment) -> Result<(), Error> {
+    let year = now.plus(LASTS_SUGGESTED);
+    if expires <= now {
+        return Err(Error::input(format!(
+            "a root that expires at {expires} is over already (it is {now}), and nobody would take it: say an instant to come, \
+             `--expires {year}` for a year"
+        )));
+    }
+    let most = now.plus(LASTS_MOST);
+    if expires > most {
+        return Err(Error::input(format!(
+            "a root that expires at {expires} lasts longer than five years, and nobody would look at its keys again: say \
+             {most} at the latest, `--expires {year}` for a year"
+        )));
+    }
+    Ok(())
 }
 
 /// The newest version in the repository and the project's digest; nothing before the first.
@@ -169,7 +197,7 @@ fn next(repo: &Path, args: &Args, old: &Root, project: Digest) -> Result<Root, E
 }
 
 fn read_agent(file: &Path) -> Result<(AgentId, AgentEntry), Error> {
-    let bytes = read_named(file, AGENT_MOST_BYTES)?;
+    let bytes = read_named(file, Kind::AgentKeys)?;
     let enrolled: Enrolled = serde_json::from_slice(&bytes).map_err(|e| {
         Error::input(format!("{} is not what `assent-agent enrol --format json` prints: {e}", file.display()))
     })?;

@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use assent_schema::trust::{Namespace, TOML_MOST_BYTES};
+use assent_schema::named::Kind;
+use assent_schema::trust::Namespace;
 use serde_json::json;
 
 use super::Told;
 use crate::error::Error;
-use crate::publish::named::read_named;
-use crate::publish::sign::{KeyFile, NOT_CHECKED, SIGNED_MOST_BYTES, sign_beside};
+use crate::named::read_named;
+use crate::publish::sign::{KeyFile, NOT_CHECKED, sign_beside};
 
 /// Signs files, each beside itself as `<file>.<person>.sig`. The same as `ssh-keygen -Y sign` with the file's namespace.
 #[derive(Debug, clap::Args)]
@@ -42,7 +43,7 @@ pub(super) fn run(args: &Args) -> Result<Told, Error> {
 /// The namespace of a signed file, by the `type` that it begins with.
 pub(in super::super) fn namespace_of(file: &Path) -> Result<Namespace, Error> {
     let is_json = file.extension().is_some_and(|e| e == "json");
-    let bytes = read_named(file, if is_json { SIGNED_MOST_BYTES } else { TOML_MOST_BYTES as u64 })?;
+    let bytes = read_named(file, if is_json { Kind::Signed } else { Kind::SignedToml })?;
     let kind = if is_json { json_type(&bytes) } else { toml_type(&bytes) };
     let namespace = match kind.as_deref() {
         Some("root") => Namespace::Trust,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use assent_agent::people::wire;
 use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, WorkflowId};
+use assent_schema::named::Kind;
 use assent_schema::trust::{Cancelled, Decision, Statement};
 
 use super::repository::worktree;
@@ -15,6 +16,7 @@ use super::{Context, Format, Outcome, approve, poke};
 use crate::check::cancelled::Nameable;
 use crate::check::{Judged, survey};
 use crate::error::Error;
+use crate::named::read_named;
 use crate::publish::sign::KeyFile;
 use crate::publish::{opened, place};
 
@@ -178,7 +180,7 @@ pub(super) fn highest_serial(folder: &Path) -> Result<u64, Error> {
 
 fn statements(folder: &Path) -> Result<Vec<Statement>, Error> {
     let read = |path: PathBuf| {
-        let bytes = std::fs::read(&path).map_err(|e| Error::io(format!("read {}", path.display()), e))?;
+        let bytes = read_named(&path, Kind::SignedToml)?;
         Statement::parse(&path.display().to_string(), &bytes).map_err(|e| Error::input(e.to_string()))
     };
     toml_files(folder)?.into_iter().map(read).collect()

@@ -1,5 +1,7 @@
 //! Which release was in force when an entry was written.
 
+use std::collections::BTreeSet;
+
 use assent_schema::canon::Digest;
 use assent_schema::client::ClientFacts;
 use assent_schema::id::ClientId;
@@ -54,6 +56,13 @@ impl<'s> Force<'s> {
         let of_client = |past: &'s Past| Some(past.clients.get(self.client?)?.as_ref());
         let facts: Vec<_> = self.releases(index).iter().filter_map(of_client).collect();
         if self.history.is_some() { facts } else { self.of_commit.into_iter().collect() }
+    }
+
+    /// The number of the newest approvers file of the client in each release that may have been in force; nothing where none is
+    /// known.
+    pub(super) fn approvers(&self, index: u64) -> BTreeSet<u32> {
+        let of_client = |past: &'s Past| past.approvers.get(self.client?).copied();
+        self.releases(index).iter().filter_map(of_client).collect()
     }
 
     /// Whose log it is; nothing for the agent's own.

@@ -13,23 +13,29 @@ use assent_schema::ledger::kind::Intent;
 use assent_schema::ledger::{Entry, Kind};
 use assent_schema::plan::{Action, Plan};
 use assent_schema::time::Moment;
-use assent_schema::trust::KnownStatements;
+use assent_schema::trust::{KnownStatements, SignedFile};
 use assent_schema::uses;
 
 use super::force::Force;
 use super::places::is_gap;
 use super::{Seen, Verified};
 
-/// What was approved by the statements that a log had taken up, from place to place.
+/// How a reset of the approvers stands that counts, as the ledger says it.
+const COUNTS: &str = "counts";
+
+/// What was approved by the statements that a log had taken up, from place to place, judged by the approvers of then: who was one
+/// may be one no longer, and what was signed then is worth what it was.
 pub(super) struct Permits<'s> {
     entries: &'s [Entry],
     /// All statements of the client that the source holds; nothing where they do not tell what was approved then.
     all: Option<&'s KnownStatements>,
-    /// Those that were taken up so far, and what they say together.
+    /// Those that were taken up so far, and the resets of approvers that counted by then.
     taken: BTreeSet<Digest>,
-    known: Option<KnownStatements>,
-    /// Until when a plan is approved by what is known, beside the facts that it was judged with.
-    approved: BTreeMap<(Digest, usize), Moment>,
+    resets: BTreeSet<Digest>,
+    /// What they say together, by the number of the approvers file; nothing where that cannot be told any more.
+    known: BTreeMap<u32, Option<KnownStatements>>,
+    /// Until when a plan is approved by what is known, beside the facts that it was judged with and the approvers.
+    approved: BTreeMap<(Digest, usize, u32), Moment>,
 }
 
 impl<'s> Permits<'s> {
@@ -37,17 +43,27 @@ impl<'s> Permits<'s> {
     pub(super) fn of(verified: &'s Verified, seen: &Seen<'s>) -> Self {
         let client = verified.origin.client.as_ref();
         let all = client.and_then(|client| seen.survey.trusted.statements.get(client));
-        // Who approved then may be an approver no longer, and what was signed then is worth what it was. A log that began anew does
-        // not tell what was known before.
-        let all = all.filter(|all| all.approvers().newest().number == 1 && verified.origin.is_first());
-        Self { entries: &verified.entries, all, taken: BTreeSet::new(), known: None, approved: BTreeMap::new() }
+        // A log that began anew does not tell what was known before.
+        let all = all.filter(|_| verified.origin.is_first());
+        Self {
+            entries: &verified.entries,
+            all,
+            taken: BTreeSet::new(),
+            resets: BTreeSet::new(),
+            known: BTreeMap::new(),
+            approved: BTreeMap::new(),
+        }
     }
 
-    /// Takes up a statement.
+    /// Takes up a statement, or how a reset of the approvers stands.
     pub(super) fn take(&mut self, entry: &Entry) {
-        if let Kind::Statement(statement) = &entry.kind {
-            self.taken.insert(statement.digest);
-            self.known = None;
+        let is_new = match &entry.kind {
+            Kind::Statement(statement) => self.taken.insert(statement.digest),
+            Kind::ApproversReset(reset) if reset.standing.as_str() == COUNTS => self.resets.insert(reset.approvers),
+            _ => false,
+        };
+        if is_new {
+            self.known.clear();
             self.approved.clear();
         }
     }
@@ -79,7 +95,15 @@ impl<'s> Permits<'s> {
             _ => return None,
         }
         let flows = flows?;
-        let any = facts.into_iter().any(|facts| self.is_approved(entry, (digest, plan, flows), facts));
+        let mut approvers = force.approvers(entry.index);
+        if approvers.is_empty() {
+            // No release says which approvers there were: any that there ever were may have.
+            approvers.extend(1..=self.all.map_or(1, |all| all.approvers().newest().number));
+        }
+        let mut any = false;
+        for number in approvers {
+            any = any || facts.iter().any(|facts| self.is_approved(entry, (digest, plan, flows), (facts, number)));
+        }
         (!any).then(|| ("P25", "and nobody had approved that then, by the statements that it had taken up".to_owned()))
     }
 
@@ -87,25 +111,23 @@ impl<'s> Permits<'s> {
         &mut self,
         entry: &Entry,
         (digest, plan, flows): (Digest, &Plan, &Flows),
-        facts: &ClientFacts,
+        (facts, number): (&ClientFacts, u32),
     ) -> bool {
-        let (Some(all), at) = (self.all, entry.time) else { return true };
+        let at = entry.time;
         // Of a statement whose entry is gone it is not known when it was taken up.
-        if is_gap(self.entries, 0, entry.index) {
+        if self.all.is_none() || is_gap(self.entries, 0, entry.index) {
             return true;
         }
         // Facts of one release are one object as long as they stay the same.
-        let key = (digest, std::ptr::from_ref(facts).addr());
+        let key = (digest, std::ptr::from_ref(facts).addr(), number);
         if self.approved.get(&key).is_some_and(|until| at < *until) {
             return true;
         }
-        let known = self.known.get_or_insert_with(|| {
-            let mut known = KnownStatements::new(all.approvers().clone());
-            let files = all.held().iter().filter(|(digest, _)| self.taken.contains(*digest));
-            let files = files.map(|(digest, held)| (format!("statements/{digest}.toml"), held.signed.clone()));
-            // The same files were accepted before, all of them.
-            known.add(files).map_or_else(|_| all.clone(), |()| known)
-        });
+        if !self.known.contains_key(&number) {
+            let known = self.known_by(number);
+            self.known.insert(number, known);
+        }
+        let Some(Some(known)) = self.known.get(&number) else { return true };
         let mut needed = uses::derive(plan, facts, flows);
         needed.extend(uses::derive_client(facts));
         let approved = known.approved_for(&plan.workflow, at);
@@ -115,5 +137,33 @@ impl<'s> Permits<'s> {
         let ends = known.approved(at).into_iter().map(|approved| approved.expires).min();
         self.approved.extend(ends.map(|ends| (key, ends)));
         true
+    }
+
+    /// What was taken up so far, as it was worth when an approvers file was the newest. Nothing where the source does not have that
+    /// file, or somebody who was an approver then has signed again since, with a key that was none then: which signature there was
+    /// cannot be told any more.
+    fn known_by(&self, number: u32) -> Option<KnownStatements> {
+        let all = self.all?;
+        let chain = all.approvers().until(number)?.settled(|reset| self.resets.contains(&reset.approvers));
+        let mut known = KnownStatements::new(chain);
+        let mut files = Vec::new();
+        for (digest, held) in all.held().iter().filter(|(digest, _)| self.taken.contains(*digest)) {
+            let (file, bytes) = (format!("statements/{digest}.toml"), &held.signed.bytes);
+            let mut signatures = BTreeMap::new();
+            for (who, armour) in &held.signed.signatures {
+                let alone = [(who.clone(), armour.clone())].into();
+                let one = SignedFile { bytes: bytes.clone(), signatures: alone };
+                if known.vouched(&file, &one).is_ok() {
+                    signatures.insert(who.clone(), armour.clone());
+                } else if all.approvers().ever_listed(who, number) {
+                    return None;
+                }
+            }
+            // What nobody of then signed was none of theirs.
+            if !signatures.is_empty() {
+                files.push((file, SignedFile { bytes: bytes.clone(), signatures }));
+            }
+        }
+        known.add(files).ok().map(|()| known)
     }
 }

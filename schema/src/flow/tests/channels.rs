@@ -137,7 +137,40 @@ fn each_try_of_an_ask_is_told() {
     };
     assert_eq!(ended(1), ("intent: how it ended".to_owned(), 2));
     assert_eq!(ended(2), ("intent: how it ended in 2 tries".to_owned(), 4));
-    assert_eq!(ended(3), ("intent: how it ended in 3 tries".to_owned(), 5));
+    assert_eq!(ended(3), ("intent: how it ended in 3 tries".to_owned(), 6));
+}
+
+/// By which failure a provider does not answer is its to choose: told once where that ends the run, of each item where it does not.
+#[test]
+fn by_which_failure_an_ask_was_not_answered_is_told() {
+    let failed = |found: Vec<(String, u32)>| {
+        found
+            .into_iter()
+            .filter(|(what, _)| what.contains(": by which failure"))
+            .map(|(_, bits)| bits)
+            .collect::<Vec<_>>()
+    };
+    let ask = |given: &str, tries: u32, continue_on: &[&str]| {
+        json!({"id": "sort", "continue_on": continue_on, "action": {"kind": "ask", "connection": "assistant", "prompt": "Sort.",
+            "with": {"text": given}, "answer": {"about": {"one_of": ["a", "b"]}}, "limit": {"tokens": 9, "tries": tries}}})
+    };
+    assert_eq!(failed(told(&[ask("${ticket.body}", 1, &[])])), [3]);
+    assert_eq!(failed(told(&[ask("${ticket.body}", 10, &[])])), [3]);
+    // Who was given facts alone has nothing to tell.
+    assert_eq!(failed(told(&[ask("${trigger.ticket_id}", 1, &[])])), [0; 0]);
+    let field = |class: &str| json!({"at": "x", "class": class, "shape": {"type": "integer"}, "written_by": "system"});
+    let item = json!({"at": "", "class": "content", "written_by": "anyone",
+        "shape": {"type": "record", "fields": {"id": field("reference"), "said": field("content")}}});
+    let list = json!({"at": "x", "class": "content", "shape": {"type": "list", "most": 8, "of": item}, "written_by": "anyone"});
+    let items = |on_error: &str, parallel: u32, continue_on: &[&str]| {
+        let each = json!({"id": "walk", "action": {"kind": "each", "over": "ticket.items", "item": "one", "key": "one.id",
+            "max": 8, "parallel": parallel, "on_error": on_error, "steps": [ask("${one.said}", 1, continue_on)]}});
+        failed(told_with(&[each], &[("/operations/helpdesk.get_ticket/response/items", list.clone())]))
+    };
+    assert_eq!(items("stop", 1, &[]), [3]);
+    assert_eq!(items("stop", 4, &[]), [12]);
+    assert_eq!(items("collect", 1, &[]), [24]);
+    assert_eq!(items("stop", 1, &["throttled"]), [24]);
 }
 
 /// The rest of the ways that were tried: each is refused, or listed at its price.
