@@ -42,6 +42,7 @@ fn asked(agency: &Agency, folder: &Path) -> (std::path::PathBuf, String) {
 fn commands(page: &str) -> Vec<String> {
     let parts = page.split("<pre>").skip(1).filter_map(|part| part.split_once("</pre>"));
     let text = parts.map(|(text, _)| text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\""));
+    let text = text.map(|text| text.replace("&amp;", "&"));
     text.filter(|text| ["sha256sum", "ssh-keygen", "assent"].iter().any(|first| text.starts_with(first))).collect()
 }
 

@@ -42,11 +42,6 @@ impl Agency {
         Self(folder)
     }
 
-    /// The approvals of a client.
-    fn approvals(&self) -> String {
-        self.path("repo/clients/acme/approvals")
-    }
-
     fn path(&self, name: &str) -> String {
         self.0.path().join(name).display().to_string()
     }
