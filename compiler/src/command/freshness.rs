@@ -11,11 +11,12 @@ use git2::Repository;
 use serde_json::json;
 
 use super::compiled::targets;
+use super::elsewhere::{FreshElsewhere, Written};
 use super::repository::{RemoteArgs, pushed};
 use super::{Context, Format, Outcome};
 use crate::error::Error;
 use crate::publish::prepare::{Target, published};
-use crate::publish::send::{roots_of, sign_freshness};
+use crate::publish::send::{freshness, roots_of, sign_freshness};
 use crate::publish::sign::KeyFile;
 use crate::publish::spec::Spoilt;
 use crate::publish::{branch, newest};
@@ -29,7 +30,7 @@ pub(super) struct Args {
     #[arg(long, default_value = ".", value_name = "DIR")]
     repo: PathBuf,
     /// Who signs, and with which key: a private one, or the public half of one that `ssh-agent` holds.
-    #[arg(long = "key", required = true, value_name = "PERSON=KEY")]
+    #[arg(long = "key", required_unless_present_any = ["out", "from"], value_name = "PERSON=KEY")]
     keys: Vec<KeyFile>,
     /// The commit whose first root is the project's.
     #[arg(long, default_value = "HEAD", value_name = "COMMIT")]
@@ -44,6 +45,8 @@ pub(super) struct Args {
     /// A manifest, by its SHA-256, that is the newest of its branch although this clone or an agent saw a newer one.
     #[arg(long = "believe", value_name = "MANIFEST")]
     believed: Vec<Digest>,
+    #[command(flatten)]
+    elsewhere: FreshElsewhere,
     /// Neither fetch nor push.
     #[arg(long, conflicts_with = "remotes")]
     local: bool,
@@ -132,7 +135,9 @@ fn sign_place(
     of: (Digest, Moment),
     signed: &mut Signed,
 ) -> Result<(), Error> {
-    remote.must_lead(repository)?;
+    if args.elsewhere.publishes() {
+        remote.must_lead(repository)?;
+    }
     let region = place.region.as_ref();
     let mut spoilt = match region {
         // The server of one region knows nothing of the others, or nothing that is new.
@@ -162,7 +167,7 @@ fn sign_place(
         // Nor does one branch that somebody spoilt or wound back.
         match sign_branch(args, repository, &target, of) {
             Ok(row) => {
-                branches.push(name);
+                branches.extend(row.as_ref().filter(|row| row.written.is_none()).map(|_| name));
                 rows.extend(row);
             }
             Err(why) => signed.failed.push(Failed { place: place.clone(), branch: Some(name), why }),
@@ -170,13 +175,33 @@ fn sign_place(
     }
     // What could not be pushed is fresh for nobody.
     let to = remote.push(repository, &branches)?;
-    for Row { branch, sequence, manifest } in rows {
-        let (at, where_to) = (of.1, pushed(to.as_deref()));
-        // Writing to a `String` cannot fail.
-        let _written = writeln!(signed.text, "{branch}: release {sequence} is the newest at {at}, {where_to}");
-        signed.rows.push(json!({ "branch": branch, "sequence": sequence, "manifest": manifest, "pushed": to }));
-    }
+    rows.into_iter().for_each(|row| signed.tell(&row, to.as_deref()));
     Ok(())
+}
+
+impl Signed {
+    /// Takes up a branch, and where it went.
+    fn tell(&mut self, row: &Row, to: Option<&str>) {
+        let Row { branch, sequence, manifest, at, written } = row;
+        let mut told = json!({ "branch": branch, "sequence": sequence, "manifest": manifest });
+        let (member, value) = match written {
+            // Writing to a `String` cannot fail.
+            None => {
+                let _written =
+                    writeln!(self.text, "{branch}: release {sequence} is the newest at {at}, {}", pushed(to));
+                ("pushed", json!(to))
+            }
+            Some(written) => {
+                let _written =
+                    write!(self.text, "{branch}: release {sequence} as the newest at {at}\n{}", written.sentence());
+                ("to_sign", json!(written.file.display().to_string()))
+            }
+        };
+        if let Some(told) = told.as_object_mut() {
+            told.insert(member.to_owned(), value);
+        }
+        self.rows.push(told);
+    }
 }
 
 /// A branch for whose release was signed that it is the newest.
@@ -184,6 +209,9 @@ struct Row {
     branch: String,
     sequence: u64,
     manifest: Digest,
+    at: Moment,
+    /// Where it waits for signatures.
+    written: Option<Written>,
 }
 
 /// Signs the release that one branch holds, if nobody saw a newer one.
@@ -197,10 +225,21 @@ fn sign_branch(
     let Some(release) = published(repository, target, &args.believed)? else { return Ok(None) };
     let roots = roots_of(&release, project)?;
     newest::check_agents(repository, target, Some(&release), &roots, &args.believed)?;
-    let files = sign_freshness(&release, &roots, at, &args.keys)?;
+    let back = args.elsewhere.back(target)?;
+    if args.elsewhere.comes_back() && back.is_none() {
+        return Ok(None);
+    }
+    let at = back.as_ref().map_or(at, |back| back.at);
+    let statement = freshness(&release, &roots, at)?;
+    let (sequence, manifest) = (release.manifest.sequence, release.digest);
+    if let Some(written) = args.elsewhere.write(target, &statement)? {
+        return Ok(Some(Row { branch: name, sequence, manifest, at, written: Some(written) }));
+    }
+    let before = back.map(|back| back.signatures(&statement)).transpose()?.unwrap_or_default();
+    let files = sign_freshness(&release, &roots, at, &args.keys, before)?;
     branch::write(repository, &name, &files, &format!("Freshness at {at}"), at)?;
     newest::remember(repository, target, &release.manifest, release.digest)?;
-    Ok(Some(Row { branch: name, sequence: release.manifest.sequence, manifest: release.digest }))
+    Ok(Some(Row { branch: name, sequence, manifest, at, written: None }))
 }
 
 /// A remote, and the region whose releases it has; all of them where none is named.

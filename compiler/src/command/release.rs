@@ -6,6 +6,7 @@ use assent_schema::canon::Digest;
 use assent_schema::id::{Environment, Region};
 use assent_schema::release::{Manifest, Readmitted};
 use assent_schema::time::Moment;
+use assent_schema::trust::Signatures;
 use serde_json::json;
 
 use super::compiled::{Compiled, Wanted, compiled};
@@ -105,7 +106,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         }
         let mut row = json!({ "branch": branch, "sequence": sequence, "workflows": workflows, "manifest": manifest });
         if let (Some(row), Some(written)) = (row.as_object_mut(), &written) {
-            row.insert("to_sign".to_owned(), written.manifest.display().to_string().into());
+            row.insert("to_sign".to_owned(), written.file.display().to_string().into());
         }
         if let Some(row) = row.as_object_mut().filter(|_| sequence > 1 && !heard.unheard.is_empty()) {
             row.insert("unheard".to_owned(), json!(heard.unheard));
@@ -176,7 +177,7 @@ fn sign_and_put(args: &Args, compiled: &Compiled, target: &Target, bundle: &Bund
     let mut files = sign_bundle(bundle, roots, &args.keys, before)?;
     if !args.freshness_keys.is_empty() {
         let release = release_of(&target.branch(), files)?;
-        files = sign_freshness(&release, roots, compiled.at, &args.freshness_keys)?;
+        files = sign_freshness(&release, roots, compiled.at, &args.freshness_keys, Signatures::new())?;
     }
     put(&compiled.repository, target, &files, &bundle.manifest).map(drop)
 }

@@ -10,7 +10,7 @@ use assent_schema::client::ActiveWorkflow;
 use assent_schema::id::{ClientId, Environment, Region, WorkflowId};
 use assent_schema::release::{FileName, Manifest, Readmitted, Rehearsal, Returned, Window};
 use assent_schema::time::Moment;
-use assent_schema::trust::RootChain;
+use assent_schema::trust::{RootChain, Signatures};
 use git2::Repository;
 use serde_json::json;
 
@@ -128,7 +128,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     let mut value =
         json!({ "branch": branch, "sequence": sequence, "manifest": manifest, "workflows": rows, "pushed": to });
     if let (Some(value), Some(written)) = (value.as_object_mut(), &written) {
-        value.insert("to_sign".to_owned(), written.manifest.display().to_string().into());
+        value.insert("to_sign".to_owned(), written.file.display().to_string().into());
     }
     context.print_as(args.format, &text, &value)?;
     Ok(Outcome::Fine)
@@ -146,7 +146,7 @@ fn publish(
     let mut files = sign_bundle(bundle, roots, &args.keys, before)?;
     if !args.freshness_keys.is_empty() {
         let release = release_of(&target.branch(), files)?;
-        files = sign_freshness(&release, roots, bundle.manifest.at, &args.freshness_keys)?;
+        files = sign_freshness(&release, roots, bundle.manifest.at, &args.freshness_keys, Signatures::new())?;
     }
     put(repository, target, &files, &bundle.manifest)?;
     let to = args.remote.push(repository, &[target.branch()])?;

@@ -35,11 +35,11 @@ pub fn sign_bundle(bundle: &Bundle, roots: &RootChain, keys: &[KeyFile], before:
     Ok(files)
 }
 
-/// Puts a signed freshness statement among the files of a release, in place of an older one.
+/// The statement that a release is the newest, as it is signed.
 ///
 /// # Errors
-/// When a key cannot be read, those that signed do not satisfy the freshness role, or the manifest does not verify.
-pub fn sign_freshness(release: &Published, roots: &RootChain, at: Moment, keys: &[KeyFile]) -> Result<Files, Error> {
+/// When the manifest does not verify.
+pub fn freshness(release: &Published, roots: &RootChain, at: Moment) -> Result<Vec<u8>, Error> {
     check_manifest(release, roots)?;
     let manifest = &release.manifest;
     let statement = Freshness {
@@ -54,8 +54,24 @@ pub fn sign_freshness(release: &Published, roots: &RootChain, at: Moment, keys: 
         statements: statements(&release.files)?,
         time: at,
     };
-    let bytes = canon::to_bytes(&statement).map_err(|e| Error::internal("write freshness.json", e))?;
-    let signed = sign_all(bytes, Namespace::Freshness, keys)?;
+    canon::to_bytes(&statement).map_err(|e| Error::internal("write freshness.json", e))
+}
+
+/// Puts a signed freshness statement among the files of a release, in place of an older one; `before` signed it already.
+///
+/// # Errors
+/// When a key cannot be read, those that signed do not satisfy the freshness role, or the manifest does not verify.
+pub fn sign_freshness(
+    release: &Published,
+    roots: &RootChain,
+    at: Moment,
+    keys: &[KeyFile],
+    before: Signatures,
+) -> Result<Files, Error> {
+    let mut signed = sign_all(freshness(release, roots, at)?, Namespace::Freshness, keys)?;
+    for (person, armour) in before {
+        signed.signatures.entry(person).or_insert(armour);
+    }
     satisfies(roots, RoleName::Freshness, "freshness.json", &signed)?;
     let mut files = release.files.clone();
     files.retain(|path, _| !path.starts_with("freshness.json"));

@@ -120,3 +120,37 @@ fn what_comes_back_is_what_would_be_released_or_nothing() {
     // Nor is it written over what somebody signs.
     assert!(call(&agency, "release", &["--out", &path]).unwrap_err().contains("is no part of this bundle"));
 }
+
+#[test]
+fn two_people_say_which_release_is_the_newest_with_a_key_each() {
+    let (folder, agency) = agency();
+    let more = ["trust", "root", "--role", "freshness=2:timer,bruno", "--new-generation"];
+    agency.assent(&more.map(str::to_owned)).unwrap();
+    agency.sign("trust/root/3.toml", &["alice", "bruno"]).unwrap();
+    agency.commit_as("alice", "Two people say what is the newest", &["trust"]).unwrap();
+    call(&agency, "release", &["--key", &agency.private("alice").unwrap()]).unwrap();
+    let (out, path) = out(&folder, "fresh");
+    let fresh = |more: &[&str]| {
+        let line = [&["freshness", "--local"], more].concat();
+        agency.assent(&line.into_iter().map(str::to_owned).collect::<Vec<_>>()).map_err(|error| error.to_string())
+    };
+    let timer = agency.private("timer").unwrap();
+    assert!(fresh(&["--key", &timer]).unwrap_err().contains("signed by 1 of the 2 people needed"));
+    let said = fresh(&["--out", &path]).unwrap();
+    assert!(said.contains("ssh-keygen -Y sign -f KEY -n freshness@assent"), "{said}");
+    assert!(!newest(&agency).contains_key("freshness.json"), "nothing was published");
+    assert!(fresh(&["--out", &path]).unwrap_err().contains("is there already"));
+    let file = out.join("staging/eu/freshness.json");
+    let key = agency.private("bruno").unwrap();
+    agency.assent(&["trust", "sign", &file.display().to_string(), "--key", &key].map(str::to_owned)).unwrap();
+    assert!(fresh(&["--from", &path]).unwrap_err().contains("signed by 1 of the 2 people needed"));
+    // Bytes that nobody would say, however they are signed.
+    let good = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, good.replace("\"sequence\":1", "\"sequence\":9")).unwrap();
+    assert!(fresh(&["--from", &path, "--key", &timer]).unwrap_err().contains("is not what would be said now"));
+    std::fs::write(&file, &good).unwrap();
+    fresh(&["--from", &path, "--key", &timer]).unwrap();
+    let files = newest(&agency);
+    assert_eq!(files["freshness.json"], good.as_bytes());
+    assert!(files.contains_key("freshness.json.timer.sig") && files.contains_key("freshness.json.bruno.sig"));
+}

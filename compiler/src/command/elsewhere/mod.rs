@@ -3,6 +3,8 @@
 //! Nothing is believed of the folder but signatures: what is published is assembled anew, and is refused where it is not what
 //! they signed.
 
+mod freshness;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +14,7 @@ use assent_schema::release::Manifest;
 use assent_schema::time::Moment;
 use assent_schema::trust::{Namespace, Signatures};
 
+pub(super) use self::freshness::FreshElsewhere;
 use crate::bundle::Bundle;
 use crate::error::Error;
 use crate::named::read_named;
@@ -96,24 +99,25 @@ impl Elsewhere {
         let Some(out) = &self.out else { return Ok(None) };
         let folder = out.join(region.as_str());
         write_bundle(&folder, bundle)?;
-        Ok(Some(Written { manifest: folder.join(MANIFEST), out: out.clone() }))
+        Ok(Some(Written { file: folder.join(MANIFEST), out: out.clone(), namespace: Namespace::Release }))
     }
 }
 
-/// A bundle that waits for signatures.
+/// A file that waits for signatures.
 pub(super) struct Written {
-    pub(super) manifest: PathBuf,
+    pub(super) file: PathBuf,
     out: PathBuf,
+    namespace: Namespace,
 }
 
 impl Written {
     /// What each of those who sign does.
     pub(super) fn sentence(&self) -> String {
-        let shown = quoted(&self.manifest.display().to_string());
+        let shown = quoted(&self.file.display().to_string());
         format!(
             "wrote {}\n  to sign it: assent trust sign {shown} --key YOU=KEY\n          or: {}\n  then: the same call with `--from {}` in place of `--out`\n",
-            self.manifest.display(),
-            by_hand(&self.manifest, Namespace::Release, "KEY", "YOU"),
+            self.file.display(),
+            by_hand(&self.file, self.namespace, "KEY", "YOU"),
             quoted(&self.out.display().to_string()),
         )
     }
