@@ -279,6 +279,6 @@ fn body(stream: &mut std::net::TcpStream) -> String {
         }
         let read = stream.read(&mut some).expect("a request");
         assert!(read > 0, "a request that ends early");
-        text.push_str(&String::from_utf8_lossy(&some[..read]));
+        text.push_str(&String::from_utf8_lossy(some.get(..read).unwrap_or_default()));
     }
 }

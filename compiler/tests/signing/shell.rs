@@ -1,5 +1,6 @@
 //! The real programs: `assent` in a process of its own, `ssh-keygen`, `ssh-agent`, and a security key in software.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -38,9 +39,14 @@ pub(crate) fn have_openssh() -> bool {
     let all = ["ssh-keygen", "ssh-agent", "ssh-add"].map(|program| have(program).map(|mut ran| ran.wait()).is_ok());
     let all = all.into_iter().all(|one| one);
     if !all {
-        println!("skipped: OpenSSH is not here");
+        skipped("OpenSSH is not here");
     }
     all
+}
+
+/// Says in one line why a test is left out.
+fn skipped(why: &str) {
+    writeln!(std::io::stderr(), "skipped: {why}").expect("told");
 }
 
 impl Shell {
@@ -125,13 +131,13 @@ impl Shell {
             (format!("{}/tests/signing/security-key.c", env!("CARGO_MANIFEST_DIR")), format!("{file}.so"));
         let built = Command::new("cc").args(["-shared", "-fPIC", "-o", &module, &source, "-lcrypto"]).output();
         if !built.is_ok_and(|built| built.status.success()) {
-            println!("skipped: no C compiler, or no OpenSSL to build a security key with");
+            skipped("no C compiler, or no OpenSSL to build a security key with");
             return None;
         }
         self.set("SSH_SK_PROVIDER", module);
         let made = self.run("ssh-keygen", &["-q", "-t", "ed25519-sk", "-N", "", "-f", file]);
         if made.status != Some(0) {
-            println!("skipped: this OpenSSH takes no security key of this form: {}", made.err);
+            skipped(&format!("this OpenSSH takes no security key of this form: {}", made.err));
             return None;
         }
         Some(())
