@@ -72,9 +72,10 @@ pub struct Config {
 }
 
 impl Config {
-    /// What commands must say to find it, as a shell reads it; nothing where they look for it anyway.
+    /// What commands must say to find it wherever they are pasted, as a shell reads it: in a folder that has another configuration
+    /// they would act on that agent. Nothing for a path that is no text.
     pub fn flag(&self) -> Option<String> {
-        let path = self.file.to_str().filter(|path| *path != INSTALLED)?;
+        let path = self.file.to_str()?;
         let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:,=".contains(c);
         let quoted =
             if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) };
@@ -392,9 +393,9 @@ mod tests {
 
     /// What an alert says to run finds the configuration wherever it is pasted.
     #[test]
-    fn commands_name_a_file_that_they_would_not_find() {
+    fn commands_name_the_file_of_their_agent() {
         let flag = |path: &str| parse(GOOD, Path::new(path), None).unwrap().flag();
-        assert_eq!(flag(INSTALLED), None);
+        assert_eq!(flag(INSTALLED).as_deref(), Some("--config /etc/assent/agent.toml"), "`agent.toml` here goes first");
         assert_eq!(flag("/srv/eu-1/agent.toml").as_deref(), Some("--config /srv/eu-1/agent.toml"));
         assert_eq!(flag("/srv/o'r $x/a.toml").as_deref(), Some(r"--config '/srv/o'\''r $x/a.toml'"));
         assert!(flag("agent.toml").unwrap().starts_with("--config /"), "commands are pasted in another folder");

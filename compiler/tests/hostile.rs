@@ -2,6 +2,8 @@
 
 #![expect(clippy::format_collect, reason = "helpers of tests; what does not fit fails the test")]
 
+#[path = "support/bomb.rs"]
+mod bomb;
 #[expect(dead_code, reason = "each test binary uses its own part")]
 mod support;
 
@@ -56,6 +58,45 @@ fn the_example_has_nothing_to_find_here() {
 #[test]
 fn a_file_of_a_hundred_megabytes_is_refused_by_its_header() {
     assert_eq!(found_in(WORKFLOW, vec![b'#'; 100_000_000]), ["file-refused"]);
+}
+
+/// The largest memory that `assent check` ever had over a repository, in KiB, and what it said.
+#[expect(clippy::disallowed_methods, reason = "only of another process the memory is its own")]
+fn checked_apart(repository: &std::path::Path) -> (u64, String) {
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_assent"))
+        .args(["check", "--format", "json", "--no-rehearsal", "--at", NOW, "--repo"])
+        .arg(repository)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("the compiler");
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while child.try_wait().expect("its end").is_none() {
+        let said = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = said.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").trim().parse().ok());
+        peak = kib.unwrap_or(0).max(peak);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let out = child.wait_with_output().expect("what it said").stdout;
+    (peak, String::from_utf8(out).expect("text"))
+}
+
+/// A few hundred kilobytes that anybody may push would otherwise take as much memory as they like.
+#[test]
+fn a_small_file_that_is_a_change_of_a_large_one_is_not_read() {
+    let (folder, repository) = bare();
+    let (pack, commit) = bomb::bomb(384 << 20, &["assent.toml".to_owned(), "notes.md".to_owned()]);
+    assert!(pack.len() < 4 << 20);
+    let odb = repository.odb().expect("objects");
+    let mut writer = odb.packwriter().expect("a pack");
+    std::io::Write::write_all(&mut writer, &pack).expect("a pack");
+    writer.commit().expect("a pack that git takes");
+    repository.reference("refs/heads/main", commit, true, "test").expect("a branch");
+    repository.set_head("refs/heads/main").expect("a head");
+    let (peak, said) = checked_apart(folder.path());
+    assert!(0 < peak && peak < 192 * 1024, "{peak} KiB");
+    assert_eq!(said.matches("stores the file as a change of something").count(), 2, "{said}");
 }
 
 #[test]

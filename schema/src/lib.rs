@@ -11,6 +11,7 @@ pub mod code;
 pub mod hidden;
 pub mod id;
 pub mod nearest;
+pub mod packed;
 pub mod point;
 pub mod remote;
 pub mod time;

@@ -1,6 +1,7 @@
 //! Git as transport: branches that are rewritten, bombs, links, and names that no release holds.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -9,7 +10,11 @@ use assent_agent::pull::PullFailure;
 use assent_agent::pull::read::{self, FILE_MOST_BYTES, FOLDER_MOST_BYTES};
 use assent_agent::pull::transfer::{Answer, Bounds, Request, Task, work};
 use assent_schema::canon::Digest;
+use assent_schema::remote::Place;
 use git2::{ObjectType, Oid, Repository};
+
+#[path = "../../compiler/tests/support/bomb.rs"]
+mod bomb;
 
 use super::fixture::{Files, now, place};
 use super::table::{Attack, Verdict, attack};
@@ -113,6 +118,40 @@ fn read_here(site: &Site, tree: Oid) -> Verdict {
 }
 
 const BOUNDS: Bounds = Bounds { bytes: 64 << 20, memory_bytes: 1 << 30, cpu_seconds: 60 };
+
+/// What becomes of a pack that a server has as it is: one that libgit2 reads by itself is packed anew.
+fn served(pack: Vec<u8>, commit: Oid) -> Verdict {
+    let site = Site::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = Some(listener.local_addr().unwrap().port());
+    let place = Place { host: "127.0.0.1".into(), port, path: "/agency.git".into() };
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let line = |bytes: &[u8]| [format!("{:04x}", bytes.len() + 4).as_bytes(), bytes].concat();
+        let hear = |stream: &mut std::net::TcpStream, end: &[u8]| {
+            let (mut heard, mut byte) = (Vec::new(), [0]);
+            while !heard.ends_with(end) && stream.read(&mut byte).unwrap() == 1 {
+                heard.push(byte[0]);
+            }
+        };
+        hear(&mut stream, b"host=");
+        let said = line(format!("{commit} refs/heads/{BRANCH}\0side-band-64k ofs-delta\n").as_bytes());
+        stream.write_all(&[&said[..], b"0000"].concat()).unwrap();
+        hear(&mut stream, b"done\n");
+        stream.write_all(b"0008NAK\n").unwrap();
+        for part in pack.chunks(60_000) {
+            stream.write_all(&line(&[&[1], part].concat())).unwrap();
+        }
+        stream.write_all(b"0000").unwrap();
+    });
+    let request = Request { other: Repo::Git(place), ..site.request(BOUNDS) };
+    let fetched = work(&request, None);
+    server.join().unwrap();
+    match fetched {
+        Ok(_) => Verdict::accepted(),
+        Err(failure) => Verdict::new(failure.code(), ""),
+    }
+}
 
 /// One entry beside an honest file.
 fn entry(mode: &str, name: &[u8]) -> Verdict {
@@ -264,6 +303,15 @@ pub(crate) const ROOM: &[Attack] = &[
     }),
     attack("zip bomb: a file that inflates to more than 16 MiB", "file-refused", || {
         zeros(FILE_MOST_BYTES + 1).verdict()
+    }),
+    attack("delta bomb: a small file that is made of a large one", "too-large", || {
+        let (pack, commit) = bomb::bomb(64 << 20, &["freshness.json".to_owned()]);
+        served(pack, commit)
+    }),
+    attack("delta bomb: many small files that are made of one, each of which may be", "too-large", || {
+        let names: Vec<String> = (0..80_u8).map(|n| format!("{}.json", Digest::from_bytes([n; 32]))).collect();
+        let (pack, commit) = bomb::bomb(FILE_MOST_BYTES, &names);
+        served(pack, commit)
     }),
     attack("a file of 16 MiB", "accepted", || zeros(FILE_MOST_BYTES).verdict()),
     attack("zip bomb: files that add up to more than 512 MiB", "file-refused", || {

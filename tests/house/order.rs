@@ -105,6 +105,29 @@ fn what_the_map_says_is_there() {
     assert!(gone.is_empty() && paths.len() > 40, "ARCHITECTURE.md names {gone:?}, which are not there");
 }
 
+/// Pages lead to files, too.
+#[test]
+fn what_the_pages_name_is_there() {
+    let root = source("schema").join("../..");
+    let mut count = 0;
+    for entry in fs::read_dir(root.join("docs")).expect("docs") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|extension| extension != "md") {
+            continue;
+        }
+        let page = fs::read_to_string(&path).expect("a page");
+        for name in ticked(&page) {
+            let is_path =
+                ["schema/src/", "agent/src/", "compiler/src/", "tests/"].iter().any(|at| name.starts_with(at));
+            if is_path && name.ends_with(".rs") && !name.contains(['<', '*', ' ']) {
+                assert!(root.join(name).exists(), "{} names {name}, which is not there", path.display());
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 3, "{count} files are named");
+}
+
 #[test]
 fn the_map_of_the_engine_is_whole() {
     let folder = source("agent").join("run");

@@ -371,8 +371,19 @@ fn finish(answer: LedgerAnswer, to: Option<&To<'_>>, out: &mut Output<'_>) -> Re
     }
 }
 
-/// Takes the files out of the state folder.
+/// Takes the files out of the state folder, where none stays, whatever comes: they are not sealed any more.
 fn take(files: &[OutFile], to: &To<'_>, out: &mut Output<'_>) -> Result<(), Error> {
+    let given = give(files, to, out);
+    let removed = files
+        .iter()
+        .map(|OutFile { at, .. }| std::fs::remove_file(at).tried(|| format!("cannot remove {}", at.display())));
+    // Each is tried, also where another one cannot be removed.
+    let removed: Vec<_> = removed.collect();
+    given?;
+    removed.into_iter().collect()
+}
+
+fn give(files: &[OutFile], to: &To<'_>, out: &mut Output<'_>) -> Result<(), Error> {
     let mut written = Vec::new();
     for OutFile { at, name } in files {
         let into = match to {
@@ -390,7 +401,6 @@ fn take(files: &[OutFile], to: &To<'_>, out: &mut Output<'_>) -> Result<(), Erro
             None => io::copy(&mut from, &mut out.raw()).and_then(|_| out.raw().flush()).tried(cannot)?,
             Some(into) => copy(&mut from, into).tried(cannot)?,
         }
-        std::fs::remove_file(at).tried(|| format!("cannot remove {}", at.display()))?;
         written.extend(into);
     }
     // An export on standard output is the whole output.
@@ -406,4 +416,27 @@ fn copy(from: &mut File, to: &Path) -> io::Result<()> {
 
 fn read_note(path: &Path) -> Result<String, Error> {
     named::text(path, Kind::Checkpoint).tried(|| format!("cannot read the checkpoint `{}`", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::Format;
+
+    /// What waits in the state folder is not sealed any more.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test puts there what the agent does")]
+    fn nothing_stays_behind_of_what_could_not_be_given() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = ["a", "b"].map(|name| OutFile { at: folder.path().join(name), name: name.to_owned() });
+        let mut said = Vec::new();
+        let mut out = Output::new(Format::Human, &mut said);
+        std::fs::create_dir(folder.path().join("given")).unwrap();
+        for (place, is_there) in [("nowhere", false), ("given", true)] {
+            files.iter().for_each(|file| std::fs::write(&file.at, b"an entry").unwrap());
+            let given = take(&files, &To::Folder(&folder.path().join(place)), &mut out);
+            assert_eq!(given.is_ok(), is_there);
+            assert!(files.iter().all(|file| !file.at.exists()));
+        }
+    }
 }

@@ -54,9 +54,9 @@ struct Arguments {
 /// What every subcommand takes.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Call {
-    /// The agent's configuration. Unless it is said: `agent.toml` here, and where there is none
-    /// `/etc/assent/agent.toml`.
-    #[arg(long, global = true, env = "ASSENT_CONFIG", value_name = "FILE")]
+    /// The agent's configuration. Unless it is said: the file that ASSENT_CONFIG names, else `agent.toml` here, and
+    /// where there is none `/etc/assent/agent.toml`.
+    #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Output format.
     #[arg(long, global = true, default_value = "human")]
@@ -93,9 +93,20 @@ fn found(named: Option<&Path>, is_there: impl Fn(&Path) -> bool) -> &Path {
     named.unwrap_or(if !is_there(here) && is_there(installed) { installed } else { here })
 }
 
+/// The configuration that was named: in the call, else in the environment. An empty variable names none: it is how compose files and
+/// CI leave one unset.
+fn named(said: Option<PathBuf>, variable: Option<OsString>) -> Option<PathBuf> {
+    said.or_else(|| variable.filter(|path| !path.is_empty()).map(PathBuf::from))
+}
+
 #[expect(clippy::disallowed_methods, reason = "commands read the environment; here what systemd decrypted for them")]
 fn credentials() -> Option<PathBuf> {
     std::env::var("CREDENTIALS_DIRECTORY").ok().map(PathBuf::from)
+}
+
+#[expect(clippy::disallowed_methods, reason = "commands read the environment; here which agent is meant")]
+fn configured() -> Option<OsString> {
+    std::env::var_os("ASSENT_CONFIG")
 }
 
 /// The subcommands.
@@ -168,7 +179,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, stdout: &mut dyn Writ
         let done = transfer::run(&mut out);
         return end(done, &out, Format::Human, stderr);
     }
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let mut arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(usage) => {
             // Help and version are asked for and go to standard output; clap knows which is which.
@@ -177,6 +188,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, stdout: &mut dyn Writ
             return if written.is_ok() && !usage.use_stderr() { ExitCode::SUCCESS } else { ExitCode::from(2) };
         }
     };
+    arguments.call.config = named(arguments.call.config.take(), configured());
     let format = arguments.call.format;
     let mut out = Output::new(format, stdout);
     let done = dispatch(&arguments.command, &arguments.call, &mut out);
@@ -236,6 +248,16 @@ mod tests {
         assert_eq!(found(None, |_| true), here, "the one that stands here is meant");
         assert_eq!(found(None, |_| false), here, "it is the one that is written");
         assert_eq!(found(Some(Path::new("b.toml")), |_| true), Path::new("b.toml"));
+    }
+
+    #[test]
+    fn an_empty_variable_names_no_configuration() {
+        let path = |text: &str| Some(PathBuf::from(text));
+        assert_eq!(named(None, Some(OsString::new())), None);
+        assert_eq!(named(None, Some("a.toml".into())), path("a.toml"));
+        assert_eq!(named(path("b.toml"), Some("a.toml".into())), path("b.toml"));
+        let said = ["assent-agent", "status", "--config", ""];
+        assert!(Arguments::try_parse_from(said).is_err(), "whoever writes it means one");
     }
 
     /// Whoever reads the first line of a long output and goes away has what they wanted.

@@ -42,6 +42,9 @@ struct Told {
     #[serde(skip_serializing_if = "Option::is_none")]
     written: Option<PathBuf>,
     recovered: bool,
+    /// What commands say to find this agent.
+    #[serde(skip)]
+    flag: Option<String>,
 }
 
 impl Show for Told {
@@ -62,7 +65,9 @@ impl Show for Told {
                 file.display()
             ),
             None => {
-                writeln!(out, "Make sure that no other instance runs, then: assent-agent recover --key PERSON=FILE")
+                let flag = self.flag.as_ref().map(|flag| format!(" {flag}")).unwrap_or_default();
+                let then = format!("assent-agent recover --key PERSON=FILE{flag}");
+                writeln!(out, "Make sure that no other instance runs, then: {then}")
             }
         }
     }
@@ -73,14 +78,15 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
     let (Some(halt), Some(recover)) = (status.halt.clone(), Recover::of(&status)) else {
         return Err(Error::refused("the agent has not stopped").help("There is nothing to recover from."));
     };
+    let flag = call.config()?.flag();
     let bytes = canon::to_bytes(&recover).tried(|| "cannot write the statement".into())?;
     if let Some(file) = &args.write {
         write(file, &bytes)?;
-        return out.show(&Told { halt, written: Some(file.clone()), recovered: false });
+        return out.show(&Told { halt, written: Some(file.clone()), recovered: false, flag });
     }
     let (statement, signatures) = match &args.statement {
         Some(file) => (read(file, Kind::Recovery)?, signatures(&args.signatures)?),
-        None if args.keys.is_empty() => return out.show(&Told { halt, written: None, recovered: false }),
+        None if args.keys.is_empty() => return out.show(&Told { halt, written: None, recovered: false, flag }),
         None => {
             let signed = args.keys.iter().map(|key| Ok((key.person.clone(), key.sign(Namespace::Recover, &bytes)?)));
             let signatures = signed.collect::<Result<BTreeMap<_, _>, Error>>()?;
@@ -89,7 +95,7 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
         }
     };
     match ask(call, &Question::Recover { statement, signatures })? {
-        Answer::Done => out.show(&Told { halt, written: None, recovered: true }),
+        Answer::Done => out.show(&Told { halt, written: None, recovered: true, flag }),
         _ => Err(unexpected()),
     }
 }

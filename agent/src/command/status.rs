@@ -29,6 +29,9 @@ struct Told {
     standing: Vec<Trouble>,
     #[serde(skip)]
     folder: PathBuf,
+    /// What commands say to find this agent.
+    #[serde(skip)]
+    flag: Option<String>,
 }
 
 impl Show for Told {
@@ -40,7 +43,11 @@ impl Show for Told {
             let why: Vec<_> = halt.why.iter().map(ToString::to_string).collect();
             let (why, id) = (why.join(", "), named_as(id(Rule::Halted)));
             writeln!(out, "STOPPED since {}: {why}; nothing starts{id}", halt.since)?;
-            writeln!(out, "    make sure that no other instance runs, then: assent-agent recover --key PERSON=FILE")?;
+            let flag = self.flag.as_ref().map(|flag| format!(" {flag}")).unwrap_or_default();
+            writeln!(
+                out,
+                "    make sure that no other instance runs, then: assent-agent recover --key PERSON=FILE{flag}"
+            )?;
         }
         let said = |trouble: &&Trouble| match trouble.rule {
             Rule::Halted => halt.is_some(),
@@ -175,7 +182,8 @@ fn human(status: &WorkflowStatus, out: &mut dyn Write) -> io::Result<()> {
 pub(super) fn run(_: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
     let Answer::Status(status) = ask(call, &Question::Status)? else { return Err(unexpected()) };
     let Answer::Standing(standing) = ask(call, &Question::Standing)? else { return Err(unexpected()) };
-    out.show(&Told { status, standing, folder: call.config()?.state.folder().to_owned() })
+    let config = call.config()?;
+    out.show(&Told { status, standing, folder: config.state.folder().to_owned(), flag: config.flag() })
 }
 
 #[cfg(test)]

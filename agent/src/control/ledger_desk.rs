@@ -89,8 +89,10 @@ impl LedgerDesk {
                 return Ok(Prepared::Answer(Box::new(LedgerAnswer::Logs(logs))));
             }
             LedgerQuestion::Show { log, person, since } => {
-                let all = store.logs().map_err(|e| LedgerBroken(e.to_string()))?;
-                let logs = all.into_iter().filter(|one| log.as_ref().is_none_or(|log| log == one));
+                let broken = |e: StoreError| LedgerBroken(e.to_string());
+                // Those that ended with a recovery, too: what was before it can be seen.
+                let all = store.logs().map_err(broken)?.into_iter().chain(ended(store).map_err(broken)?);
+                let logs = all.filter(|one| log.as_ref().is_none_or(|log| log == one));
                 let logs = logs.map(|log| (self.publishers.origin(&log), log)).collect();
                 let (disk, host) = (Arc::clone(&self.disk), Arc::clone(&self.host));
                 return Ok(Prepared::Show(Box::new(Shown { disk, host, logs, person, since })));
@@ -224,9 +226,12 @@ impl Asked {
             Ask::Export => {
                 let name = checkpoint.head().origin.export_name();
                 let (at, mut file) = self.out(&name)?;
-                reader.export(&mut file)?;
-                file.flush().map_err(AnswerError::Output)?;
-                Ok(LedgerAnswer::Written(vec![OutFile { at, name }]))
+                let done = reader.export(&mut file).and_then(|_| file.flush().map_err(AnswerError::Output));
+                if done.is_err() {
+                    // It is not sealed, and nobody takes it.
+                    drop(std::fs::remove_file(&at));
+                }
+                done.map(|()| LedgerAnswer::Written(vec![OutFile { at, name }]))
             }
             Ask::Prove(target) => {
                 let proofs = reader.prove(*target)?;

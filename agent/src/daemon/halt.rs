@@ -32,6 +32,8 @@ use crate::world::{Clock as _, Dice as _, Disk as _};
 pub(super) const HALT: &str = "agent/halt";
 /// Where the store keeps which plans went back as far as the agent published it, while it is stopped.
 pub(super) const RETURNED: &str = "agent/returned";
+/// Where the store keeps that it was recovered and has not pushed since.
+pub(super) const COMES_BACK: &str = "agent/comes-back";
 /// How that is kept: by `<client>/<workflow>`.
 pub(super) type Named = BTreeMap<String, BTreeMap<Digest, deploy::Why>>;
 /// The file of a recovery that was accepted; the next start of the agent does what it says.
@@ -110,14 +112,27 @@ impl Agent {
         if self.compare(&branch).await.or(Err(PullFailure::Broken))? {
             return Err(PullFailure::PushRefused);
         }
-        let theirs = !(self.standing.returns.swap(false, Ordering::Relaxed) && self.is_own(&branch));
+        let theirs = !(self.standing.returns.load(Ordering::Relaxed) && self.is_own(&branch));
         push::after(&repository, &name, &commit, status.time)?;
-        self.transfers().push(&name).await.map(|_| theirs)
+        self.transfers().push(&name).await?;
+        self.is_back().await.or(Err(PullFailure::Broken))?;
+        Ok(theirs)
     }
 
-    /// Whether it was recovered and has not pushed since.
-    pub(super) fn comes_back(&self, recovered: bool) {
+    /// Takes up whether it was recovered, by the words that it begins with now or before, and has not pushed since.
+    pub(super) fn comes_back(&self, recovered: bool) -> Result<(), StoreError> {
+        let recovered = recovered || self.store.state(COMES_BACK)?.is_some();
         self.standing.returns.store(recovered, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// A push succeeded: from now on whatever else stands on its branch was written by somebody else.
+    pub(super) async fn is_back(&self) -> Result<(), StoreError> {
+        if self.standing.returns.swap(false, Ordering::Relaxed) {
+            let write = Write::State { name: COMES_BACK.to_owned(), value: None };
+            self.store.commit(Transaction { at: self.world.clock.now(), writes: vec![write] }).await?;
+        }
+        Ok(())
     }
 
     pub(super) fn branch(&self) -> String {

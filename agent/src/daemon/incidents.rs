@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, ConnectionId, PersonId};
-use assent_schema::ledger::Entry;
+use assent_schema::ledger::{Entry, Kind};
 use assent_schema::time::Moment;
 
 use super::agent::Agent;
@@ -209,22 +209,38 @@ impl Agent {
     async fn drafted(&self, case: &Case) -> Result<Option<String>, StoreError> {
         let log = case.row.alert.client.clone().map_or(Log::Agent, Log::Client);
         let until = case.done.resolved.as_ref().map_or_else(|| self.field.now(), |act| act.at);
-        let Some(entries) = self.entries(log, Facts::from(case), until).await else { return Ok(None) };
+        let Some(entries) = self.entries(log.clone(), Facts::from(case), until).await else { return Ok(None) };
         let queue = self.store.queue()?;
         let named: BTreeSet<_> = entries.iter().filter_map(|entry| entry.plan).collect();
         let of = |digest| Some((digest, self.field.plan(&digest)?.plan.workflow.clone()));
-        let plans = named.into_iter().filter_map(of).collect();
+        let mut plans = incident::plans_of(&entries);
+        plans.extend(named.iter().copied().filter_map(of));
+        if !named.iter().all(|plan| plans.contains_key(plan)) {
+            // Long gone: the log says of which workflow it was when it came.
+            let Some(came) = self.came(log, until).await else { return Ok(None) };
+            plans.extend(incident::plans_of(&came));
+        }
         let facts = Facts { case, respond_by: self.answer_by(case), entries: &entries, queue: &queue, plans: &plans };
         Ok(Some(incident::draft(&facts)))
     }
 
     /// The entries of a log from one moment to another; nothing when it cannot be read.
     pub(super) async fn entries(&self, log: Log, from: Moment, until: Moment) -> Option<Vec<Entry>> {
+        self.wanted(log, (from, until), |_| true).await
+    }
+
+    /// The entries of a log that say which plans came and went.
+    async fn came(&self, log: Log, until: Moment) -> Option<Vec<Entry>> {
+        let says = |entry: &Entry| matches!(entry.kind, Kind::Deployed(_) | Kind::RolledBack(_));
+        self.wanted(log, (Moment::from_seconds(0), until), says).await
+    }
+
+    async fn wanted(&self, log: Log, span: (Moment, Moment), is: fn(&Entry) -> bool) -> Option<Vec<Entry>> {
         let origin = self.origin(&log).ok()?;
         let (store, mut days) =
             (Arc::clone(&self.store), DayKeys::new(Arc::clone(&self.disk), Arc::clone(&self.identity.host)));
         // A long day is read: not on the thread that runs are driven on.
-        let read = move || ledger::window(&*store, &log, &origin, &mut days, (from, until));
+        let read = move || ledger::window_of(&*store, &log, &origin, &mut days, span, &is);
         match tokio::task::spawn_blocking(read).await.ok()? {
             Ok(entries) => Some(entries),
             Err(error) => {

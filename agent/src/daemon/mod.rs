@@ -287,7 +287,7 @@ async fn start(agent: &Arc<Agent>) -> Result<(), StoreError> {
     }
     let clean = agent.store.state(CLEAN)?.is_some();
     let mut with = recovery::first_words(&*agent.store, agent.pin.project)?;
-    agent.comes_back(!with.is_empty());
+    agent.comes_back(!with.is_empty())?;
     if with.is_empty() {
         let logs: BTreeSet<Log> = agent.store.logs()?.into_iter().collect();
         with = publishing::came_up(agent, &logs, clean);

@@ -96,7 +96,7 @@ pub(super) async fn publish(agent: &Arc<Agent>, said: &mut Said) -> Result<(), P
     }
     match agent.transfers().push(&branch).await {
         Ok(_) => {
-            agent.comes_back(false);
+            agent.is_back().await.or(Err(PullFailure::Broken))?;
             agent.alerts_over(Rule::Status).await;
             said.status = Some(status);
             Ok(())

@@ -16,7 +16,7 @@ use assent_schema::plan::Plan;
 use assent_schema::status::{Halt, Recover};
 use serde::{Deserialize, Serialize};
 
-use super::halt::{HALT, Named, RECOVERY, RETURNED, Signed};
+use super::halt::{COMES_BACK, HALT, Named, RECOVERY, RETURNED, Signed};
 use super::stored_time;
 use crate::config::Config;
 use crate::control::offline;
@@ -145,7 +145,10 @@ fn writes(
     writes.push(Write::State { name: HALT.to_owned(), value: None });
     writes.extend(returned(store, now)?);
     writes.extend(ledger::keep_ended(store, disk, life(store)?, &halt.published)?);
-    writes.push(Write::EndLogs { life: life(store)?.saturating_add(1) });
+    // Not the life of a recovery that the store knows nothing of, since it was put back again: that one's logs are published.
+    let heads = halt.published.iter().filter_map(|note| Checkpoint::peek(note).ok());
+    let newest = heads.map(|head| head.origin.life).fold(life(store)?, u32::max);
+    writes.push(Write::EndLogs { life: newest.saturating_add(1) });
     Ok(writes)
 }
 
@@ -185,7 +188,10 @@ fn ended(logs: Vec<Log>, published: &[String]) -> BTreeMap<String, Vec<String>> 
 pub(super) fn first_words(store: &impl Store, project: Digest) -> Result<Vec<Write>, StoreError> {
     let Some(bytes) = store.state(RECOVERED)? else { return Ok(Vec::new()) };
     let known: Recovered = canon::from_bytes(&bytes).or(Err(StoreError::Damaged("the words of a recovery")))?;
-    let mut writes = vec![Write::State { name: RECOVERED.to_owned(), value: None }];
+    let mut writes = vec![
+        Write::State { name: RECOVERED.to_owned(), value: None },
+        Write::State { name: COMES_BACK.to_owned(), value: Some(Vec::new()) },
+    ];
     let mut logs: Vec<(Log, Vec<String>)> =
         known.logs.into_iter().filter_map(|(name, old)| Some((Log::from_name(&name)?, old))).collect();
     if !logs.iter().any(|(log, _)| *log == Log::Agent) {

@@ -1,7 +1,9 @@
 //! Which entries of a client's ledger an incident is about: those of its workflow or connection, and what befell all. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use assent_schema::canon::Digest;
+use assent_schema::id::WorkflowId;
 use assent_schema::ledger::{Entry, HeldWhat, Kind};
 
 use super::postmortem::Facts;
@@ -47,19 +49,27 @@ impl<'a> Concerned<'a> {
             Kind::Alerted(alerted) => alerted.rule.as_str() == alert.rule.as_str(),
             Kind::Held(held) => holds(&held.what, alert),
             Kind::Resumed(resumed) => !self.held.contains(resumed.id.as_str()),
-            _ => entry.run.is_none_or(|run| self.has_run(run, entry)),
+            // What was done about a run of before a recovery names its plan alone.
+            _ => match entry.run {
+                Some(run) => self.has_run(run, entry),
+                None => alert.workflow.is_none() || entry.plan.is_none() || self.has_plan(entry),
+            },
         }
     }
 
     fn has_run(&self, run: u64, entry: &Entry) -> bool {
         let alert = &self.facts.case.row.alert;
-        let of = entry.plan.as_ref().and_then(|plan| self.facts.plans.get(plan));
         match (&alert.workflow, &alert.connection) {
             (None, None) => true,
             (None, Some(_)) => self.called.contains(&run),
-            // A plan that is not kept here may be one of it.
-            (Some(workflow), _) => of.is_none_or(|of| of == workflow) || self.called.contains(&run),
+            (Some(_), _) => entry.plan.is_none() || self.has_plan(entry) || self.called.contains(&run),
         }
+    }
+
+    /// Whether an entry is of a plan of the incident's workflow. Of one that nobody knows it is not: a client is told of nothing else.
+    fn has_plan(&self, entry: &Entry) -> bool {
+        let of = entry.plan.as_ref().and_then(|plan| self.facts.plans.get(plan));
+        of.is_some() && of == self.facts.case.row.alert.workflow.as_ref()
     }
 
     /// Whether an entry is of a run that was not over when it began: how it came to that is part of it.
@@ -72,6 +82,20 @@ impl<'a> Concerned<'a> {
         let alert = &self.facts.case.row.alert;
         alert.connection.is_some() && item.why == alert.code
     }
+}
+
+/// Of which workflow plans are, as entries tell it: they outlive the plans.
+pub fn plans_of(entries: &[Entry]) -> BTreeMap<Digest, WorkflowId> {
+    let mut found = BTreeMap::new();
+    for entry in entries {
+        let (workflow, plans) = match &entry.kind {
+            Kind::Deployed(deployed) => (&deployed.workflow, [entry.plan, None]),
+            Kind::RolledBack(back) => (&back.workflow, [Some(back.from), back.to]),
+            _ => continue,
+        };
+        found.extend(plans.into_iter().flatten().map(|plan| (plan, workflow.clone())));
+    }
+    found
 }
 
 /// What may have brought it about.

@@ -52,24 +52,26 @@ impl fmt::Display for Lack {
     }
 }
 
-/// The rows of the table at the top.
-fn table(text: &str) -> impl Iterator<Item = &str> {
-    let head = text.lines().take_while(|line| !line.starts_with("## "));
-    head.map(str::trim_end)
-        .filter(|line| line.starts_with("| ") && !line.starts_with("| | |") && !line.starts_with("| ---"))
+/// The rows of the table at the top, by their cells: editors align them.
+fn table(text: &str) -> Vec<Vec<&str>> {
+    let head = text.lines().take_while(|line| !line.starts_with("## ")).map(str::trim);
+    let rows = head.filter_map(|line| line.strip_prefix('|')).map(|line| line.strip_suffix('|').unwrap_or(line));
+    let cells = rows.map(|row| row.split('|').map(str::trim).collect::<Vec<_>>());
+    // Neither the empty head nor the line below it says anything.
+    cells.filter(|cells| !cells.iter().all(|cell| cell.chars().all(|c| matches!(c, '-' | ':')))).collect()
 }
 
 /// What the table at the top of a post-mortem says otherwise than a draft of now: whoever resolved the incident after drafting
 /// would tell the client that it is open.
 pub fn not_so(text: &str, draft: &str) -> Vec<Lack> {
-    let (told, is): (Vec<_>, Vec<_>) = (table(text).collect(), table(draft).collect());
+    let (told, is) = (table(text), table(draft));
     if told == is {
         return Vec::new();
     }
     let lacks: Vec<_> = is.iter().filter(|row| !told.contains(row)).collect();
     // Rows of its own, or twice the same: then the whole is named.
     let rows = if lacks.is_empty() { is.iter().collect() } else { lacks };
-    rows.into_iter().map(|row| Lack::NotSo((*row).to_owned())).collect()
+    rows.into_iter().map(|row| Lack::NotSo(format!("| {} |", row.join(" | ")))).collect()
 }
 
 /// Looks whether a post-mortem can be shared: all that it lacks, and all that it tells and must not. `is_secret` knows the

@@ -11,5 +11,6 @@ mod postmortem;
 
 pub use case::{Act, Case, Done, NotNow, PREFIX, State, Step};
 pub use clock::{RespondBy, SHARE_WITHIN, respond_by};
+pub use concerned::plans_of;
 pub use lack::{Lack, check, not_so};
 pub use postmortem::{DRAFT_MOST_LINES, Facts, Written, draft};

@@ -159,14 +159,21 @@ fn impact(out: &mut String, facts: &Facts<'_>) -> fmt::Result {
     for (how, count) in &ends {
         writeln!(out, "- Runs ended {how}: {count}")?;
     }
-    writeln!(out, "- Effects that nobody knows to have happened: {doubt}")?;
     let alert = &facts.case.row.alert;
     let waits = |item: &&QueueItem| {
         alert.client.as_ref() == Some(&item.client)
             && (alert.workflow.as_ref().is_none_or(|one| *one == item.workflow) || concerned.runs_with(item))
     };
-    let waits = facts.queue.iter().filter(waits).count();
-    writeln!(out, "- Items in the manual queue now: {waits}")
+    let waits: Vec<&QueueItem> = facts.queue.iter().filter(waits).collect();
+    writeln!(out, "- Effects that nobody knows to have happened: {}", doubt.max(left_in_doubt(&waits)))?;
+    writeln!(out, "- Items in the manual queue now: {}", waits.len())
+}
+
+/// How many effects the items of the queue call perhaps done. Those of runs from before a recovery stand in no log that is read
+/// here, and those of others stand in both.
+fn left_in_doubt(waits: &[&QueueItem]) -> u64 {
+    let effects = waits.iter().flat_map(|item| &item.done).filter(|effect| effect.in_doubt);
+    u64::try_from(effects.count()).unwrap_or(u64::MAX)
 }
 
 /// What belongs into a timeline: everything but the everyday work of runs and the signs of life.

@@ -45,4 +45,4 @@ pub use publish::{
 pub use pulse::{Missed, Pulse};
 pub use tiles::changed;
 pub use watcher::{Cosigned, Denied, Watcher, WatcherError};
-pub use window::{window, window_of};
+pub use window::window_of;

@@ -14,24 +14,11 @@ const PAGE: usize = 1_000;
 /// The most entries of one window: the last of them.
 const MOST: usize = 20_000;
 
-/// The entries of a log from one moment to another, both included, in order. Those whose body is gone are left out.
+/// The entries of a log from one moment to another, both included, in order, of those that are wanted. Those whose body is gone are
+/// left out.
 ///
 /// # Errors
 /// When rows or day keys cannot be read.
-pub fn window<D: Disk>(
-    store: &impl Store,
-    log: &Log,
-    origin: &Origin,
-    days: &mut DayKeys<D>,
-    span: (Moment, Moment),
-) -> Result<Vec<Entry>, AnswerError> {
-    window_of(store, log, origin, days, span, &|_| true)
-}
-
-/// The same, of those that are wanted.
-///
-/// # Errors
-/// As [`window`].
 pub fn window_of<D: Disk>(
     store: &impl Store,
     log: &Log,

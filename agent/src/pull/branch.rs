@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use git2::{ErrorCode, Oid, Repository};
+use git2::{Oid, Repository};
 
 use super::PullFailure;
-use super::read::read_one;
+use super::read::{names, read_one};
 
 /// The folder of checkpoints on the branch.
 const CHECKPOINTS: &str = "checkpoints";
@@ -45,12 +45,5 @@ fn folders(repository: &Path, commit: &str) -> Result<Vec<String>, PullFailure> 
     let broken = |_| PullFailure::Broken;
     let repository = Repository::open_bare(repository).map_err(broken)?;
     let id = Oid::from_str(commit).map_err(broken)?;
-    let tree = repository.find_commit(id).and_then(|commit| commit.tree()).map_err(broken)?;
-    let folder = match tree.get_path(Path::new(CHECKPOINTS)) {
-        Ok(folder) => folder,
-        Err(error) if error.code() == ErrorCode::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(broken(error)),
-    };
-    let Ok(folder) = repository.find_tree(folder.id()) else { return Ok(Vec::new()) };
-    Ok(folder.iter().take(LOGS_MOST).filter_map(|entry| entry.name().ok().map(str::to_owned)).collect())
+    Ok(names(&repository, id, CHECKPOINTS)?.into_iter().take(LOGS_MOST).map(|(name, _)| name).collect())
 }

@@ -1,7 +1,7 @@
 //! Git as transport: what is fetched is bytes by name, nothing more. Trust begins in `verify`.
 //!
 //! `transfer` runs in a child process with limits, and `talk` speaks with servers there; `fetch` starts it; `read` takes blobs out of the object database;
-//! `pace` says when to look again; `locks` takes away what a process left that died; `shelf` keeps what was accepted; `watch` notices a local change; `push` writes the agent's own branch, `branch` reads it.
+//! `pace` says when to look again; `weigh` says of what came, in the child as well, what it takes to read it; `locks` takes away what a process left that died; `shelf` keeps what was accepted; `watch` notices a local change; `push` writes the agent's own branch, `branch` reads it.
 
 pub mod branch;
 pub mod fetch;
@@ -13,6 +13,7 @@ pub mod shelf;
 mod talk;
 pub mod transfer;
 pub mod watch;
+mod weigh;
 
 use std::fmt;
 

@@ -9,6 +9,7 @@ use git2::build::TreeUpdateBuilder;
 use git2::{ErrorCode, FileMode, Repository, Signature, Time};
 
 use super::PullFailure;
+use super::read::COMMIT_MOST_BYTES;
 
 /// Commits are nobody's in particular: trust rests on the files' own signatures.
 const COMMITTER: (&str, &str) = ("assent-agent", "assent-agent@localhost");
@@ -70,7 +71,12 @@ pub fn after(repository: &Path, branch: &str, theirs: &str, at: Moment) -> Resul
         let repository = Repository::open_bare(repository)?;
         let mut reference = repository.find_reference(&format!("refs/heads/{branch}"))?;
         let ours = reference.peel_to_commit()?;
-        let theirs = repository.find_commit(git2::Oid::from_str(theirs)?)?;
+        let theirs = git2::Oid::from_str(theirs)?;
+        let (size, _) = repository.odb()?.read_header(theirs)?;
+        if size > COMMIT_MOST_BYTES {
+            return Err(git2::Error::from_str("somebody wrote a commit that nobody reads"));
+        }
+        let theirs = repository.find_commit(theirs)?;
         let who = Signature::new(COMMITTER.0, COMMITTER.1, &Time::new(at.seconds(), 0))?;
         let commit = repository.commit(None, &who, &who, "Status", &ours.tree()?, &[&theirs, &ours])?;
         reference.set_target(commit, "").map(drop)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use assent_schema::release::FileName;
-use git2::{FileMode, ObjectType, Odb, Oid, Repository, TreeEntry};
+use git2::{FileMode, ObjectType, Odb, Oid, Repository, Tree, TreeEntry};
 
 use super::{PullFailure, locks};
 use crate::cores;
@@ -123,9 +123,10 @@ fn weighed(odb: &Odb<'_>, id: Oid, wanted: ObjectType, most_bytes: usize) -> Res
 pub fn read_one(repository: &Path, commit: &str, path: &str) -> Result<Option<Vec<u8>>, PullFailure> {
     let repository = Repository::open_bare(repository).or(Err(PullFailure::Broken))?;
     let id = Oid::from_str(commit).or(Err(PullFailure::Broken))?;
-    let tree = repository.find_commit(id).and_then(|commit| commit.tree()).or(Err(PullFailure::Broken))?;
-    let Ok(entry) = tree.get_path(Path::new(path)) else { return Ok(None) };
     let odb = repository.odb().or(Err(PullFailure::Broken))?;
+    let (folders, name) = path.rsplit_once('/').map_or(("", path), |(folders, name)| (folders, name));
+    let Some(tree) = folder(&repository, id, folders)? else { return Ok(None) };
+    let Some(entry) = tree.get_name(name) else { return Ok(None) };
     weighed(&odb, entry.id(), ObjectType::Blob, FILE_MOST_BYTES)?;
     if entry.filemode() != i32::from(FileMode::Blob) {
         return Err(PullFailure::FileRefused);
@@ -133,19 +134,31 @@ pub fn read_one(repository: &Path, commit: &str, path: &str) -> Result<Option<Ve
     odb.read(entry.id()).map(|object| Some(object.data().to_vec())).or(Err(PullFailure::Broken))
 }
 
+/// A folder of a commit, each on the way to it weighed before it is read; `None` when it is not there. Without a path it is the
+/// outermost.
+fn folder<'r>(repository: &'r Repository, commit: Oid, path: &str) -> Result<Option<Tree<'r>>, PullFailure> {
+    let broken = |_| PullFailure::Broken;
+    let odb = repository.odb().map_err(broken)?;
+    weighed(&odb, commit, ObjectType::Commit, COMMIT_MOST_BYTES)?;
+    let read = |id| {
+        weighed(&odb, id, ObjectType::Tree, FOLDER_MOST_BYTES)?;
+        repository.find_tree(id).map_err(broken)
+    };
+    let mut tree = read(repository.find_commit(commit).map_err(broken)?.tree_id())?;
+    for name in path.split('/').filter(|name| !name.is_empty()) {
+        let inner = tree.get_name(name).filter(|entry| entry.kind() == Some(ObjectType::Tree)).map(|entry| entry.id());
+        let Some(inner) = inner else { return Ok(None) };
+        tree = read(inner)?;
+    }
+    Ok(Some(tree))
+}
+
 /// The names in a folder of a commit, sorted as git does; nothing when it has no such folder.
 ///
 /// # Errors
-/// [`PullFailure::Broken`] when it cannot be read.
+/// [`PullFailure`] when it is too large, or cannot be read.
 pub fn names(repository: &Repository, commit: Oid, folder: &str) -> Result<Vec<(String, Oid)>, PullFailure> {
-    let broken = |_| PullFailure::Broken;
-    let tree = repository.find_commit(commit).and_then(|commit| commit.tree()).map_err(broken)?;
-    let Some(entry) = tree.get_name(folder).filter(|entry| entry.kind() == Some(ObjectType::Tree)) else {
-        return Ok(Vec::new());
-    };
-    let odb = repository.odb().map_err(broken)?;
-    weighed(&odb, entry.id(), ObjectType::Tree, FOLDER_MOST_BYTES)?;
-    let tree = repository.find_tree(entry.id()).map_err(broken)?;
+    let Some(tree) = self::folder(repository, commit, folder)? else { return Ok(Vec::new()) };
     let named = |entry: TreeEntry<'_>| Some((entry.name().ok()?.to_owned(), entry.id()));
     Ok(tree.iter().filter_map(named).collect())
 }

@@ -17,7 +17,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{PullFailure, talk};
+use super::{PullFailure, talk, weigh};
 use crate::config::Repository as Other;
 use crate::content::Content;
 
@@ -157,7 +157,7 @@ fn work_locally(repository: &Repository, path: &Path, request: &Request) -> Resu
             let url = path.to_str().ok_or(PullFailure::Unreachable)?;
             // An anonymous remote: no remote of a configuration is asked, and the only configuration is the repository's own.
             let mut remote = repository.remote_anonymous(url).or(Err(PullFailure::Unreachable))?;
-            fetch(&mut remote, branch, into, known.as_deref(), request.limits.bytes)
+            fetch(repository, &mut remote, (branch, into), known.as_deref(), request.limits.bytes)
         }
         Task::Push { branch, into } => {
             let commit = repository.refname_to_id(&format!("refs/heads/{branch}")).or(Err(PullFailure::NoBranch))?;
@@ -175,9 +175,9 @@ fn open(request: &Request) -> Result<Repository, git2::Error> {
 }
 
 fn fetch(
+    repository: &Repository,
     remote: &mut Remote<'_>,
-    branch: &str,
-    into: &str,
+    (branch, into): (&str, &str),
     known: Option<&str>,
     most_bytes: u64,
 ) -> Result<String, PullFailure> {
@@ -186,10 +186,12 @@ fn fetch(
     // A refspec that matches nothing would be no error: so the branch is looked for first.
     let heads = remote.list().map_err(|error| unreachable(&error))?;
     let tip = heads.iter().find(|head| head.name() == reference).map(git2::RemoteHead::oid);
-    let tip = tip.ok_or(PullFailure::NoBranch)?.to_string();
-    if known == Some(tip.as_str()) {
-        return Ok(tip);
+    let tip = tip.ok_or(PullFailure::NoBranch)?;
+    if known == Some(tip.to_string().as_str()) {
+        return Ok(tip.to_string());
     }
+    // A child that was ended may have left one.
+    weigh::packs(repository)?;
     let too_large = std::cell::Cell::new(false);
     let mut callbacks = RemoteCallbacks::new();
     callbacks.transfer_progress(|progress| {
@@ -199,14 +201,18 @@ fn fetch(
     });
     let mut options = FetchOptions::new();
     options.download_tags(AutotagOption::None).remote_callbacks(callbacks);
-    // Forced: an unforced refspec that is no fast-forward says nothing and moves nothing.
-    let fetched = remote.fetch(&[format!("+{reference}:{into}")], Some(&mut options), None);
+    let fetched = remote.download(&[format!("+{reference}:{into}")], Some(&mut options));
     drop(options);
     match fetched {
-        Ok(()) => Ok(tip),
-        Err(_) if too_large.get() => Err(PullFailure::TooLarge),
-        Err(error) => Err(unreachable(&error)),
+        Ok(()) => {}
+        Err(_) if too_large.get() => return Err(PullFailure::TooLarge),
+        Err(error) => return Err(unreachable(&error)),
     }
+    weigh::packs(repository)?;
+    weigh::commit(repository, tip)?;
+    // Forced: quarantine holds whatever the branch holds now.
+    repository.reference(into, tip, true, "fetch").map_err(|error| unreachable(&error))?;
+    Ok(tip.to_string())
 }
 
 /// Gives a commit out to a repository on this machine, whether people work in it or not: a remote of libgit2 takes no push into

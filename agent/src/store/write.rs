@@ -146,7 +146,7 @@ pub enum Write {
     /// All logs end where they are and begin anew with the next entry: their rows stay under names of their own, and runs
     /// are numbered from 1 again.
     EndLogs {
-        /// The number of the logs that begin then.
+        /// The number of the logs that begin then, above that of those that end.
         life: u32,
     },
     /// Puts another sealed part for a ledger row, under another day key.

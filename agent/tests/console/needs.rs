@@ -85,9 +85,9 @@ fn an_effect_in_doubt_that_nothing_can_settle_is_left_to_people() {
     let alice = place.sign_in("alice");
     let body = place.look(&format!("/runs/{}", run(9, 5_000)), &alice).body;
     assert!(body.contains("the agent cannot find out") && !body.contains("value=\"retry\""), "{body}");
-    assert!(body.contains("value=\"skip\" checked"), "{body}");
+    assert!(body.contains("value=\"skip\" required>") && !body.contains("value=\"skip\" required checked"), "{body}");
     let other = place.look(&format!("/runs/{}", run(FAILED.0, FAILED.1)), &alice).body;
-    assert!(other.contains("value=\"retry\" checked") && !other.contains("cannot find out"), "{other}");
+    assert!(other.contains("value=\"retry\" required checked") && !other.contains("cannot find out"), "{other}");
 }
 
 #[test]

@@ -30,7 +30,7 @@ use crate::publish::standing::{roots_of_source, standing, targets};
 use crate::publish::verdict;
 use crate::show::promises::{Head, text, value};
 use crate::source::limits::TREE_FILE_MOST_BYTES;
-use crate::source::{Parts as _, changes_since, open_commit, resolve_commit, tree_digest_of_commit};
+use crate::source::{Parts as _, Scales, changes_since, open_commit, resolve_commit, tree_digest_of_commit};
 
 /// The largest post-mortem whose digest is taken, in bytes.
 const FILE_MOST_BYTES: usize = 1 << 20;
@@ -282,14 +282,15 @@ fn walk(repository: &Repository, commit: Oid) -> Result<(usize, usize, BTreeMap<
     let tried = |e| Error::git(format!("read the files of {commit}"), e);
     let tree = repository.find_commit(commit).and_then(|found| found.tree()).map_err(tried)?;
     let odb = repository.odb().map_err(tried)?;
+    let scales = Scales::of(repository);
     let (mut files, mut too_large, mut found) = (0_usize, 0_usize, BTreeMap::new());
     let walked = tree.walk(TreeWalkMode::PreOrder, |folder, entry| {
         if entry.kind() == Some(ObjectType::Blob) {
-            let size = odb.read_header(entry.id()).map_or(usize::MAX, |(size, _)| size);
+            let size = scales.size(&odb, entry.id()).unwrap_or(usize::MAX);
             let counted = if size > TREE_FILE_MOST_BYTES { &mut too_large } else { &mut files };
             *counted = counted.saturating_add(1);
             if folder.starts_with("clients/") && folder.ends_with("/incidents/") {
-                let blob = repository.find_blob(entry.id()).ok().filter(|blob| blob.size() <= FILE_MOST_BYTES);
+                let blob = (size <= FILE_MOST_BYTES).then(|| repository.find_blob(entry.id()).ok()).flatten();
                 let name = entry.name().ok().map(|name| format!("{folder}{name}"));
                 found.extend(name.zip(blob.map(|blob| Digest::of_file(blob.content()))));
             }

@@ -9,6 +9,7 @@ use assent_schema::time::Moment;
 use git2::{FileMode, ObjectType, Oid, Repository, Signature, Time, Tree};
 
 use crate::error::Error;
+use crate::source::Scales;
 
 /// The largest file that is read from a branch, in bytes.
 pub const FILE_MOST_BYTES: usize = 64 << 20;
@@ -68,7 +69,7 @@ pub fn read(repository: &Repository, commit: Oid) -> Result<Files, Error> {
         .find_commit(commit)
         .and_then(|c| c.tree())
         .map_err(|e| Error::git(format!("read commit {commit}"), e))?;
-    let mut walk = Walk { repository, files: Files::new(), bytes: 0 };
+    let mut walk = Walk { repository, scales: Scales::of(repository), files: Files::new(), bytes: 0 };
     if !tree.is_empty() {
         walk.tree(&tree, "", DEPTH_MOST)?;
     }
@@ -91,11 +92,16 @@ pub(super) fn blob(repository: &Repository, id: Oid, most_bytes: usize) -> Resul
 /// and each path once, what is walked is bounded by the number of files.
 struct Walk<'r> {
     repository: &'r Repository,
+    scales: Scales,
     files: Files,
     bytes: usize,
 }
 
 impl Walk<'_> {
+    fn size(&self, id: Oid) -> Result<usize, git2::Error> {
+        self.scales.size(&self.repository.odb()?, id)
+    }
+
     fn tree(&mut self, tree: &Tree<'_>, folder: &str, depth: usize) -> Result<(), Error> {
         if depth == 0 || tree.is_empty() {
             let folder = folder.escape_debug();
@@ -108,13 +114,16 @@ impl Walk<'_> {
             let during = |e| Error::git(format!("read {shown}"), e);
             match (entry.kind(), entry.filemode()) {
                 (Some(ObjectType::Tree), _) => {
+                    if self.size(entry.id()).map_err(during)? > FILE_MOST_BYTES {
+                        return Err(Error::input(format!("{shown} has more names than a branch may hold")));
+                    }
                     let inner = self.repository.find_tree(entry.id()).map_err(during)?;
                     self.tree(&inner, &format!("{path}/"), depth - 1)?;
                 }
                 (Some(ObjectType::Blob), mode) if mode != i32::from(FileMode::Link) => {
                     let left = BRANCH_MOST_BYTES.saturating_sub(self.bytes).min(FILE_MOST_BYTES);
-                    let bytes = blob(self.repository, entry.id(), left).map_err(during)?;
-                    let bytes = bytes.filter(|_| self.files.len() < FILES_MOST);
+                    let fits = self.files.len() < FILES_MOST && self.size(entry.id()).map_err(during)? <= left;
+                    let bytes = if fits { blob(self.repository, entry.id(), left).map_err(during)? } else { None };
                     let Some(bytes) = bytes else {
                         return Err(Error::input(format!("{shown} is larger than a branch may hold")));
                     };

@@ -21,6 +21,9 @@ pub(super) const TOO_LARGE: &str =
 pub(super) const NO_SIGNATURE: &str = "A signature has some hundred bytes: sign the file again.";
 /// A large file beside the source, or all of them together.
 pub(super) const OUTSIDE: &str = "Keep large files outside of the repository.";
+/// A file that rests on something large in a pack.
+pub(super) const HEAVY: &str = "Pack the repository anew with `git repack -a -d -F`. Git does not store files like this by itself: find out \
+                                who pushed it.";
 /// A symbolic link.
 pub(super) const LINK: &str = "Replace the link by the file that it leads to.";
 /// A submodule.

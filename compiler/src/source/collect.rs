@@ -11,6 +11,7 @@ use git2::Oid;
 use super::limits::{FILE_MOST_BYTES, SIGNATURE_MOST_BYTES, TOTAL_MOST_BYTES, TREE_FILE_MOST_BYTES};
 use super::place::{Standing, standing};
 use super::text::bad_text;
+use super::weigh::HEAVY;
 use super::{File, Files, Place, Source, advice};
 
 /// A file that is about to be read.
@@ -107,6 +108,9 @@ impl Collector {
     /// Whether a file beside the source, up to which there are so many bytes of such files, is looked through. What is not is
     /// told: a commit that holds it has no tree digest, or would take too long.
     pub(super) fn admit_beside(&mut self, reading: &Reading, size_bytes: usize, before_bytes: usize) -> bool {
+        if self.is_heavy(reading, size_bytes) {
+            return false;
+        }
         if size_bytes > TREE_FILE_MOST_BYTES {
             let what = format!(
                 "The file is larger than {TREE_FILE_MOST_BYTES} bytes, so it is not looked through for secrets, and its commit \
@@ -129,7 +133,7 @@ impl Collector {
     /// As [`Self::admit_beside`], where one collector takes all files.
     pub(super) fn admit_one_beside(&mut self, reading: &Reading, size_bytes: usize) -> bool {
         let before = self.beside_bytes;
-        self.beside_bytes = before.saturating_add(size_bytes);
+        self.beside_bytes = before.saturating_add(if size_bytes == HEAVY { 0 } else { size_bytes });
         self.admit_beside(reading, size_bytes, before)
     }
 
@@ -152,6 +156,16 @@ impl Collector {
         !found.is_empty()
     }
 
+    /// Refuses a file that takes far more to read than itself.
+    fn is_heavy(&mut self, reading: &Reading, size_bytes: usize) -> bool {
+        if size_bytes == HEAVY {
+            let what =
+                "Git stores the file as a change of something that is far larger, which would have to be read as well.";
+            self.refuse(&reading.path, what.to_owned(), advice::HEAVY);
+        }
+        size_bytes == HEAVY
+    }
+
     /// Whether a file of this size is read.
     pub(super) fn admit(&mut self, reading: &Reading, size_bytes: usize) -> bool {
         let (most, help) = if reading.place.is_proof() {
@@ -159,6 +173,9 @@ impl Collector {
         } else {
             (FILE_MOST_BYTES, advice::TOO_LARGE)
         };
+        if self.is_heavy(reading, size_bytes) {
+            return false;
+        }
         if size_bytes > most {
             self.refuse(&reading.path, format!("The file is larger than {most} bytes."), help);
             return false;

@@ -8,7 +8,7 @@ use crate::error::Error;
 
 use super::limits::{DEPTH_MOST, FILES_MOST, PATH_MOST_BYTES};
 use super::text::{bad_name, shown};
-use super::{Collector, Reading, Source, advice};
+use super::{Collector, Reading, Scales, Source, advice};
 use assent_schema::finding::Findings;
 
 const FILE: i32 = 0o100_644;
@@ -70,7 +70,8 @@ fn no_commit(repository: &Repository, revision: &str, error: git2::Error) -> Err
 /// # Errors
 /// When the object database cannot be read.
 pub fn read_commit(repository: &Repository, commit: Oid) -> Result<(Source, Findings), Error> {
-    let entries = walk(repository, commit)?;
+    let scales = Scales::of(repository);
+    let entries = walk(repository, &scales, commit)?;
     let odb = repository.odb().map_err(|e| Error::git("open the object database", e))?;
     let mut collector = Collector::new();
     let mut clean = BTreeSet::new();
@@ -81,12 +82,12 @@ pub fn read_commit(repository: &Repository, commit: Oid) -> Result<(Source, Find
             }
             Entry::File { path, blob, .. } => {
                 if let Some(reading) = collector.begin(&path) {
-                    read_blob(&odb, blob, reading, &mut collector)
+                    read_blob((&odb, &scales), blob, reading, &mut collector)
                         .map_err(|e| Error::git(format!("read {path} of commit {commit}"), e))?;
                 } else if clean.contains(&blob) {
                     // The same bytes under many paths are looked through once.
                 } else if let Some(reading) = Collector::begin_beside(&path) {
-                    let keeps = read_beside(&odb, blob, reading, &mut collector)
+                    let keeps = read_beside((&odb, &scales), blob, reading, &mut collector)
                         .map_err(|e| Error::git(format!("read {path} of commit {commit}"), e))?;
                     if !keeps {
                         clean.insert(blob);
@@ -99,13 +100,13 @@ pub fn read_commit(repository: &Repository, commit: Oid) -> Result<(Source, Find
 }
 
 pub(super) fn read_blob(
-    odb: &Odb<'_>,
+    (odb, scales): (&Odb<'_>, &Scales),
     blob: Oid,
     reading: Reading,
     collector: &mut Collector,
 ) -> Result<(), git2::Error> {
-    // The header first: a small pack can hold an object that inflates to gigabytes.
-    let (size, _) = odb.read_header(blob)?;
+    // What it takes comes first: a small pack can hold an object that inflates to gigabytes.
+    let size = scales.size(odb, blob)?;
     if collector.admit(&reading, size) {
         let object = odb.read(blob)?;
         collector.take(reading, object.data());
@@ -115,12 +116,12 @@ pub(super) fn read_blob(
 
 /// Whether the file is kept, since it holds what looks like a secret.
 pub(super) fn read_beside(
-    odb: &Odb<'_>,
+    (odb, scales): (&Odb<'_>, &Scales),
     blob: Oid,
     reading: Reading,
     collector: &mut Collector,
 ) -> Result<bool, git2::Error> {
-    let (size, _) = odb.read_header(blob)?;
+    let size = scales.size(odb, blob)?;
     if !collector.admit_one_beside(&reading, size) {
         return Ok(false);
     }
@@ -151,30 +152,30 @@ pub(super) enum Entry {
 }
 
 /// Lists all that a commit holds, in the order of its trees.
-pub(super) fn walk(repository: &Repository, commit: Oid) -> Result<Vec<Entry>, Error> {
+pub(super) fn walk(repository: &Repository, scales: &Scales, commit: Oid) -> Result<Vec<Entry>, Error> {
     let tree = repository
         .find_commit(commit)
         .and_then(|c| c.tree())
         .map_err(|e| Error::git(format!("read commit {commit}"), e))?;
     let mut entries = Vec::new();
-    walk_tree(repository, &tree, "", 0, &mut entries)?;
+    walk_tree((repository, scales), &tree, "", 0, &mut entries)?;
     Ok(entries)
 }
 
 /// Lists all that a folder holds, in the order of its trees.
 pub(super) fn walk_tree(
-    repository: &Repository,
+    (repository, scales): (&Repository, &Scales),
     tree: &Tree<'_>,
     folder: &str,
     depth: usize,
     entries: &mut Vec<Entry>,
 ) -> Result<(), Error> {
-    walk_below(repository, tree, folder, depth, entries, &mut |_, _| false)
+    walk_below((repository, scales), tree, folder, depth, entries, &mut |_, _| false)
 }
 
 /// As [`walk_tree`], but for the folders that somebody else takes.
 pub(super) fn walk_below(
-    repository: &Repository,
+    (repository, scales): (&Repository, &Scales),
     tree: &Tree<'_>,
     folder: &str,
     depth: usize,
@@ -219,9 +220,14 @@ pub(super) fn walk_below(
             FOLDER if depth >= DEPTH_MOST => ("a folder that is too deep", advice::TOO_DEEP),
             FOLDER if taken(&path, item.id()) => continue,
             FOLDER => {
-                let inner =
-                    repository.find_tree(item.id()).map_err(|e| Error::git(format!("read the folder {path}"), e))?;
-                walk_below(repository, &inner, &path, depth.saturating_add(1), entries, taken)?;
+                let failed = |e| Error::git(format!("read the folder {path}"), e);
+                if !scales.takes_folder(repository, item.id()).map_err(failed)? {
+                    let what = "a folder whose list of names is too large";
+                    entries.push(Entry::Refused { path, what, help: advice::TOO_MANY });
+                    continue;
+                }
+                let inner = repository.find_tree(item.id()).map_err(failed)?;
+                walk_below((repository, scales), &inner, &path, depth.saturating_add(1), entries, taken)?;
                 continue;
             }
             LINK => ("a link", advice::LINK),

@@ -14,6 +14,7 @@ use super::limits::{DEPTH_MOST, FILE_MOST_BYTES, FILES_MOST};
 use super::pinned::{CLIENTS_LOCK, Pin, Pins, lock_of};
 use super::place::{Place, place_of};
 use super::text::shown;
+use super::weigh::Scales;
 use crate::error::Error;
 
 /// The longest chain of commits that is walked.
@@ -106,10 +107,11 @@ fn with_pinned(repository: &Repository, own: Vec<Change>) -> Result<Vec<Change>,
 /// The commits that a moved pin brings. The pin itself is a change of the client's folder.
 fn pinned(repository: &Repository, change: &mut Change) -> Result<Vec<Change>, Error> {
     let failed = |e| Error::git(format!("read {CLIENTS_LOCK} of commit {}", change.id), e);
+    let scales = Scales::of(repository);
     // One that cannot be read pins nothing: then every client that was pinned before is touched.
     let pins = |id: Oid| -> Result<Pins, Error> {
         let tree = repository.find_commit(id).and_then(|commit| commit.tree()).map_err(failed)?;
-        let lock = lock_of(repository, &tree).map_err(failed)?;
+        let lock = lock_of(repository, &scales, &tree).map_err(failed)?;
         Ok(lock.and_then(|lock| Pins::parse(&lock).ok()).unwrap_or_default())
     };
     let now = pins(change.id)?.clients;
@@ -171,7 +173,8 @@ fn walked(repository: &Repository, base: Option<Oid>, commit: Oid) -> Result<Vec
     if let Some(base) = base {
         walk.hide(base).map_err(failed)?;
     }
-    let mut reader = Reader { repository, trust: BTreeMap::new(), none: Arc::default() };
+    let mut reader =
+        Reader { repository, scales: Scales::of(repository), trust: BTreeMap::new(), none: Arc::default() };
     let of_base = base.map(|base| reader.of_commit(base)).transpose().map_err(failed)?;
     let outside: Past = Arc::new(of_base.into_iter().collect());
     // Parents come first, so a parent that was not seen is the base or older than it.
@@ -220,6 +223,7 @@ struct Compared {
 
 struct Reader<'r> {
     repository: &'r Repository,
+    scales: Scales,
     /// Trust files by the tree that holds them: they change seldom.
     trust: BTreeMap<Oid, Arc<TrustFiles>>,
     /// Those of a commit that has none.
@@ -375,7 +379,7 @@ impl Reader<'_> {
         let odb = self.repository.odb()?;
         for entry in tree {
             let Ok(name) = entry.name() else { continue };
-            if entry.kind() == Some(ObjectType::Blob) && odb.read_header(entry.id())?.0 <= FILE_MOST_BYTES {
+            if entry.kind() == Some(ObjectType::Blob) && self.scales.size(&odb, entry.id())? <= FILE_MOST_BYTES {
                 let bytes = self.repository.find_blob(entry.id())?.content().to_vec();
                 files.insert(format!("{folder}{name}"), bytes);
             }

@@ -15,7 +15,8 @@ use super::commit::{Entry, read_blob, walk_below, walk_tree};
 use super::limits::{FILES_MOST, TOTAL_MOST_BYTES};
 use super::pinned::{CLIENTS_LOCK, Pinned, client_of, lock, lock_of};
 use super::place::{Place, Standing, standing};
-use super::{Collector, Folder, Parts, Pending, Source};
+use super::weigh::HEAVY;
+use super::{Collector, Folder, Parts, Pending, Scales, Source, advice};
 use crate::error::Error;
 
 /// The folder that holds a folder for each client.
@@ -25,6 +26,7 @@ const CLIENTS: &str = "clients";
 pub struct Commit {
     path: PathBuf,
     id: Oid,
+    scales: Scales,
     /// Everything outside of the clients' folders.
     project: Vec<Entry>,
     /// The trees of the clients' folders, those of pinned ones among them.
@@ -51,19 +53,21 @@ pub struct Commit {
 pub fn open_commit(repository: &Repository, commit: Oid) -> Result<Commit, Error> {
     let failed = |e| Error::git(format!("read commit {commit}"), e);
     let tree = repository.find_commit(commit).and_then(|commit| commit.tree()).map_err(failed)?;
+    let scales = Scales::of(repository);
     let mut clients = BTreeMap::new();
     let mut project = Vec::new();
-    walk_below(repository, &tree, "", 0, &mut project, &mut |path, tree| {
+    walk_below((repository, &scales), &tree, "", 0, &mut project, &mut |path, tree| {
         let name = path.strip_prefix(CLIENTS).and_then(|rest| ClientId::new(rest.strip_prefix('/')?).ok());
         name.is_some_and(|name| clients.insert(name, tree).is_none())
     })?;
-    let lock = lock_of(repository, &tree).map_err(failed)?;
+    let lock = lock_of(repository, &scales, &tree).map_err(failed)?;
     let present = clients.keys().collect();
     let pinned = lock.map(|lock| Pinned::of(repository, &lock, &present)).transpose()?.unwrap_or_default();
     clients.extend(pinned.trees.clone());
     Ok(Commit {
         path: repository.path().to_owned(),
         id: commit,
+        scales,
         files: AtomicUsize::new(project.len()),
         project,
         clients,
@@ -156,7 +160,9 @@ impl Reader<'_> {
     fn read(&mut self, path: &str, blob: Oid) -> Result<(), Error> {
         let failed = |e| Error::git(format!("read {path} of commit {}", self.commit.id), e);
         match self.collector.begin(path) {
-            Some(reading) => read_blob(&self.odb, blob, reading, &mut self.collector).map_err(failed),
+            Some(reading) => {
+                read_blob((&self.odb, &self.commit.scales), blob, reading, &mut self.collector).map_err(failed)
+            }
             None => self.read_beside(path, blob).map_err(failed),
         }
     }
@@ -164,8 +170,9 @@ impl Reader<'_> {
     fn read_beside(&mut self, path: &str, blob: Oid) -> Result<(), git2::Error> {
         let clean = || self.commit.clean.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(reading) = Collector::begin_beside(path).filter(|_| !clean().contains(&blob)) else { return Ok(()) };
-        let (size, _) = self.odb.read_header(blob)?;
-        let before = self.commit.beside.fetch_add(size, Ordering::Relaxed);
+        let size = self.commit.scales.size(&self.odb, blob)?;
+        let counts = if size == HEAVY { 0 } else { size };
+        let before = self.commit.beside.fetch_add(counts, Ordering::Relaxed);
         if !self.collector.admit_beside(&reading, size, before) {
             return Ok(());
         }
@@ -178,9 +185,20 @@ impl Reader<'_> {
     /// Reads a client's folder but for its workflows, of which it says what there is.
     fn client(&mut self, client: &ClientId, tree: Oid) -> Result<Found, Error> {
         let folder = format!("{CLIENTS}/{client}");
-        let tree = self.repository.find_tree(tree).map_err(|e| Error::git(format!("read the folder {folder}"), e))?;
+        let failed = |e| Error::git(format!("read the folder {folder}"), e);
+        let scales = &self.commit.scales;
+        if !scales.takes_folder(self.repository, tree).map_err(failed)? {
+            let what = "The commit holds a folder whose list of names is too large.";
+            self.collector.refuse(&folder, what.to_owned(), advice::TOO_MANY);
+            return Ok(Found {
+                pending: BTreeMap::new(),
+                files: 0,
+                mark: mark("assent-client-files/v1", [].into_iter()),
+            });
+        }
+        let tree = self.repository.find_tree(tree).map_err(failed)?;
         let mut entries = Vec::new();
-        walk_tree(self.repository, &tree, &folder, 2, &mut entries)?;
+        walk_tree((self.repository, scales), &tree, &folder, 2, &mut entries)?;
         self.commit.files.fetch_add(entries.len(), Ordering::Relaxed);
         let mut pending: BTreeMap<WorkflowId, Pending> = BTreeMap::new();
         let files = entries.len();
@@ -339,7 +357,7 @@ impl Parts for Commit {
             let Some(blob) = blob.or_else(found) else { return Ok(None) };
             // The lock is no file of the source, and findings are about it all the same.
             if path == CLIENTS_LOCK {
-                let bytes = lock(&reader.odb, blob).map_err(|e| Error::git(format!("read {path}"), e))?;
+                let bytes = lock(&reader.odb, &self.scales, blob).map_err(|e| Error::git(format!("read {path}"), e))?;
                 return Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()));
             }
             reader.read(path, blob).map(|()| None)

@@ -10,6 +10,7 @@ use git2::{ObjectType, Oid, Repository, Sort};
 use super::limits::{DEPTH_MOST, TREE_FILE_MOST_BYTES};
 use super::pinned::{CLIENTS_LOCK, Pin, Pins, lock_of};
 use super::text::named;
+use super::weigh::Scales;
 use crate::error::Error;
 
 /// A file of an older commit.
@@ -52,7 +53,7 @@ pub fn look_through(
     let mut walk = repository.revwalk().map_err(failed)?;
     walk.set_sorting(Sort::TOPOLOGICAL | Sort::TIME).map_err(failed)?;
     tips.iter().try_for_each(|tip| walk.push(*tip)).map_err(failed)?;
-    let mut seen = Seen { blobs: BTreeSet::new(), names: BTreeSet::new() };
+    let mut seen = Seen { scales: Scales::of(repository), blobs: BTreeSet::new(), names: BTreeSet::new() };
     if let Some(commit) = looked_at {
         let tree = repository.find_commit(commit).map_err(failed)?.tree_id();
         seen.gather(repository, tree, "", 0, &mut Vec::new()).map_err(failed)?;
@@ -83,7 +84,7 @@ pub fn look_through(
 pub fn pins_of(repository: &Repository, commit: Oid) -> Result<BTreeMap<ClientId, Oid>, Error> {
     let failed = |e| Error::git(format!("read {CLIENTS_LOCK} of commit {commit}"), e);
     let tree = repository.find_commit(commit).and_then(|commit| commit.tree()).map_err(failed)?;
-    let lock = lock_of(repository, &tree).map_err(failed)?;
+    let lock = lock_of(repository, &Scales::of(repository), &tree).map_err(failed)?;
     Ok(lock.map_or_else(BTreeMap::new, |lock| pinned_by(repository, &lock)))
 }
 
@@ -103,6 +104,7 @@ enum Item {
 
 /// Trees and blobs that were seen, and names that look like secrets.
 struct Seen {
+    scales: Scales,
     blobs: BTreeSet<Oid>,
     names: BTreeSet<String>,
 }
@@ -121,6 +123,10 @@ impl Seen {
             return Ok(());
         }
         let odb = repository.odb()?;
+        if !self.scales.takes_folder(repository, tree)? {
+            found.push((folder.to_owned(), Item::TooLarge));
+            return Ok(());
+        }
         for item in &repository.find_tree(tree)? {
             let bytes = item.name_bytes();
             let name = named(bytes);
@@ -132,9 +138,9 @@ impl Seen {
                 Some(ObjectType::Tree) => {
                     self.gather(repository, item.id(), &format!("{path}/"), depth.saturating_add(1), found)?;
                 }
-                // The header first: a small pack can hold an object that inflates to gigabytes.
+                // What it takes comes first: a small pack can hold an object that inflates to gigabytes.
                 Some(ObjectType::Blob) if self.blobs.insert(item.id()) => {
-                    let fits = odb.read_header(item.id())?.0 <= TREE_FILE_MOST_BYTES;
+                    let fits = self.scales.size(&odb, item.id())? <= TREE_FILE_MOST_BYTES;
                     found.push((path, if fits { Item::Blob(item.id()) } else { Item::TooLarge }));
                 }
                 _ => {}

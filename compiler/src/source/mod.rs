@@ -22,6 +22,7 @@ mod shared;
 mod shelf;
 mod text;
 mod tree;
+mod weigh;
 mod worktree;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,6 +45,7 @@ pub use shared::{Configured, LIBRARY_FOLDER, Library, PROJECT_FILE, Shared, Shar
 pub use shelf::Shelf;
 pub use text::shown_path;
 pub use tree::{TreeEntry, tree_digest, tree_digest_of_commit};
+pub use weigh::Scales;
 pub use worktree::{look_beside, read_worktree, read_worktree_file};
 
 /// The files that the compiler reads, by path.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::commit::{Entry, read_beside, read_blob, walk_tree};
 use super::limits::FILE_MOST_BYTES;
-use super::{Collector, Source, tree_digest_of_commit};
+use super::{Collector, Scales, Source, tree_digest_of_commit};
 use crate::error::Error;
 
 /// The file at the root of the source.
@@ -153,7 +153,11 @@ fn line_of(text: &str, heading: usize, key: &str) -> Option<std::ops::Range<usiz
 }
 
 /// The lock of a tree; nothing where there is none, or none that could be one.
-pub(super) fn lock_of(repository: &Repository, tree: &Tree<'_>) -> Result<Option<Vec<u8>>, git2::Error> {
+pub(super) fn lock_of(
+    repository: &Repository,
+    scales: &Scales,
+    tree: &Tree<'_>,
+) -> Result<Option<Vec<u8>>, git2::Error> {
     // Not searched for: a tree out of order would hide it.
     let Some(entry) = tree.iter().find(|entry| entry.name_bytes() == CLIENTS_LOCK.as_bytes()) else {
         return Ok(None);
@@ -161,12 +165,12 @@ pub(super) fn lock_of(repository: &Repository, tree: &Tree<'_>) -> Result<Option
     if entry.kind() != Some(git2::ObjectType::Blob) {
         return Ok(None);
     }
-    lock(&repository.odb()?, entry.id())
+    lock(&repository.odb()?, scales, entry.id())
 }
 
 /// The bytes of a lock; nothing where it is too large to be one.
-pub(super) fn lock(odb: &Odb<'_>, blob: Oid) -> Result<Option<Vec<u8>>, git2::Error> {
-    if odb.read_header(blob)?.0 > FILE_MOST_BYTES {
+pub(super) fn lock(odb: &Odb<'_>, scales: &Scales, blob: Oid) -> Result<Option<Vec<u8>>, git2::Error> {
+    if scales.size(odb, blob)? > FILE_MOST_BYTES {
         return Ok(None);
     }
     Ok(Some(odb.read(blob)?.data().to_vec()))
@@ -193,12 +197,13 @@ pub fn read_pinned(
     let all: BTreeSet<ClientId> = disk.files.keys().filter_map(|path| client_of(path)).collect();
     let pinned = Pinned::of(repository, lock, &all.iter().collect())?;
     let odb = repository.odb().map_err(|e| Error::git("open the object database", e))?;
+    let scales = Scales::of(repository);
     let mut collector = Collector::new();
     for (client, tree) in &pinned.trees {
         let failed = |e| Error::git(format!("read the folder of {client}"), e);
         let tree = repository.find_tree(*tree).map_err(failed)?;
         let mut entries = Vec::new();
-        walk_tree(repository, &tree, &format!("clients/{client}"), 2, &mut entries)?;
+        walk_tree((repository, &scales), &tree, &format!("clients/{client}"), 2, &mut entries)?;
         for entry in entries {
             match entry {
                 Entry::Refused { path, what, help } => {
@@ -206,9 +211,9 @@ pub fn read_pinned(
                 }
                 Entry::File { path, blob, .. } => {
                     if let Some(reading) = collector.begin(&path) {
-                        read_blob(&odb, blob, reading, &mut collector).map_err(failed)?;
+                        read_blob((&odb, &scales), blob, reading, &mut collector).map_err(failed)?;
                     } else if let Some(reading) = Collector::begin_beside(&path) {
-                        read_beside(&odb, blob, reading, &mut collector).map_err(failed)?;
+                        read_beside((&odb, &scales), blob, reading, &mut collector).map_err(failed)?;
                     }
                 }
             }

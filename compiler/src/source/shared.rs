@@ -12,6 +12,7 @@ use git2::{ErrorCode, ObjectType, Oid, Repository, Tree};
 
 use super::limits::FILE_MOST_BYTES;
 use super::pinned::{Pins, lock_of};
+use super::weigh::Scales;
 use crate::error::Error;
 
 /// The file that says what holds for all clients.
@@ -56,6 +57,7 @@ type Clients = Arc<BTreeMap<ClientId, Arc<Configured>>>;
 /// Reads commits, and remembers what stood in the same trees.
 pub struct SharedReader<'r> {
     repository: &'r Repository,
+    scales: Scales,
     libraries: BTreeMap<Oid, Arc<Library>>,
     folders: BTreeMap<Oid, Arc<Configured>>,
     /// By the tree of `clients/` and the blob of `clients.lock`.
@@ -65,7 +67,13 @@ pub struct SharedReader<'r> {
 impl<'r> SharedReader<'r> {
     /// Reads commits of a repository.
     pub fn new(repository: &'r Repository) -> Self {
-        Self { repository, libraries: BTreeMap::new(), folders: BTreeMap::new(), clients: BTreeMap::new() }
+        Self {
+            repository,
+            scales: Scales::of(repository),
+            libraries: BTreeMap::new(),
+            folders: BTreeMap::new(),
+            clients: BTreeMap::new(),
+        }
     }
 
     /// What a commit holds.
@@ -83,7 +91,7 @@ impl<'r> SharedReader<'r> {
     pub fn text(&self, blob: Oid) -> Result<Option<String>, Error> {
         let read = || {
             let odb = self.repository.odb()?;
-            if odb.read_header(blob)?.0 > FILE_MOST_BYTES {
+            if self.scales.size(&odb, blob)? > FILE_MOST_BYTES {
                 return Ok(None);
             }
             Ok(String::from_utf8(odb.read(blob)?.data().to_vec()).ok())
@@ -147,7 +155,8 @@ impl<'r> SharedReader<'r> {
         folder: Option<Oid>,
     ) -> Result<BTreeMap<ClientId, Arc<Configured>>, git2::Error> {
         let mut trees = BTreeMap::new();
-        let lock = lock_of(self.repository, root)?.and_then(|lock| Pins::parse(&lock).ok()).unwrap_or_default();
+        let lock =
+            lock_of(self.repository, &self.scales, root)?.and_then(|lock| Pins::parse(&lock).ok()).unwrap_or_default();
         for (client, pin) in lock.clients {
             let Ok(commit) = Oid::from_str(&pin.commit) else { continue };
             match self.repository.find_commit(commit) {

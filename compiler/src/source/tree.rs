@@ -11,7 +11,7 @@ use crate::error::Error;
 
 use super::commit::{Entry, walk};
 use super::limits::TREE_FILE_MOST_BYTES;
-use super::shown_path;
+use super::{Scales, shown_path};
 
 /// One file of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,8 +43,9 @@ pub fn tree_digest(mut entries: Vec<TreeEntry>) -> Digest {
 /// When the commit cannot be read, or when its tree has none: it holds something other than plain files and folders.
 pub fn tree_digest_of_commit(repository: &Repository, commit: Oid) -> Result<Digest, Error> {
     let odb = repository.odb().map_err(|e| Error::git("open the object database", e))?;
+    let scales = Scales::of(repository);
     let mut entries = Vec::new();
-    for entry in walk(repository, commit)? {
+    for entry in walk(repository, &scales, commit)? {
         let (path, blob, executable) = match entry {
             Entry::File { path, blob, executable } => (path, blob, executable),
             Entry::Refused { path, what, .. } => {
@@ -55,7 +56,7 @@ pub fn tree_digest_of_commit(repository: &Repository, commit: Oid) -> Result<Dig
             }
         };
         let unread = |e| Error::git(format!("read {path} of commit {commit}"), e);
-        let (size, _) = odb.read_header(blob).map_err(unread)?;
+        let size = scales.size(&odb, blob).map_err(unread)?;
         if size > TREE_FILE_MOST_BYTES {
             return Err(Error::input(format!("{path} of commit {commit} is larger than {TREE_FILE_MOST_BYTES} bytes")));
         }

@@ -12,7 +12,8 @@ pub(super) fn is_kept(node: &Node, format: TextFormat, env: &Env) -> bool {
     let kept = |node: &Node| is_kept(node, format, env);
     match &node.kind {
         NodeKind::Text(_) => true,
-        NodeKind::Choose(_, yes, no) => kept(yes) && kept(no),
+        // A branch may rest on what the condition makes certain: where the whole is no text, no branch is.
+        NodeKind::Choose(_, yes, no) if kept(yes) && kept(no) => true,
         NodeKind::Binary(Operator::Plus, one, other) if kept(one) && kept(other) => true,
         NodeKind::Call(function, _) if function.escapes().is_some() => function.escapes() == Some(format),
         NodeKind::Call(Function::Join, arguments) => match arguments.as_slice() {

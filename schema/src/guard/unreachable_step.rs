@@ -7,7 +7,7 @@ use crate::code::Code;
 use crate::expr::{Facts, Path, Program, constant};
 use crate::flow::Part;
 use crate::id::Name;
-use crate::plan::{Action, Step};
+use crate::plan::{Action, Effect, Step};
 
 /// Reports each `when` that is always false, at the condition, and the first step behind a `stop` that always ends the
 /// run.
@@ -50,12 +50,23 @@ fn truth(judged: &Judged<'_>, step: &Step, never: &BTreeSet<&Name>) -> Option<bo
     }
 }
 
-/// Whether every run that comes so far has what a path names: the step always ran, and no field of it may be absent.
+/// Whether every run that comes so far has what a path names: the step always ran, and no field of it may be absent. Of an effect
+/// nothing is sure: one that a read confirms has no answer, and a person may skip one.
 fn is_surely_there(judged: &Judged<'_>, path: &Path) -> bool {
     let root = path.root.as_str();
     // What is known of a `decide` says nothing of whether it ran, and an item is not known by its name alone.
     let ran = judged.flows.step(root).is_some_and(|flow| !flow.optional) || root == "trigger";
     let known = judged.flows.known.get(root);
-    ran && judged.flows.find(path).is_some()
+    ran && !has_effect(judged, root)
+        && judged.flows.find(path).is_some()
         && known.is_some_and(|known| known.absent(path, &Facts::default()).is_none())
+}
+
+fn has_effect(judged: &Judged<'_>, step: &str) -> bool {
+    match judged.plan.step(step).map(|step| &step.action) {
+        Some(Action::Call { operation, .. }) => {
+            judged.plan.operations.get(operation).is_none_or(|of| of.effect != Effect::None)
+        }
+        _ => false,
+    }
 }

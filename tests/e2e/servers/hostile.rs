@@ -7,6 +7,9 @@ use assent_agent::pull::PullFailure;
 
 use super::{RELEASE, Room};
 
+#[path = "../../../compiler/tests/support/bomb.rs"]
+mod bomb;
+
 const ID: &str = "1111111111111111111111111111111111111111";
 /// How much the agent's memory may differ by for reasons of its own, in KiB.
 const UNMOVED_KIB: u64 = 16 * 1024;
@@ -54,6 +57,21 @@ fn instead_of_a_pack(bytes: impl Fn(&mut TcpStream) + Send + 'static) -> SocketA
 
 fn in_band(bytes: &[u8]) -> Vec<u8> {
     line(&[&[1], bytes].concat())
+}
+
+/// A host whose branch stands at a commit of which this is the pack.
+fn with_pack(commit: git2::Oid, pack: Vec<u8>) -> SocketAddr {
+    let said = String::from_utf8(advertised()).expect("text").replace(ID, &commit.to_string());
+    host(move |mut stream| {
+        hear(&mut stream, b"host=");
+        drop(stream.write_all(said.as_bytes()));
+        hear(&mut stream, b"done\n");
+        drop(stream.write_all(b"0008NAK\n"));
+        for part in pack.chunks(60_000) {
+            drop(stream.write_all(&in_band(part)));
+        }
+        drop(stream.write_all(b"0000"));
+    })
 }
 
 /// The largest memory that this process ever had, in KiB.
@@ -172,13 +190,46 @@ fn a_pack_without_its_trees_is_garbled() {
     builder.insert_object(commit, None).expect("the commit alone");
     let mut pack = git2::Buf::new();
     builder.write_buf(&mut pack).expect("a pack");
-    let (pack, said) = (in_band(&pack), String::from_utf8(advertised()).expect("text"));
-    let said = said.replace(ID, &commit.to_string());
-    let address = host(move |mut stream| {
-        hear(&mut stream, b"host=");
-        drop(stream.write_all(said.as_bytes()));
-        hear(&mut stream, b"done\n");
-        drop(stream.write_all(&[b"0008NAK\n", pack.as_slice(), b"0000"].concat()));
-    });
+    let address = with_pack(commit, pack.to_vec());
     check(address, "fetch_time = \"1m\"\n", PullFailure::Garbled);
+}
+
+/// A hundred bytes on the wire would otherwise be a gigabyte in the agent whenever they are read.
+#[test]
+fn a_small_file_that_is_a_change_of_a_large_one_never_reaches_the_parent() {
+    let (pack, commit) = bomb::bomb(256 << 20, &["manifest.json".to_owned()]);
+    assert!(pack.len() < 4 << 20);
+    check(with_pack(commit, pack), "fetch_time = \"1m\"\n", PullFailure::TooLarge);
+}
+
+/// Of each the parent may read one. What a commit takes to be read is bounded as a whole, whenever its files came.
+#[test]
+fn many_small_files_that_are_changes_of_a_large_one_are_too_large_together() {
+    let names = |count: usize| (0..count).map(|n| format!("{n:03}.json")).collect::<Vec<_>>();
+    for (count, wanted) in [(80, false), (20, true)] {
+        let (pack, commit) = bomb::bomb(16 << 20, &names(count));
+        let room = Room::new();
+        let repository = format!("repository = \"git://{}/agency.git\"", with_pack(commit, pack));
+        let fetched = room.fetch(&room.limited(&repository, None, "fetch_time = \"1m\"\n"));
+        assert_eq!(fetched, if wanted { Ok(commit.to_string()) } else { Err(PullFailure::TooLarge) }, "{count} files");
+    }
+}
+
+/// What a child left that was ended before it had weighed it, the next one weighs, though the pack comes no more.
+#[test]
+fn a_pack_that_was_left_unweighed_is_weighed() {
+    let (pack, commit) = bomb::bomb(64 << 20, &["manifest.json".to_owned()]);
+    let room = Room::new();
+    let ours = git2::Repository::init_bare(room.ours()).expect("a repository");
+    let odb = ours.odb().expect("objects");
+    let mut writer = odb.packwriter().expect("a pack");
+    writer.write_all(&pack).expect("a pack");
+    writer.commit().expect("a pack that git takes");
+    let repository = format!("repository = \"git://{}/agency.git\"", with_pack(commit, pack));
+    let transfers = room.limited(&repository, None, "fetch_time = \"1m\"\n");
+    for _ in 0..2 {
+        assert_eq!(room.fetch(&transfers), Err(PullFailure::TooLarge));
+        let left = std::fs::read_dir(room.ours().join("objects/pack")).expect("a folder").count();
+        assert_eq!(left, 0, "nothing of it stays");
+    }
 }

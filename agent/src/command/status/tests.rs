@@ -40,7 +40,12 @@ fn trouble(rule: Rule, code: &str) -> Trouble {
 
 fn told(status: Status, standing: Vec<Trouble>, format: Format) -> String {
     let mut text = Vec::new();
-    let told = Told { status: Box::new(status), standing, folder: "/var/lib/assent".into() };
+    let told = Told {
+        status: Box::new(status),
+        standing,
+        folder: "/var/lib/assent".into(),
+        flag: Some("--config /srv/eu.toml".into()),
+    };
     Output::new(format, &mut text).show(&told).unwrap();
     String::from_utf8(text).unwrap()
 }
@@ -87,6 +92,7 @@ fn a_stop_is_the_first_line_and_names_its_incident() {
     let text = told(Status { halt: Some(halt), ..status() }, vec![stopped], Format::Human);
     assert!(text.starts_with("STOPPED since 2026-11-30T06:00:00Z: ledger-older; nothing starts [i-17]\n"), "{text}");
     assert!(!text.contains("halted ("), "{text}");
+    assert!(text.contains("assent-agent recover --key PERSON=FILE --config /srv/eu.toml\n"), "{text}");
 }
 
 #[test]

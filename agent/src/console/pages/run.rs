@@ -296,8 +296,9 @@ fn acts(run: &Whole<'_>) -> Markup {
                     }
                     fieldset {
                         legend { "What" }
+                        // In doubt nothing is chosen: whoever skips says that it happened.
                         @for (place, (verb, word, says)) in verbs.iter().filter(|(verb, ..)| doubt.is_none() || *verb != Verb::Retry).enumerate() {
-                            label.choice { input type="radio" name="verb" value=(verb.kind().as_str()) checked[place == 0]; span { strong { (word) } small { (says) } } }
+                            label.choice { input type="radio" name="verb" value=(verb.kind().as_str()) required checked[place == 0 && doubt.is_none()]; span { strong { (word) } small { (says) } } }
                         }
                     }
                     (why)

@@ -74,6 +74,16 @@ fn about_branch(agent: &Agent) -> Vec<String> {
     open.filter(|row| row.alert.rule == Rule::Status).map(|row| row.alert.code).collect()
 }
 
+/// What on-call signs for an agent that stopped.
+async fn recover(agent: &Arc<Agent>) {
+    let status = agent.status().await.unwrap();
+    let recover = assent_schema::status::Recover::of(&status).expect("it stopped");
+    let statement = String::from_utf8(canon::to_bytes(&recover).unwrap()).unwrap();
+    let signature = sign(&fixture::key("ann"), Namespace::Recover, statement.as_bytes());
+    let signed = halt::Signed { statement, signatures: [("ann".parse().unwrap(), signature)].into() };
+    assert_eq!(agent.recover(&signed), Ok(()));
+}
+
 async fn say_all(agent: &Arc<Agent>) {
     publishing::publish(agent, &mut Said::default()).await.unwrap();
 }
@@ -96,13 +106,10 @@ async fn what_an_agent_said_before_its_state_was_put_back_is_nobody_elses_after_
     std::fs::remove_dir_all(&state).unwrap();
     copy(&kept, &state);
     let (agent, _ended) = site.agent().await;
-    let status = agent.status().await.unwrap();
-    let recover =
-        assent_schema::status::Recover::of(&status).expect("it stopped: its store is older than what it said");
-    let statement = String::from_utf8(canon::to_bytes(&recover).unwrap()).unwrap();
-    let signature = sign(&fixture::key("ann"), Namespace::Recover, statement.as_bytes());
-    let signed = halt::Signed { statement, signatures: [("ann".parse().unwrap(), signature)].into() };
-    assert_eq!(agent.recover(&signed), Ok(()));
+    recover(&agent).await;
+    drop(agent);
+    // It begins once more before it came to say anything.
+    let (agent, _ended) = site.agent().await;
     drop(agent);
     let (agent, _ended) = site.agent().await;
     assert_eq!(agent.halted(), None);
@@ -113,4 +120,33 @@ async fn what_an_agent_said_before_its_state_was_put_back_is_nobody_elses_after_
     push::commit(&site.repository(), &agent.branch(), &theirs, RealClock.now().moment()).unwrap();
     say_all(&agent).await;
     assert_eq!(about_branch(&agent), ["branch-not-ours"]);
+}
+
+/// Two recoveries from the same copy: the second knows of the first only by what was published.
+#[tokio::test(flavor = "multi_thread")]
+async fn logs_that_begin_anew_have_a_name_that_none_had() {
+    let site = Site::new();
+    site.publish(&release(&plan("one"), 1, None, |_| ()));
+    let (agent, _ended) = site.agent().await;
+    agent.pull().await.unwrap();
+    say_all(&agent).await;
+    drop(agent);
+    let (state, kept) = (site.config().state.folder().to_owned(), site.folder.path().join("kept"));
+    copy(&state, &kept);
+    let (agent, _ended) = site.agent().await;
+    say_all(&agent).await;
+    drop(agent);
+    for life in [2, 3] {
+        std::fs::remove_dir_all(&state).unwrap();
+        copy(&kept, &state);
+        let (agent, _ended) = site.agent().await;
+        recover(&agent).await;
+        drop(agent);
+        let (agent, _ended) = site.agent().await;
+        assert_eq!(agent.halted(), None, "recovery {life}");
+        assert_eq!(crate::store::life(&*agent.store).unwrap(), life);
+        assert!(crate::ledger::ended(&*agent.store).unwrap().iter().all(|log| log.as_str().ends_with(".1")));
+        say_all(&agent).await;
+        assert_eq!(agent.halted(), None, "recovery {life}");
+    }
 }

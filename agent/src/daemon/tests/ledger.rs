@@ -157,6 +157,11 @@ async fn a_log_that_ended_is_there_for_auditors_as_long_as_it_is_kept() {
     assert_eq!((ended.size, ended.root, ended.log), (before.size, before.root, before.log.clone()));
     assert_ne!(ledger_of(&agent).log, before.log, "another log has the name");
     assert_eq!(ask(LedgerQuestion::Logs), LedgerAnswer::Logs(["_agent", "acme", "_agent.1", "acme.1"].map(log).into()));
+    let show = |log| ask(LedgerQuestion::Show { log, person: None, since: None });
+    let LedgerAnswer::Entries(old) = show(Some(log("acme.1"))) else { panic!("entries") };
+    assert_eq!(old.len() as u64, before.size);
+    let LedgerAnswer::Entries(all) = show(None) else { panic!("entries") };
+    assert!(old.iter().all(|entry| all.contains(entry)) && all.len() > old.len(), "what was before is told as well");
     let LedgerAnswer::Written(files) = ask(LedgerQuestion::Export { log: log("acme.1") }) else { panic!("an export") };
     let export = std::fs::read(&files[0].at).unwrap();
     assert_eq!(files[0].name, "acme.ledger");

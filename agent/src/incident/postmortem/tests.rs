@@ -226,4 +226,58 @@ fn a_table_that_is_not_so_any_more_is_told_row_by_row() {
     assert_eq!(not_so(&now.replace("## Impact", "Words of a person.\n\n## Impact"), &now), []);
     let more = now.replace("| Severity |", "| Cost | 0 |\n| Severity |");
     assert!(!not_so(&more, &now).is_empty(), "no row of one's own");
+    // As an editor aligns it.
+    let aligned = now.replace("| | |", "|   |   |").replace("| --- | --- |", "| :--- | ------- |");
+    let aligned = aligned.replace("| Client | acme |", "| Client      | acme        |");
+    assert_ne!(aligned, now);
+    assert_eq!(not_so(&aligned, &now), []);
+    let other = aligned.replace("| acme ", "| bolt ");
+    assert_eq!(not_so(&other, &now), [Lack::NotSo("| Client | acme |".to_owned())]);
+}
+
+/// A plan that went back is known by the entries that say so; what nobody knows is not told to a client.
+#[test]
+fn runs_of_other_workflows_are_told_to_nobody_though_their_plans_are_gone() {
+    let at = "2026-06-01T10:05:00Z";
+    let back = json!({"workflow": "reply", "from": Digest::from_bytes([3; 32]), "why": "failed"});
+    let handled = json!({"id": "01a22c8147fa6470668b57dc1c5b6186", "what": "done", "why": "T-1"});
+    let entries = [
+        entry(1, "2026-06-01T09:30:00Z", None, "rolled-back", &back),
+        of_plan(
+            entry(2, "2026-06-01T09:00:00Z", None, "deployed", &json!({"workflow": "refund", "stage": "trial"})),
+            4,
+        ),
+        of_plan(entry(3, at, Some(8), "ended", &json!({"outcome": "failed", "name": "http_503"})), 3),
+        of_plan(entry(4, at, Some(9), "ended", &json!({"outcome": "failed", "name": "http_503"})), 4),
+        of_plan(entry(5, at, Some(9), "ended", &json!({"outcome": "failed", "name": "http_503"})), 5),
+        of_plan(entry(6, at, None, "handled", &handled), 3),
+        of_plan(entry(7, at, None, "handled", &handled), 4),
+    ];
+    let mut case = case();
+    case.row.alert.connection = None;
+    let plans = crate::incident::plans_of(&entries);
+    let text = draft(&Facts { case: &case, respond_by: None, entries: &entries, queue: &[], plans: &plans });
+    let told: Vec<u64> = (1..=7).filter(|n| text.contains(&format!("(entry {n})"))).collect();
+    assert_eq!(told, [2, 4, 7], "{text}");
+}
+
+/// After a recovery the runs of before stand in another log; the manual queue knows what they may have done.
+#[test]
+fn what_the_manual_queue_calls_perhaps_done_is_in_doubt() {
+    let mut case = case();
+    case.row.alert.connection = None;
+    let item: QueueItem = serde_json::from_value(json!({
+        "run": "01a22c8147fa6470668b57dc1c5b6186", "client": "acme", "workflow": "refund", "queue": "support",
+        "why": "recovered", "event": "1", "since": 0,
+        "done": [
+            {"step": "pay", "operation": "payments.refund", "in_doubt": true},
+            {"step": "note", "operation": "desk.add_note"},
+        ],
+    }))
+    .unwrap();
+    let other = QueueItem { workflow: "reply".parse().unwrap(), ..item.clone() };
+    let queue = [item, other];
+    let text = draft(&Facts { case: &case, respond_by: None, entries: &[], queue: &queue, plans: &BTreeMap::new() });
+    assert!(text.contains("- Effects that nobody knows to have happened: 1\n"), "{text}");
+    assert!(text.contains("- Items in the manual queue now: 1\n"), "{text}");
 }

@@ -10,7 +10,7 @@ use std::io::Read;
 
 use git2::{Oid, Repository};
 
-use super::super::PullFailure;
+use super::super::{PullFailure, weigh};
 use super::packet::{Budget, Packet, Packets, put, put_flush};
 use super::{Talk, objects};
 
@@ -86,6 +86,8 @@ pub(super) fn fetch(
     if known == Some(tip.to_string().as_str()) {
         return Ok(tip.to_string());
     }
+    // A child that was ended may have left one.
+    weigh::packs(repository)?;
     let have = objects::have(repository)?;
     if !have.holds(repository, tip) {
         if !said.can("side-band-64k") {
@@ -93,8 +95,10 @@ pub(super) fn fetch(
         }
         let answer = talk.ask(wants(&said, tip, &have.said))?;
         receive(repository, Packets::new(answer, budget))?;
+        weigh::packs(repository)?;
         objects::complete(repository, tip, &have)?;
     }
+    weigh::commit(repository, tip)?;
     // Forced: quarantine holds whatever the branch holds now.
     repository.reference(into, tip, true, "fetch").or(Err(PullFailure::Broken))?;
     Ok(tip.to_string())

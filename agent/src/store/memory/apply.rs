@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::{
     Accepted, Alert, AlertRow, Books, ENDS, Entry, JournalRow, LIFE, Log, Note, Refusal, RunId, StoreError,
-    Transaction, WITH_LOGS, Write, bytes_of, disk_name, end_name,
+    Transaction, WITH_LOGS, Write, bytes_of, disk_name, end_name, life_of,
 };
 use super::Tables;
 use crate::world::Wall;
@@ -97,7 +97,7 @@ impl Tables {
                 }
             }
             Write::EndLogs { life } => {
-                let ended = life.saturating_sub(1);
+                let ended = life_of(self.state.get(LIFE).map(Vec::as_slice))?;
                 self.ledger = end_all(std::mem::take(&mut self.ledger), ended);
                 self.tiles = end_all(std::mem::take(&mut self.tiles), ended);
                 let goes_along =

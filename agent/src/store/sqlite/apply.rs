@@ -139,7 +139,7 @@ fn end_logs(tables: &mut Tables<'_>, life: u32) -> Result<(), StoreError> {
     let db = tables.db;
     tables.sums.write(db)?;
     tables.logs.forget();
-    let ended = life.saturating_sub(1);
+    let ended = crate::store::life_of(super::read::state(db, crate::store::LIFE)?.as_deref())?;
     run_sql(db, "UPDATE log SET name = name || '.' || ?1 WHERE name NOT LIKE '%.%'", params![ended])?;
     for prefix in crate::store::WITH_LOGS {
         let sql = "UPDATE state SET name = name || '.' || ?2 WHERE name LIKE ?1 || '%' AND name NOT LIKE '%.%'";
