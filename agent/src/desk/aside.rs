@@ -308,6 +308,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         match self.drive(self.engine.set_aside(new)).await {
             Receipt::Accepted(run) => {
                 let event = item.event;
+                self.counted.refused(&plan.client, &plan.workflow, BAD_ITEM);
                 tracing::warn!(client = %plan.client, workflow = %plan.workflow, %run, event, field, "an item of a list cannot be read: it is in the manual queue");
                 (*cursor, apart.known) = (moved, Some(known));
                 Ok(true)

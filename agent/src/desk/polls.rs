@@ -18,7 +18,7 @@ use crate::accept::aside::Aside;
 use crate::accept::poll::{Cursor, Item, Known, Place, Then, is_alarming, item, judge};
 use crate::listen::Receipt;
 use crate::run::{BAD_ITEM, Compiled, Deployed, NewRun, NotLooked};
-use crate::store::{Alert, Store, StoreError, Transaction, Write};
+use crate::store::{Alert, Store, StoreError, Transaction, Write, outcome};
 use crate::world::{Clock as _, World};
 
 /// How often it is looked whether a list is due.
@@ -145,7 +145,16 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         let mut apart = self.apart(compiled, &place).await?;
         since = apart.again_from().map_or(since, |from| from.min(since));
         for _ in 0..READS_MOST {
-            let looked = self.engine.look(compiled, poll, since).await?;
+            let looked = self.engine.look(compiled, poll, since).await;
+            match &looked {
+                Ok(_) => self.counted.looked(&plan.client, &poll.read.connection, outcome::OK),
+                Err(NotLooked::Failed { code, .. }) => {
+                    self.counted.looked(&plan.client, &poll.read.connection, code);
+                }
+                // Nothing was asked.
+                Err(NotLooked::NotNow | NotLooked::Resting) => {}
+            }
+            let looked = looked?;
             let items = looked.items.into_iter().map(|(record, exact)| item(poll, &plan.trigger, &record, exact));
             let items: Option<Vec<Item>> = items.collect();
             let items = items.ok_or_else(|| failed(BAD_ITEM))?;
