@@ -3,6 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "this test starts real programs and writes their configuration")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -153,6 +154,7 @@ fn a_real_prometheus_scrapes_a_real_agent() {
     assert!(head.contains("application/openmetrics-text") && open.ends_with("# EOF\n"));
     assert!(get(metrics, "/metrics", "evil.example", "*/*").expect("an answer").0.starts_with("HTTP/1.1 421"));
     assert!(get(metrics, "/", &host, "*/*").expect("an answer").0.starts_with("HTTP/1.1 404"));
+    the_page_lists_what_is_told(&text);
 
     if !have("promtool") || !have("prometheus") {
         return;
@@ -195,6 +197,29 @@ fn a_real_prometheus_scrapes_a_real_agent() {
     assert!(up.contains("\"1\"]") && up.contains(&relayed.to_string()), "{up}");
     for name in ["assent_agent_info", "assent_commit_duration_seconds_bucket"] {
         assert!(query(name).is_some(), "{name} is not there");
+    }
+}
+
+/// Each name that is told has its row in the docs, with its labels, and each row a name that is told.
+fn the_page_lists_what_is_told(text: &str) {
+    let page = include_str!("../../docs/agent.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `assent_")?.split_once("` | "));
+    let rows: BTreeMap<String, Vec<&str>> = rows
+        .map(|(name, rest)| {
+            let labels = rest.split_once('|').map_or("", |(labels, _)| labels);
+            (format!("assent_{name}"), labels.split(',').map(str::trim).filter(|label| !label.is_empty()).collect())
+        })
+        .collect();
+    let told: BTreeSet<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    assert_eq!(rows.keys().map(String::as_str).collect::<BTreeSet<_>>(), told);
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let name: String = line.chars().take_while(|c| !['{', ' '].contains(c)).collect();
+        let family = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+        let labels = line.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map_or("", |(labels, _)| labels);
+        let labels = labels.split("\",").filter_map(|label| Some(label.split_once('=')?.0));
+        let documented = rows.get(&name).or_else(|| rows.get(family)).expect("a row");
+        assert!(labels.clone().all(|label| documented.contains(&label)), "{line}: {documented:?}");
     }
 }
 

@@ -24,7 +24,12 @@ const CHANGES: &str = r#"#= clients/acme/workflows/sort.toml
 
 /// The plan of a pull request: base with everything signed, then the changes.
 fn plan(changes: &str, format: &str) -> (u8, String) {
-    let base = folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/findings/base"));
+    plan_of("tests/findings/base", changes, format)
+}
+
+/// As [`plan`], of another repository.
+fn plan_of(base: &str, changes: &str, format: &str) -> (u8, String) {
+    let base = folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join(base));
     let (folder, repository) = bare();
     let tree = files(&repository, &apply(&base, "").files);
     let old = commit(&repository, tree);
@@ -80,4 +85,22 @@ fn a_workflow_with_an_error_is_not_called_removed() {
     let workflow = &json["clients"][0]["workflows"][0];
     assert_eq!((workflow["workflow"].as_str(), workflow["change"].as_str()), (Some("sort"), Some("unread")));
     assert_eq!(json["clients"][0]["dropped"].as_array().map(Vec::len), Some(0), "{json}");
+}
+
+/// A list that may give other ids to what was taken is said, and not folded away; one by another name of the connection is not.
+#[test]
+fn events_that_may_run_again_are_told() {
+    let path = "#= catalog/integrations/shop.toml\n-path = \"/orders/changes\"\n+path = \"/v2/orders/changes\"\n";
+    let says = "another list: an item of the last";
+    let of = |changes: &str, format: &str| plan_of("../examples/agency", changes, format).1;
+    let told = of(path, "human");
+    let line = told.lines().find(|line| line.contains(says)).unwrap_or_default();
+    assert!(told.contains("Events that run again, or wait:") && line.starts_with("  ! `packing`: "), "{told}");
+    let told = of(path, "markdown");
+    let (before, _) = told.split_once("<details>").unwrap_or((&told, ""));
+    assert!(before.contains(says), "{told}");
+    let json: Value = serde_json::from_str(&of(path, "json")).expect("JSON");
+    assert!(json.to_string().contains(r#""says":"it goes on where its list stood"#), "{json}");
+    let more = "#= clients/cedar/workflows/packing.toml\n-every = \"1m\"\n+every = \"2m\"\n";
+    assert!(!of(more, "human").contains("Events that run again"), "the same list");
 }

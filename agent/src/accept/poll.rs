@@ -5,10 +5,14 @@
 //! accepted before is known by its key. An item that says it is of a later time than now is taken like any other, and moves
 //! the cursor no further than now: what follows it is not passed over.
 //!
+//! Cursor and keys belong to the workflow, not to the list that its plan reads: a release that reads another list of the same
+//! items goes on where the one before stood, and so does a rollback. They once belonged to a list. What was kept then goes on:
+//! [`Cursor::of_lists`] takes the cursor over, and the old keys still count.
+//!
 //! # Source
 //! language.md section 3, "Triggers".
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use assent_schema::canon::Digest;
@@ -56,12 +60,24 @@ pub struct Cursor {
     /// The last item that was accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Position>,
+    /// The lists that had cursors and keys of their own before those were the workflow's.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub lists: BTreeSet<OperationRef>,
 }
 
 impl Cursor {
     /// The cursor of a trigger that begins now.
     pub fn begin(now: Moment) -> Self {
-        Self { floor: now, last: None }
+        Self { floor: now, last: None, lists: BTreeSet::new() }
+    }
+
+    /// The cursor of a workflow whose lists had their own: it stands where the list stood that is read now, else where the
+    /// one stood that came furthest. What was accepted of any of them is known.
+    pub fn of_lists(mut kept: BTreeMap<OperationRef, Self>, read: &OperationRef) -> Option<Self> {
+        let lists = kept.keys().cloned().collect();
+        let reached = |cursor: &Self| cursor.last.as_ref().map_or(cursor.floor, |last| last.order);
+        let cursor = kept.remove(read).or_else(|| kept.into_values().max_by_key(reached))?;
+        Some(Self { lists, ..cursor })
     }
 
     /// From where on items are asked for: never from a time that has not come, wherever the cursor was moved.
@@ -74,7 +90,7 @@ impl Cursor {
     pub fn past(&self, item: &Position, now: Moment) -> Self {
         let item = Position { order: item.order.min(now), id: item.id.clone() };
         let last = self.last.iter().chain([&item]).max().cloned();
-        Self { floor: self.floor, last }
+        Self { floor: self.floor, last, lists: self.lists.clone() }
     }
 
     /// Reads a cursor as [`Self::write`] wrote it.
@@ -88,44 +104,59 @@ impl Cursor {
     }
 }
 
-/// Whose list: the cursor belongs to it, whichever plan the workflow has.
+/// Whose list: the cursor belongs to the workflow, whichever plan it has and whichever list that reads.
 #[derive(Clone, Copy)]
 pub struct Place<'a> {
     /// Whose workflow.
     pub client: &'a ClientId,
     /// Which workflow.
     pub workflow: &'a WorkflowId,
-    /// Which list.
-    pub read: &'a OperationRef,
+}
+
+/// What is known again by a key.
+#[derive(Clone, Copy)]
+pub enum Known<'a> {
+    /// An item by which it is accepted once. One that changes has another order, and is another event, be it by less than a
+    /// second.
+    Item(&'a Item),
+    /// The same item where it cannot be read.
+    Aside(&'a Item),
+    /// An item that has no place, by a keyed digest of all that it says.
+    Placeless(Digest),
 }
 
 impl Place<'_> {
     /// The name under which the store keeps the cursor.
     pub fn name(&self) -> String {
-        format!("poll/{}/{}/{}", self.client, self.workflow, self.read)
+        format!("poll/{}/{}", self.client, self.workflow)
     }
 
-    /// The key by which an item is accepted once. An item that changes has another order, and is another event, be it by less
-    /// than a second.
-    pub fn key(&self, item: &Item) -> [u8; 16] {
-        self.key_of("assent-poll/v1", item)
+    /// What the names begin with under which the store kept the cursors of single lists; the list follows.
+    pub fn before_lists(&self) -> String {
+        format!("{}/", self.name())
     }
 
-    /// The key of the same item where it cannot be read.
-    pub fn aside_key(&self, item: &Item) -> [u8; 16] {
-        self.key_of("assent-poll-aside/v1", item)
+    /// The key by which it is known.
+    pub fn key(&self, known: Known<'_>) -> [u8; 16] {
+        key_of(&self.name(), known)
     }
 
-    /// The key of an item that has no place, from a keyed digest of all that it says.
-    pub fn placeless_key(&self, digest: Digest) -> [u8; 16] {
-        cut(&format!("assent-poll-placeless/v1\0{}\0{digest}", self.name()))
+    /// All keys by which it may be known: the one that counts, and those that it had while they belonged to lists.
+    pub fn keys(&self, known: Known<'_>, lists: &BTreeSet<OperationRef>) -> Vec<[u8; 16]> {
+        let older = lists.iter().map(|list| key_of(&format!("{}{list}", self.before_lists()), known));
+        std::iter::once(self.key(known)).chain(older).collect()
     }
+}
 
-    fn key_of(&self, what: &str, item: &Item) -> [u8; 16] {
-        let Position { order, id } = &item.position;
-        let order = item.order.clone().unwrap_or_else(|| order.to_string());
-        cut(&format!("{what}\0{}\0{order}\0{id}", self.name()))
-    }
+fn key_of(name: &str, known: Known<'_>) -> [u8; 16] {
+    let (what, item) = match known {
+        Known::Placeless(digest) => return cut(&format!("assent-poll-placeless/v1\0{name}\0{digest}")),
+        Known::Item(item) => ("assent-poll/v1", item),
+        Known::Aside(item) => ("assent-poll-aside/v1", item),
+    };
+    let Position { order, id } = &item.position;
+    let order = item.order.clone().unwrap_or_else(|| order.to_string());
+    cut(&format!("{what}\0{name}\0{order}\0{id}"))
 }
 
 fn cut(text: &str) -> [u8; 16] {

@@ -1,7 +1,5 @@
 //! Lists that grow, come late, are cut off and repeat themselves, and an agent that stops anywhere between.
 
-use std::collections::BTreeSet;
-
 use super::*;
 
 const LAG: Period = Period::seconds(60);
@@ -91,11 +89,11 @@ fn a_list_of_which_nobody_says_that_it_is_whole_is_read_until_nothing_newer_come
 #[test]
 fn two_changes_within_a_second_are_two_events() {
     let (client, workflow) = (ClientId::new("acme").unwrap(), WorkflowId::new("w").unwrap());
-    let read: OperationRef = "shop.list".parse().unwrap();
-    let place = Place { client: &client, workflow: &workflow, read: &read };
+    let place = Place { client: &client, workflow: &workflow };
     let changed = |order: Option<&str>| Item { order: order.map(str::to_owned), ..one(30, "7") };
     let (first, second) = ("1970-01-01T00:00:30.1Z", "1970-01-01T00:00:30.9Z");
-    let keys: BTreeSet<_> = [None, Some(first), Some(second)].map(|order| place.key(&changed(order))).into();
+    let keys: BTreeSet<_> =
+        [None, Some(first), Some(second)].map(|order| place.key(Known::Item(&changed(order)))).into();
     assert_eq!(keys.len(), 3);
     let both = vec![changed(Some(second)), changed(Some(first)), changed(Some(first))];
     assert_eq!(judge(&Cursor::begin(at(0)), at(0), both, More::No).0.len(), 2);
@@ -104,29 +102,61 @@ fn two_changes_within_a_second_are_two_events() {
 #[test]
 fn a_cursor_is_read_as_it_was_written() {
     let (client, workflow) = (ClientId::new("acme").unwrap(), WorkflowId::new("w").unwrap());
-    let read: OperationRef = "shop.list".parse().unwrap();
-    let place = Place { client: &client, workflow: &workflow, read: &read };
-    for cursor in [Cursor::begin(at(5)), Cursor::begin(at(5)).past(&position(7, "x"), late())] {
+    let place = Place { client: &client, workflow: &workflow };
+    let of_lists = Cursor { lists: ["shop.list".parse().unwrap()].into(), ..Cursor::begin(at(5)) };
+    let moved = of_lists.past(&position(7, "x"), late());
+    assert_eq!(moved.lists, of_lists.lists);
+    for cursor in [Cursor::begin(at(5)), Cursor::begin(at(5)).past(&position(7, "x"), late()), of_lists, moved] {
         let Write::State { name, value: Some(bytes) } = cursor.write(&place) else { panic!("a state") };
-        assert_eq!(name, "poll/acme/w/shop.list");
+        assert_eq!(name, "poll/acme/w");
         assert_eq!(Cursor::read(&bytes), Some(cursor));
     }
     assert_eq!(Cursor::read(b"{}"), None);
 }
 
 #[test]
-fn keys_tell_items_orders_and_lists_apart() {
+fn keys_tell_items_orders_and_workflows_apart_and_are_of_no_list() {
     let (client, workflow) = (ClientId::new("acme").unwrap(), WorkflowId::new("w").unwrap());
-    let (list, other): (OperationRef, OperationRef) = ("shop.list".parse().unwrap(), "shop.other".parse().unwrap());
-    let of = |read| Place { client: &client, workflow: &workflow, read };
+    let other = WorkflowId::new("v").unwrap();
+    let of = |workflow| Place { client: &client, workflow };
     let keys: BTreeSet<_> = [
-        of(&list).key(&one(1, "a")),
-        of(&list).key(&one(2, "a")),
-        of(&list).key(&one(1, "b")),
-        of(&other).key(&one(1, "a")),
+        of(&workflow).key(Known::Item(&one(1, "a"))),
+        of(&workflow).key(Known::Item(&one(2, "a"))),
+        of(&workflow).key(Known::Item(&one(1, "b"))),
+        of(&workflow).key(Known::Aside(&one(1, "a"))),
+        of(&workflow).key(Known::Placeless(Digest::from_bytes([1; 32]))),
+        of(&other).key(Known::Item(&one(1, "a"))),
     ]
     .into();
-    assert_eq!(keys.len(), 4);
+    assert_eq!(keys.len(), 6);
+}
+
+/// Agents in the field have these; they were made when keys and cursors were of a list.
+#[test]
+fn what_was_kept_of_lists_is_still_known() {
+    let (client, workflow) = (ClientId::new("acme").unwrap(), WorkflowId::new("w").unwrap());
+    let place = Place { client: &client, workflow: &workflow };
+    let (list, other): (OperationRef, OperationRef) = ("shop.list".parse().unwrap(), "shop.other".parse().unwrap());
+    let hex = |key: &[u8; 16]| key.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let keys = |known| place.keys(known, &[list.clone()].into()).iter().map(hex).collect::<Vec<_>>();
+    let item = one(1, "a");
+    for (known, before) in [
+        (Known::Item(&item), "6ed4963bf319a6fac3346b1c570c75eb"),
+        (Known::Aside(&item), "6bb6b8a411a4cd2e1394552292c62ef5"),
+        (Known::Placeless(Digest::from_bytes([1; 32])), "3c803b5357e8a68928b901f1127dd4aa"),
+    ] {
+        assert_eq!(keys(known), [hex(&place.key(known)), before.to_owned()]);
+    }
+
+    let read = |text: &str| Cursor::read(text.as_bytes()).unwrap();
+    let old = read(r#"{"floor":"1970-01-01T00:00:05Z","last":{"order":"1970-01-01T00:00:30Z","id":"x"}}"#);
+    let young = read(r#"{"floor":"1970-01-01T00:00:40Z"}"#);
+    let kept = || BTreeMap::from([(list.clone(), old.clone()), (other.clone(), young.clone())]);
+    let lists = || BTreeSet::from([list.clone(), other.clone()]);
+    // Where the list stood that is read, else where the one stood that came furthest.
+    assert_eq!(Cursor::of_lists(kept(), &list), Some(Cursor { lists: lists(), ..old.clone() }));
+    assert_eq!(Cursor::of_lists(kept(), &"shop.third".parse().unwrap()), Some(Cursor { lists: lists(), ..young }));
+    assert_eq!(Cursor::of_lists(BTreeMap::new(), &list), None);
 }
 
 #[test]

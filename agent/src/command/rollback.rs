@@ -36,10 +36,13 @@ struct Report {
 impl Show for Report {
     fn human(&self, out: &mut dyn Write) -> io::Result<()> {
         for one in &self.workflows {
-            let RolledBack { client, workflow, from, to, why_not } = one;
+            let RolledBack { client, workflow, from, to, events, why_not } = one;
             if let (Some(from), Some(to), None) = (from, to, why_not) {
                 let (to, from) = (to.short(), from.short());
                 writeln!(out, "{client}/{workflow}: {to} runs again; {from} stays back until a release readmits it")?;
+                if let Some(events) = events {
+                    writeln!(out, "{client}/{workflow}: {events}")?;
+                }
             } else {
                 let why = why_not.as_deref().unwrap_or("nothing was done");
                 writeln!(out, "{client}/{workflow}: not rolled back: {why}")?;
@@ -58,5 +61,24 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
             out.show(&Report { workflows })
         }
         _ => Err(unexpected()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use assent_schema::canon::Digest;
+
+    #[test]
+    fn what_becomes_of_events_is_said_below() {
+        let (from, to) = (Some(Digest::from_bytes([1; 32])), Some(Digest::from_bytes([2; 32])));
+        let (client, workflow) = ("acme".parse().unwrap(), "packing".parse().unwrap());
+        let events = Some("it goes on in another list".to_owned());
+        let mut out = Vec::new();
+        Report { workflows: vec![RolledBack { client, workflow, from, to, events, why_not: None }] }
+            .human(&mut out)
+            .unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert_eq!(out.lines().nth(1), Some("acme/packing: it goes on in another list"), "{out}");
     }
 }

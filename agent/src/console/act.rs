@@ -70,7 +70,11 @@ impl<O: Office> Console<O> {
             return self.may_not(&client, asked, guest).await;
         }
         let done = self.office.roll_back((client, workflow), guest.viewer.who.person.clone()).await;
-        self.done(done.map(drop), "/?said=rolled-back", asked, guest)
+        let then = match &done {
+            Ok(Some(_)) => "/?said=rolled-back-events",
+            Ok(None) | Err(_) => "/?said=rolled-back",
+        };
+        self.done(done.map(drop), then, asked, guest)
     }
 
     /// Somebody takes care of an incident, or says that its cause is gone or that nothing is left to do.

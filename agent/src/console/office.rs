@@ -8,7 +8,7 @@ use assent_schema::canon::Digest;
 use assent_schema::client::ClientFacts;
 use assent_schema::id::{ClientId, Environment, Name, PersonId, Region, WorkflowId};
 use assent_schema::ledger::{HeldWhat, Token};
-use assent_schema::plan::Plan;
+use assent_schema::plan::{Handover, Plan};
 use assent_schema::release::Choice;
 use assent_schema::status::Status;
 use assent_schema::time::Period;
@@ -184,8 +184,12 @@ pub trait Office: Send + Sync + 'static {
     /// Lets something go on.
     fn resume(&self, at: (ClientId, HeldWhat), by: PersonId) -> impl Future<Output = Done<()>> + Send;
 
-    /// Brings a workflow back to the plan before; says what runs now.
-    fn roll_back(&self, at: (ClientId, WorkflowId), by: PersonId) -> impl Future<Output = Done<Digest>> + Send;
+    /// Brings a workflow back to the plan before; says what becomes of its events, where that is not as before.
+    fn roll_back(
+        &self,
+        at: (ClientId, WorkflowId),
+        by: PersonId,
+    ) -> impl Future<Output = Done<Option<Handover>>> + Send;
 
     /// Reads again what a run of a client read: that this person looks, and why, is durable before anything is asked.
     fn reread(

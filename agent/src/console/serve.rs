@@ -135,7 +135,7 @@ impl<O: Office> Console<O> {
         }
         let body = match listen::read(body, BODY_MOST_BYTES).await {
             Ok(body) => body,
-            Err(answer) => return *answer,
+            Err(not_read) => return not_read.answer(),
         };
         let form = Form::parse(if acts && !is_json { body.reveal() } else { b"" });
         let asked = Asked {

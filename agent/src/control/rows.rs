@@ -140,6 +140,9 @@ pub struct RolledBack {
     /// The plan that runs now; absent when nothing was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Digest>,
+    /// What becomes of its events, where the two plans know them otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<String>,
     /// Why nothing was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why_not: Option<String>,

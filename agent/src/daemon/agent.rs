@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use assent_schema::alert::Rule;
 use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, PersonId};
+use assent_schema::plan::Handover;
 use assent_schema::status::{Hold, PullStatus, RefusedStatus, ReleaseStatus, Status, StatusType};
 use tokio::sync::Notify;
 
@@ -29,7 +30,7 @@ use crate::pin::Pin;
 use crate::pull::PullFailure;
 use crate::pull::fetch::{Credential, Transfers};
 use crate::real::{BoundedClock, Real, RealClock, RealDisk};
-use crate::run::Engine;
+use crate::run::{Deployed as _, Engine};
 use crate::store::{Alert, Sqlite, Store as _, StoreError, Transaction, Write};
 use crate::sync::lock;
 use crate::watch::Routes;
@@ -353,5 +354,10 @@ impl Agent {
         };
         self.switch_by(propose, Vec::new(), Some(by), || ()).await?;
         Ok(outcome)
+    }
+    /// What becomes of the events of a workflow when one of its plans follows another.
+    pub(super) fn handover(&self, from: &Digest, to: &Digest) -> Option<Handover> {
+        let (from, to) = (self.field.plan(from)?, self.field.plan(to)?);
+        Handover::between(&from.plan, &to.plan)
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use assent_schema::id::{ClientId, ConnectionId, PersonId};
+use assent_schema::plan::Handover;
 use assent_schema::status::Hold;
 
 use super::agent::Agent;
@@ -180,9 +181,12 @@ impl Clerk {
 
     async fn roll_one_back(&self, place: Place, by: &PersonId) -> Result<RolledBack, StoreError> {
         let (client, workflow) = place.clone();
-        let done = RolledBack { client, workflow, from: None, to: None, why_not: None };
+        let done = RolledBack { client, workflow, from: None, to: None, events: None, why_not: None };
         Ok(match self.agent.roll_back(&place, by).await? {
-            Ok((from, to)) => RolledBack { from: Some(from), to: Some(to), ..done },
+            Ok((from, to)) => {
+                let events = self.agent.handover(&from, &to).map(Handover::says);
+                RolledBack { from: Some(from), to: Some(to), events, ..done }
+            }
             Err(NoRollback::NothingRuns) => RolledBack { why_not: Some("nothing runs".into()), ..done },
             Err(NoRollback::NoHealthyPlan) => {
                 let why = "no other plan ran healthily here and is permitted now";

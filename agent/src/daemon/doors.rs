@@ -80,7 +80,10 @@ impl Doors {
         }
         if let Some((address, listener)) = self.metrics {
             let hosts = names(config, address);
-            front.spawn("metrics", metrics::serve(entrance(listener), hosts, Arc::clone(agent), stop()));
+            front.spawn(
+                "metrics",
+                metrics::serve(entrance(listener), hosts, (Arc::clone(agent), Arc::clone(desk)), stop()),
+            );
         }
         let (schedules, stopping) = (Arc::clone(desk), stop());
         front.spawn("schedules", async move { schedules.keep_schedules(stopping).await });

@@ -16,10 +16,12 @@ use assent_schema::status::{Halt, Recover, Status};
 use assent_schema::trust::{Namespace, RoleName, SignedFile, verify, verify_placed};
 use serde::{Deserialize, Serialize};
 
+use super::acceptance::Taken;
 use super::agent::Agent;
+use super::learnt::Learnt;
 use super::remembered;
+use crate::deploy;
 use crate::deploy::halt::{self, Own, Published, Why};
-use crate::deploy::{self, Returned};
 use crate::ledger::{checkpoint_path, root_at};
 use crate::pull::branch::{self, Branch};
 use crate::pull::{PullFailure, push};
@@ -30,12 +32,8 @@ use crate::world::{Clock as _, Dice as _, Disk as _};
 
 /// Where the store keeps that nothing may be started, and why.
 pub(super) const HALT: &str = "agent/halt";
-/// Where the store keeps which plans went back as far as the agent published it, while it is stopped.
-pub(super) const RETURNED: &str = "agent/returned";
 /// Where the store keeps that it was recovered and has not pushed since.
 pub(super) const COMES_BACK: &str = "agent/comes-back";
-/// How that is kept: by `<client>/<workflow>`.
-pub(super) type Named = BTreeMap<String, BTreeMap<Digest, deploy::Why>>;
 /// The file of a recovery that was accepted; the next start of the agent does what it says.
 pub(super) const RECOVERY: &str = "recovery.json";
 /// The reference that the agent's own branch is fetched into.
@@ -236,13 +234,12 @@ impl Agent {
 
     /// Durable first, with its alert; then nothing begins any more, and no run goes on.
     pub(super) async fn stop_for(&self, whys: &BTreeSet<Why>, published: Published) -> Result<(), StoreError> {
-        if self.halted().is_some() {
-            let Some(learnt) = self.learnt(published.returned)? else { return Ok(()) };
+        if let Some(halt) = self.halted() {
+            let Some(learnt) = self.learnt(&halt, published)? else { return Ok(()) };
             return self.store.commit(Transaction::new(self.world.clock.now()).with(learnt)).await;
         }
-        let learnt = self.learnt(published.returned)?;
         let why = whys.iter().filter_map(|why| Token::new(why.code()).ok()).collect();
-        let published_notes = published.heads.into_values().map(|(_, note)| note).collect();
+        let published_notes = published.heads.values().map(|(_, note)| note.clone()).collect();
         let halt = Halt {
             since: self.field.now(),
             why,
@@ -254,6 +251,7 @@ impl Agent {
         tracing::error!(why = ?halt.why, "this agent starts nothing until it is recovered");
         // Before it is durable: what could not be written must not let anything go on.
         self.stand_still(halt.clone());
+        let learnt = self.learnt(&halt, published)?;
         let value = canon::to_bytes(&halt).or(Err(StoreError::Damaged("a halt without canonical form")))?;
         let mut transaction = Transaction::new(self.world.clock.now());
         transaction.writes.push(Write::State { name: HALT.to_owned(), value: Some(value) });
@@ -263,21 +261,26 @@ impl Agent {
         self.store.commit(transaction).await
     }
 
-    /// What keeps which plans went back, as far as that was published, until the recovery. What was learnt before stays: the
-    /// next thing on the branch may be this agent's own word, which knows less.
-    fn learnt(&self, returned: Returned) -> Result<Option<Write>, StoreError> {
-        let mut known = self.store.state(RETURNED)?.map_or(Ok(Named::new()), |bytes| {
-            canon::from_bytes(&bytes).or(Err(StoreError::Damaged("which plans went back")))
-        })?;
-        let before = known.clone();
-        for ((client, workflow), plans) in returned {
-            known.entry(format!("{client}/{workflow}")).or_default().extend(plans);
+    /// What keeps which plans went back, as far as that was published, until the recovery: nothing where that is known.
+    fn learnt(&self, halt: &Halt, published: Published) -> Result<Option<Write>, StoreError> {
+        let before = Learnt::load(&*self.store, halt.release)?;
+        let mut known = before.clone();
+        known.hear(published.returned, published.release);
+        // What the release lets in that this agent has: an older word of it going back does not count.
+        if let Some(taken) = self.taken() {
+            known.let_in(&taken.bundle.manifest);
         }
-        if known == before {
-            return Ok(None);
-        }
-        let value = canon::to_bytes(&known).or(Err(StoreError::Damaged("returned plans without canonical form")))?;
-        Ok(Some(Write::State { name: RETURNED.to_owned(), value: Some(value) }))
+        (known != before).then(|| known.write()).transpose()
+    }
+
+    /// What keeps which plans a release lets in again that is taken while nothing is started: they do not stay back after the
+    /// recovery for what was said before it.
+    pub(super) fn lets_in(&self, taken: &Taken) -> Result<Option<Write>, StoreError> {
+        let Some(halt) = self.halted() else { return Ok(None) };
+        let before = Learnt::load(&*self.store, halt.release)?;
+        let mut known = before.clone();
+        known.let_in(&taken.bundle.manifest);
+        (known != before).then(|| known.write()).transpose()
     }
 
     fn stand_still(&self, halt: Halt) {

@@ -13,6 +13,8 @@ use hyper::{Request, Response, StatusCode};
 use tokio::sync::watch;
 
 use super::agent::Agent;
+use super::doors::TheDesk;
+use crate::desk::Counted;
 use crate::listen::{Entrance, connections, is_for_us};
 use crate::real::{disk, log};
 use crate::store::{Log, Store as _, StoreError};
@@ -27,18 +29,18 @@ type Page = Response<Full<Bytes>>;
 pub(super) async fn serve(
     listener: impl Into<Entrance>,
     hosts: Vec<String>,
-    agent: Arc<Agent>,
+    (agent, desk): (Arc<Agent>, Arc<TheDesk>),
     stop: watch::Receiver<bool>,
 ) {
     let hosts = Arc::new(hosts);
     let answer = move |request| {
-        let (hosts, agent) = (Arc::clone(&hosts), Arc::clone(&agent));
-        async move { page(&request, &hosts, &agent).await }
+        let (hosts, agent, desk) = (Arc::clone(&hosts), Arc::clone(&agent), Arc::clone(&desk));
+        async move { page(&request, &hosts, &agent, desk.counted()).await }
     };
     connections::take(listener, answer, stop).await;
 }
 
-async fn page(request: &Request<Incoming>, hosts: &[String], agent: &Arc<Agent>) -> Page {
+async fn page(request: &Request<Incoming>, hosts: &[String], agent: &Arc<Agent>, counted: &Counted) -> Page {
     if !is_for_us(request, hosts) {
         return told(StatusCode::MISDIRECTED_REQUEST, "text/plain", String::new());
     }
@@ -49,7 +51,7 @@ async fn page(request: &Request<Incoming>, hosts: &[String], agent: &Arc<Agent>)
         return told(StatusCode::METHOD_NOT_ALLOWED, "text/plain", String::new());
     }
     let form = Form::of(request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()));
-    match agent.numbers().await {
+    match agent.numbers(counted).await {
         Ok(numbers) => told(StatusCode::OK, form.media_type(), numbers.text(form)),
         Err(error) => {
             tracing::error!(%error, "metrics could not be told");
@@ -84,13 +86,33 @@ fn count<T>(items: &[T], name: impl Fn(&T) -> String) -> BTreeMap<String, u64> {
 
 impl Agent {
     /// Everything that is told.
-    pub(super) async fn numbers(&self) -> Result<Numbers, StoreError> {
+    pub(super) async fn numbers(&self, counted: &Counted) -> Result<Numbers, StoreError> {
         let mut numbers = Numbers { commits: self.store.commit_times(), ..Numbers::default() };
+        let mut spans = [("sent", 0), ("dropped", 0)];
+        // Before its first look there is nothing to count, and a total that comes later than others would begin in the middle.
         if let Some(watcher) = &mut *lock(&self.seen.watcher) {
             numbers.counts = watcher.counts().clone();
-            let spans = [("sent", watcher.spans().sent()), ("dropped", watcher.spans().dropped())];
-            numbers.totals.push(outcomes("assent_spans", "Spans of traces, by what became of them.", &spans));
+            spans = [("sent", watcher.spans().sent()), ("dropped", watcher.spans().dropped())];
         }
+        numbers.totals.push(outcomes("assent_spans", "Spans of traces, by what became of them.", &spans));
+        let refused = counted.events().samples("workflow");
+        numbers.totals.push(Gauge {
+            name: "assent_events_refused",
+            help: "Events that began no run of their own, by why.",
+            samples: refused,
+        });
+        let answers = counted.answers().samples("connection");
+        numbers.totals.push(Gauge {
+            name: "assent_answers_refused",
+            help: "Answers of chats and helpdesks that were not taken, by why.",
+            samples: answers,
+        });
+        let requests = numbers.counts.requests().clone().with(&counted.looks()).samples("connection");
+        numbers.totals.push(Gauge {
+            name: "assent_requests",
+            help: "Requests of runs and looks at lists, by what came of them.",
+            samples: requests,
+        });
         let (taken, failed) = *lock(&self.seen.pings);
         let pings = [("taken", taken), ("failed", failed)];
         numbers.totals.push(outcomes("assent_heartbeats", "Dead-man's pings, by what became of them.", &pings));

@@ -12,6 +12,7 @@ mod hold;
 mod holders;
 pub mod host;
 mod incidents;
+mod learnt;
 mod ledger_questions;
 mod loops;
 mod metrics;

@@ -8,7 +8,7 @@ use assent_schema::canon::Digest;
 use assent_schema::client::ClientFacts;
 use assent_schema::id::{ClientId, Environment, PersonId, Region, WorkflowId};
 use assent_schema::ledger::{HeldWhat, Token};
-use assent_schema::plan::Plan;
+use assent_schema::plan::{Handover, Plan};
 use assent_schema::release::Choice;
 use assent_schema::status::Status;
 use assent_schema::time::Period;
@@ -175,12 +175,12 @@ impl Office for Bureau {
         done(self.agent.resume(at, by).await).map(drop)
     }
 
-    async fn roll_back(&self, place: (ClientId, WorkflowId), by: PersonId) -> Done<Digest> {
+    async fn roll_back(&self, place: (ClientId, WorkflowId), by: PersonId) -> Done<Option<Handover>> {
         if let Err(no) = self.agent.is_oncall(&by) {
             return Err(refused(no));
         }
         match self.agent.roll_back(&place, &by).await.map_err(|error| broken(&error))? {
-            Ok((_, to)) => Ok(to),
+            Ok((from, to)) => Ok(self.agent.handover(&from, &to)),
             Err(NoRollback::NothingRuns) => Err(no_way("nothing of this workflow runs")),
             Err(NoRollback::NoHealthyPlan) => Err(no_way("no other plan ran healthily here and is permitted now")),
         }

@@ -16,11 +16,12 @@ use assent_schema::plan::Plan;
 use assent_schema::status::{Halt, Recover};
 use serde::{Deserialize, Serialize};
 
-use super::halt::{COMES_BACK, HALT, Named, RECOVERY, RETURNED, Signed};
+use super::halt::{COMES_BACK, HALT, RECOVERY, Signed};
+use super::learnt::{Learnt, Release};
 use super::stored_time;
 use crate::config::Config;
 use crate::control::offline;
-use crate::deploy::{Board, Returned, parse_place, switch};
+use crate::deploy::{Board, switch};
 use crate::error::{Context as _, Error};
 use crate::ledger;
 use crate::pull::shelf;
@@ -143,7 +144,7 @@ fn writes(
     writes.push(Write::State { name: RECOVERED.to_owned(), value: Some(value) });
     writes.push(recovered(now));
     writes.push(Write::State { name: HALT.to_owned(), value: None });
-    writes.extend(returned(store, now)?);
+    writes.extend(returned(store, halt.release, now)?);
     writes.extend(ledger::keep_ended(store, disk, life(store)?, &halt.published)?);
     // Not the life of a recovery that the store knows nothing of, since it was put back again: that one's logs are published.
     let heads = halt.published.iter().filter_map(|note| Checkpoint::peek(note).ok());
@@ -152,15 +153,15 @@ fn writes(
     Ok(writes)
 }
 
-/// What went back since the copy was made that the store is from: the copy names those plans, and they stay refused.
-fn returned(store: &impl Store, now: Wall) -> Result<Vec<Write>, StoreError> {
-    let Some(bytes) = store.state(RETURNED)? else { return Ok(Vec::new()) };
-    let damaged = || StoreError::Damaged("which plans went back");
-    let named: Named = canon::from_bytes(&bytes).or(Err(damaged()))?;
-    let place = |(name, plans): (String, _)| Some((parse_place(&name)?, plans));
-    let returned = named.into_iter().map(|one| place(one).ok_or_else(damaged)).collect::<Result<Returned, _>>()?;
+/// What went back since the copy was made that the store is from: the copy names those plans, and they stay refused, but for
+/// those that a release let in since.
+fn returned(store: &impl Store, published: Release, now: Wall) -> Result<Vec<Write>, StoreError> {
+    let returned = Learnt::load(store, published)?.stays_back()?;
+    if returned.is_empty() {
+        return Ok(vec![Learnt::forget()]);
+    }
     let mut writes = switch::states(&Board::new(switch::load(store)?).learn(&returned, now.moment()))?;
-    writes.push(Write::State { name: RETURNED.to_owned(), value: None });
+    writes.push(Learnt::forget());
     Ok(writes)
 }
 

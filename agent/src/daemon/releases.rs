@@ -204,6 +204,7 @@ impl Agent {
             with.push(Write::State { name, value: None });
         }
         with.extend(taken.memory()?);
+        with.extend(self.lets_in(&taken)?);
         if let Some(signed) = taken.fresh {
             self.field.learn(signed);
             self.world.clock.learn(signed);

@@ -1,24 +1,24 @@
 //! Items that cannot be read leave their list: a run of each is durable with the cursor, and a list goes on behind them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::canon::Digest;
 use assent_schema::expr::Value;
-use assent_schema::id::Name;
+use assent_schema::id::{Name, OperationRef};
 use assent_schema::plan::{Poll, Trigger};
 use assent_schema::time::Moment;
 
 use super::polls::{failed, lost};
 use super::{FrontDesk, Registry};
 use crate::accept::aside::Aside;
-use crate::accept::poll::{Cursor, Item, Place, Position, unread};
+use crate::accept::poll::{Cursor, Item, Known, Place, Position, unread};
 use crate::accept::{event, webhook};
 use crate::listen::Receipt;
 use crate::request::keyed::{Purpose, keyed};
 use crate::request::watched::Unread;
 use crate::request::wire::BadField;
 use crate::run::{BAD_ITEM, Compiled, Deployed, NewRun, NotLooked, came_back};
-use crate::store::{RunId, Store, Transaction, TriggerKind, Write};
+use crate::store::{QueueItem, RunId, Store, Transaction, TriggerKind, Write};
 use crate::world::{Clock as _, World};
 
 /// How many digits name an item that says no place.
@@ -52,8 +52,8 @@ impl Apart {
 pub(super) struct Strange {
     /// What names it.
     event: String,
-    /// By which it is known again while it cannot be read.
-    key: [u8; 16],
+    /// By which it is known again while it cannot be read: the key that counts, and those that it had before.
+    keys: Vec<[u8; 16]>,
     /// What of it can be read.
     fields: BTreeMap<Name, Value>,
     /// Where it stands; nothing where it does not say so.
@@ -66,10 +66,10 @@ pub(super) struct Strange {
 
 impl Strange {
     /// An item that says its place.
-    pub(super) fn at(item: Item, place: &Place<'_>, event: Option<String>) -> Self {
+    pub(super) fn at(item: Item, (place, lists): (&Place<'_>, &BTreeSet<OperationRef>), event: Option<String>) -> Self {
         Self {
             event: event.unwrap_or_else(|| item.position.id.clone()),
-            key: place.aside_key(&item),
+            keys: place.keys(Known::Aside(&item), lists),
             from: item.position.order,
             position: Some(item.position),
             fields: item.fields,
@@ -136,17 +136,31 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         let now = self.world.clock().now().moment();
         let again = known.clone().filter(|known| known.is_due(compiled.digest, now));
         if let (Some(known), Some(_)) = (&mut known, &again) {
-            *known = Aside { plan: compiled.digest, looked: now, from: known.from };
+            *known = Aside { plan: compiled.digest, looked: now, ..known.clone() };
             self.keep(Aside::write(Some(known), place)).await?;
         }
         Ok(Apart { known, again, first: None })
     }
 
-    /// The list was read to its end: of what was put aside that is left which was seen again.
-    pub(super) async fn looked_through(&self, apart: &Apart, place: &Place<'_>) -> Result<(), NotLooked> {
+    /// The list was read to its end: of what was put aside that is left which was seen again, or which another list showed.
+    pub(super) async fn looked_through(
+        &self,
+        apart: &Apart,
+        (place, list): (&Place<'_>, &OperationRef),
+    ) -> Result<(), NotLooked> {
         let (Some(known), Some(_)) = (&apart.known, &apart.again) else { return Ok(()) };
-        let left = apart.first.map(|from| Aside { from, ..known.clone() });
+        if known.is_of_another(list) && self.is_anything_aside(place)? {
+            return Ok(());
+        }
+        let left = apart.first.map(|from| Aside { from, list: Some(list.clone()), ..known.clone() });
         if left.as_ref() == Some(known) { Ok(()) } else { self.keep(Aside::write(left.as_ref(), place)).await }
+    }
+
+    /// Whether anything that was put aside waits for somebody to handle it.
+    fn is_anything_aside(&self, place: &Place<'_>) -> Result<bool, NotLooked> {
+        let queue = self.engine.store().queue().or(Err(lost()))?;
+        let ours = |item: &QueueItem| (&item.client, &item.workflow) == (place.client, place.workflow);
+        Ok(queue.iter().any(|item| ours(item) && item.why == BAD_ITEM))
     }
 
     /// Items that cannot be read: those that say their place, and the others. Where nothing of a list can be read, the list
@@ -159,22 +173,21 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         (cursor, alone): (&Cursor, bool),
     ) -> Result<PutAside, NotLooked> {
         let plan = &compiled.plan;
-        let place = Place { client: &plan.client, workflow: &plan.workflow, read: &poll.read };
+        let place = Place { client: &plan.client, workflow: &plan.workflow };
         let (mut placed, mut placeless) = (Vec::new(), Vec::new());
         let mut news = false;
         for one in items {
             let item = unread(poll, &plan.trigger, &one);
             let before = one.before;
-            let strange = self.placeless(compiled, &place, one);
+            let strange = self.placeless((compiled, &place), one, &cursor.lists);
             let known = match &item {
                 Some(item) => {
-                    let taken = self.named(compiled, &place, item).map(|(_, key)| key);
                     let meant = item.ours && item.position.order >= cursor.floor;
                     !meant
-                        || self.is_known(place.aside_key(item))?
-                        || taken.map_or(Ok(false), |key| self.is_known(key))?
+                        || self.is_known(&place.keys(Known::Aside(item), &cursor.lists))?
+                        || self.is_known(&self.taken_by((compiled, &place), item, &cursor.lists))?
                 }
-                None => self.is_known(strange.key)?,
+                None => self.is_known(&strange.keys)?,
             };
             if alone && !known && !news {
                 tracing::warn!(client = %plan.client, workflow = %plan.workflow, field = strange.misfit.as_ref().map(ToString::to_string), "no item of a list can be read");
@@ -188,11 +201,27 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         if alone && news { Err(failed(BAD_ITEM)) } else { Ok((placed, placeless)) }
     }
 
-    fn is_known(&self, key: [u8; 16]) -> Result<bool, NotLooked> {
-        Ok(self.engine.store().delivered(&key).or(Err(lost()))?.is_some())
+    /// Whether any of these keys is one of an event that was accepted.
+    pub(super) fn is_known(&self, keys: &[[u8; 16]]) -> Result<bool, NotLooked> {
+        Ok(self.run_of(keys)?.is_some())
     }
 
-    fn placeless(&self, compiled: &Compiled, place: &Place<'_>, item: Unread) -> Strange {
+    /// The run that was accepted by the first of these keys that is known.
+    fn run_of(&self, keys: &[[u8; 16]]) -> Result<Option<RunId>, NotLooked> {
+        for key in keys {
+            if let Some(run) = self.engine.store().delivered(key).or(Err(lost()))? {
+                return Ok(Some(run));
+            }
+        }
+        Ok(None)
+    }
+
+    fn placeless(
+        &self,
+        (compiled, place): (&Compiled, &Place<'_>),
+        item: Unread,
+        lists: &BTreeSet<OperationRef>,
+    ) -> Strange {
         let plan = &compiled.plan;
         let key = self.webhook_key(&plan.client, &plan.workflow);
         let digest: Digest = keyed(&key, Purpose::Webhook, item.bytes.reveal());
@@ -201,7 +230,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         let fields = item.values.into_iter().filter(|(name, _)| declared.is_some_and(|all| all.contains_key(name)));
         Strange {
             event: format!("unread-{name}"),
-            key: place.placeless_key(digest),
+            keys: place.keys(Known::Placeless(digest), lists),
             fields: fields.collect(),
             position: None,
             from: Moment::from_seconds(0),
@@ -218,13 +247,26 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
                 let key = webhook::once_key(&self.webhook_key(&plan.client, &plan.workflow), &value);
                 Some((value, key))
             }
-            _ => Some((item.position.id.clone(), place.key(item))),
+            _ => Some((item.position.id.clone(), place.key(Known::Item(item)))),
         }
     }
 
+    /// All keys by which the event of an item may have been accepted: by what its trigger knows it by, and by its place in the
+    /// list, as a plan before may have taken it that knew it by nothing else.
+    pub(super) fn taken_by(
+        &self,
+        (compiled, place): (&Compiled, &Place<'_>),
+        item: &Item,
+        lists: &BTreeSet<OperationRef>,
+    ) -> Vec<[u8; 16]> {
+        let named = self.named(compiled, place, item).map(|(_, key)| key);
+        let placed = place.keys(Known::Item(item), lists);
+        named.filter(|key| !placed.contains(key)).into_iter().chain(placed).collect()
+    }
+
     /// What became before of an item that can be read now.
-    pub(super) fn was_apart(&self, key: &[u8; 16]) -> Result<Was, NotLooked> {
-        let Some(run) = self.engine.store().delivered(key).or(Err(lost()))? else { return Ok(Was::New) };
+    pub(super) fn was_apart(&self, keys: &[[u8; 16]]) -> Result<Was, NotLooked> {
+        let Some(run) = self.run_of(keys)? else { return Ok(Was::New) };
         let queue = self.engine.store().queue().or(Err(lost()))?;
         Ok(if queue.iter().any(|item| item.run == run) { Was::Aside(run) } else { Was::Handled })
     }
@@ -238,10 +280,10 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         item: Strange,
     ) -> Result<bool, NotLooked> {
         let plan = &compiled.plan;
-        let place = Place { client: &plan.client, workflow: &plan.workflow, read: &poll.read };
+        let place = Place { client: &plan.client, workflow: &plan.workflow };
         let now = self.world.clock().now().moment();
         let moved = item.position.as_ref().map_or_else(|| cursor.clone(), |position| cursor.past(position, now));
-        let was = self.was_apart(&item.key)?;
+        let was = self.was_apart(&item.keys)?;
         if was != Was::Handled {
             apart.sees(item.from);
         }
@@ -252,20 +294,21 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             }
             return Ok(true);
         }
-        let known = Aside::with(apart.known.as_ref(), item.from, compiled.digest, now);
+        let known = Aside::with(apart.known.as_ref(), (item.from, &poll.read), (compiled.digest, now));
         let field = item.misfit.as_ref().map(ToString::to_string);
         let new = NewRun {
             client: plan.client.clone(),
             workflow: plan.workflow.clone(),
             trigger: kind_of(&plan.trigger),
             event: item.event.clone(),
-            keys: vec![item.key],
+            keys: item.keys.into_iter().take(1).collect(),
             fields: item.fields,
             writes: vec![moved.write(&place), Aside::write(Some(&known), &place)],
         };
         match self.drive(self.engine.set_aside(new)).await {
             Receipt::Accepted(run) => {
                 let event = item.event;
+                self.counted.refused(&plan.client, &plan.workflow, BAD_ITEM);
                 tracing::warn!(client = %plan.client, workflow = %plan.workflow, %run, event, field, "an item of a list cannot be read: it is in the manual queue");
                 (*cursor, apart.known) = (moved, Some(known));
                 Ok(true)

@@ -91,11 +91,8 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
                 taken @ Receipt::Accepted(_) => told = taken,
                 known @ (Receipt::Duplicate(_) | Receipt::Heard) if matches!(told, Receipt::Ignored) => told = known,
                 // What is refused was told to on-call; to hear of it again would help nobody.
-                Receipt::Duplicate(_)
-                | Receipt::Heard
-                | Receipt::Ignored
-                | Receipt::Challenge(_)
-                | Receipt::Refused(_) => {}
+                Receipt::Refused(refused) => self.counted.refused(whole.client, whole.workflow, refused.code()),
+                Receipt::Duplicate(_) | Receipt::Heard | Receipt::Ignored | Receipt::Challenge(_) => {}
             }
         }
         told

@@ -196,6 +196,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
     async fn refuse_file(&self, compiled: &Compiled, digest: &Digest, code: &'static str) -> Result<(), Broken> {
         let (client, workflow) = (&compiled.plan.client, &compiled.plan.workflow);
         tracing::warn!(%client, %workflow, code, "a file was refused");
+        self.counted.refused(client, workflow, code);
         let note =
             Note::new(Log::Client(client.clone()), "refused").fact("code", code).fact("digest", digest.to_string());
         let transaction = Transaction::new(self.world.clock().now())

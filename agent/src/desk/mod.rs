@@ -5,6 +5,7 @@
 
 mod aside;
 mod chats;
+mod counted;
 mod hooks;
 mod inboxes;
 mod persons;
@@ -34,6 +35,7 @@ use crate::run::{Begun, Deployed, Engine, NotBegun, Task};
 use crate::store::{RunId, Store, StoreError, Transaction, Write};
 use crate::world::{Clock as _, Dice as _, World};
 
+pub use counted::Counted;
 pub use inboxes::Minds;
 pub use polls::Seen;
 use tasks::Tasks;
@@ -143,6 +145,7 @@ pub struct FrontDesk<W, S, D, R> {
     statements: Mutex<BTreeMap<ClientId, Turns>>,
     /// Forged answers by client and connection, of those that plans ask through.
     forged: Mutex<BTreeMap<(ClientId, ConnectionId), Bucket>>,
+    counted: Counted,
     tasks: Tasks,
 }
 
@@ -178,6 +181,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             challenges,
             statements: Mutex::default(),
             forged: Mutex::default(),
+            counted: Counted::default(),
             tasks: Tasks::default(),
         }))
     }
@@ -185,6 +189,11 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
     /// Who the agent is, for what people sign.
     pub(crate) fn itself(&self) -> &Itself {
         &self.itself
+    }
+
+    /// What was refused, and how lists answered, since this process began.
+    pub fn counted(&self) -> &Counted {
+        &self.counted
     }
 
     /// Goes on with all runs that have not ended. To be called once, before anything is accepted.
@@ -249,7 +258,12 @@ const BUSY_AFTER: Duration = Duration::from_secs(5);
 
 impl<W: World, S: Store, D: Deployed, R: Registry> Desk for FrontDesk<W, S, D, R> {
     async fn deliver(&self, event: Event) -> Receipt {
-        self.hook(event).await
+        let (client, workflow) = (event.client.clone(), event.workflow.clone());
+        let receipt = self.hook(event).await;
+        if let Some(code) = counted::code_of(&receipt) {
+            self.counted.refused(&client, &workflow, code);
+        }
+        receipt
     }
 
     fn knows(&self, client: &ClientId, workflow: &WorkflowId) -> bool {
@@ -277,6 +291,21 @@ impl<W: World, S: Store, D: Deployed, R: Registry> Desk for FrontDesk<W, S, D, R
 
     fn at_memory_limit(&self, client: &ClientId) {
         self.engine.at_limit(client, "memory");
+    }
+
+    fn event_not_read(&self, client: &ClientId, workflow: &WorkflowId, code: &'static str) {
+        tracing::warn!(%client, %workflow, code, "webhook refused");
+        // Before the first release any name may be one of ours: it makes no series.
+        if self.deployed.looks(client, workflow).is_some() {
+            self.counted.refused(client, workflow, code);
+        }
+    }
+
+    fn answer_not_read(&self, client: &ClientId, connection: &ConnectionId, code: &'static str) {
+        tracing::warn!(%client, %connection, code, "an answer from a chat is refused");
+        if self.chat_of(client, connection).is_some() {
+            self.counted.refused_answer(client, connection, code);
+        }
     }
 
     fn ails(&self) -> Option<&'static str> {

@@ -1,21 +1,24 @@
 //! Lists become runs: a list is read when it is time, and its cursor moves in the transaction that accepts.
+//!
+//! The cursor is the workflow's. Where older versions kept one for each list that was read, the first look takes it over.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use assent_schema::alert::Rule;
-use assent_schema::id::{ClientId, WorkflowId};
+use assent_schema::id::{ClientId, OperationRef, WorkflowId};
 use assent_schema::plan::{Failure, Poll};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::aside::{Apart, Strange, Was, in_order, kind_of};
 use super::{FrontDesk, Registry};
-use crate::accept::poll::{Cursor, Item, Place, Then, is_alarming, item, judge};
+use crate::accept::aside::Aside;
+use crate::accept::poll::{Cursor, Item, Known, Place, Then, is_alarming, item, judge};
 use crate::listen::Receipt;
 use crate::run::{BAD_ITEM, Compiled, Deployed, NewRun, NotLooked};
-use crate::store::{Alert, Store, StoreError, Transaction, Write};
+use crate::store::{Alert, Store, StoreError, Transaction, Write, outcome};
 use crate::world::{Clock as _, World};
 
 /// How often it is looked whether a list is due.
@@ -131,22 +134,27 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         let plan = &compiled.plan;
         let mut seen = Seen::Past;
         let Some(poll) = plan.trigger.poll() else { return Ok(seen) };
-        let place = Place { client: &plan.client, workflow: &plan.workflow, read: &poll.read };
+        let place = Place { client: &plan.client, workflow: &plan.workflow };
         let known = self.engine.store().state(&place.name()).or(Err(lost()))?;
-        let mut cursor = if let Some(bytes) = known.as_deref() {
-            Cursor::read(bytes).ok_or_else(lost)?
-        } else {
-            // A new trigger begins now; nothing before that was meant.
-            let cursor = Cursor::begin(self.world.clock().now().moment());
-            self.keep_cursor(&cursor, &place).await?;
-            cursor
+        let mut cursor = match known.as_deref() {
+            Some(bytes) => Cursor::read(bytes).ok_or_else(lost)?,
+            None => self.first_cursor(&place, &poll.read).await?,
         };
         let now = self.world.clock().now().moment();
         let mut since = cursor.since(poll.lag, now);
         let mut apart = self.apart(compiled, &place).await?;
         since = apart.again_from().map_or(since, |from| from.min(since));
         for _ in 0..READS_MOST {
-            let looked = self.engine.look(compiled, poll, since).await?;
+            let looked = self.engine.look(compiled, poll, since).await;
+            match &looked {
+                Ok(_) => self.counted.looked(&plan.client, &poll.read.connection, outcome::OK),
+                Err(NotLooked::Failed { code, .. }) => {
+                    self.counted.looked(&plan.client, &poll.read.connection, code);
+                }
+                // Nothing was asked.
+                Err(NotLooked::NotNow | NotLooked::Resting) => {}
+            }
+            let looked = looked?;
             let items = looked.items.into_iter().map(|(record, exact)| item(poll, &plan.trigger, &record, exact));
             let items: Option<Vec<Item>> = items.collect();
             let items = items.ok_or_else(|| failed(BAD_ITEM))?;
@@ -170,7 +178,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
                 }
             }
             match then {
-                Then::Rest => return self.looked_through(&apart, &place).await.map(|()| seen),
+                Then::Rest => return self.looked_through(&apart, (&place, &poll.read)).await.map(|()| seen),
                 Then::Again(from) => since = from,
                 Then::Stuck => return Err(failed("more_than_one_read_gives")),
                 Then::Unsorted => return Err(failed("not_oldest_first")),
@@ -188,20 +196,18 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         item: Item,
     ) -> Result<bool, NotLooked> {
         let plan = &compiled.plan;
-        let place = Place { client: &plan.client, workflow: &plan.workflow, read: &poll.read };
+        let place = Place { client: &plan.client, workflow: &plan.workflow };
         let now = self.world.clock().now().moment();
         let moved = cursor.past(&item.position, now);
         let named = self.named(compiled, &place, &item);
-        let known = match &named {
-            Some((_, key)) => self.engine.store().delivered(key).or(Err(lost()))?.is_some(),
-            None => false,
-        };
+        let known = self.is_known(&self.taken_by((compiled, &place), &item, &cursor.lists))?;
         let passed = known || !item.ours;
         if !passed && (item.misfit.is_some() || named.is_none()) {
-            let item = Strange::at(item, &place, named.map(|(event, _)| event));
+            let item = Strange::at(item, (&place, &cursor.lists), named.map(|(event, _)| event));
             return self.put_aside(compiled, poll, (cursor, apart), item).await;
         }
-        let was = if passed { Was::New } else { self.was_apart(&place.aside_key(&item))? };
+        let aside = place.keys(Known::Aside(&item), &cursor.lists);
+        let was = if passed { Was::New } else { self.was_apart(&aside)? };
         if passed || was == Was::Handled {
             if moved != *cursor {
                 self.keep_cursor(&moved, &place).await?;
@@ -234,7 +240,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             }
             // What its workflow cannot take is put aside like what cannot be read.
             Receipt::Refused(_) => {
-                let item = Strange::at(item, &place, Some(event));
+                let item = Strange::at(item, (&place, &cursor.lists), Some(event));
                 self.put_aside(compiled, poll, (cursor, apart), item).await
             }
             Receipt::Ignored
@@ -244,6 +250,35 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             | Receipt::Busy { .. }
             | Receipt::Unavailable => Ok(false),
         }
+    }
+
+    /// The cursor of a workflow that has none yet: that of its lists, where an older version kept one for each, with what was
+    /// put aside of them. A new trigger begins now; nothing before that was meant.
+    async fn first_cursor(&self, place: &Place<'_>, read: &OperationRef) -> Result<Cursor, NotLooked> {
+        let now = self.world.clock().now();
+        let (cursors, old) = self.of_lists(&place.before_lists(), Cursor::read)?;
+        let (asides, older) = self.of_lists(&Aside::before_lists(place), Aside::read)?;
+        let cursor = Cursor::of_lists(cursors, read).unwrap_or_else(|| Cursor::begin(now.moment()));
+        let mut transaction = Transaction::new(now).with(cursor.write(place));
+        transaction.writes.extend(old.into_iter().chain(older));
+        transaction.writes.extend(Aside::of_lists(asides).map(|aside| Aside::write(Some(&aside), place)));
+        self.engine.store().commit(transaction).await.or(Err(lost()))?;
+        Ok(cursor)
+    }
+
+    /// What was kept for each list by a name that begins so, and what takes it away.
+    fn of_lists<T>(
+        &self,
+        prefix: &str,
+        read: fn(&[u8]) -> Option<T>,
+    ) -> Result<(BTreeMap<OperationRef, T>, Vec<Write>), NotLooked> {
+        let (mut kept, mut gone) = (BTreeMap::new(), Vec::new());
+        for (name, bytes) in self.engine.store().states(prefix).or(Err(lost()))? {
+            let list = name.strip_prefix(prefix).and_then(|list| list.parse().ok());
+            kept.insert(list.ok_or_else(lost)?, read(&bytes).ok_or_else(lost)?);
+            gone.push(Write::State { name, value: None });
+        }
+        Ok((kept, gone))
     }
 
     pub(super) async fn keep_cursor(&self, cursor: &Cursor, place: &Place<'_>) -> Result<(), NotLooked> {

@@ -52,6 +52,8 @@ impl Reply {
     }
 }
 
+/// The code of an event that its client has no room for.
+pub(crate) const BUSY: &str = "busy";
 /// When a sender may try again after it was told that nothing is accepted now.
 const UNAVAILABLE_AFTER: Duration = Duration::from_secs(30);
 
@@ -66,7 +68,7 @@ pub(super) fn to_sender(receipt: &Receipt) -> Answer {
         Receipt::Heard => json(200, "{\"code\":\"heard\"}"),
         Receipt::Challenge(text) => json(200, &serde_json::json!({ "challenge": text }).to_string()),
         Receipt::Refused(refused) => coded(refused_status(*refused), refused.code()),
-        Receipt::Busy { after } => later(429, "busy", *after),
+        Receipt::Busy { after } => later(429, BUSY, *after),
         Receipt::Unknown => coded(404, "not_found"),
         Receipt::Unavailable => later(503, "unavailable", UNAVAILABLE_AFTER),
     }

@@ -27,6 +27,7 @@ pub use entrance::{Certificate, CertificateError, Entrance};
 pub use route::Ask;
 pub use validity::Validity;
 
+pub(crate) use answer::BUSY;
 use answer::{Answer, coded, to_person, to_sender};
 use room::Room;
 use route::{NoRoute, Route, is_ours, route};
@@ -95,6 +96,12 @@ pub trait Desk: Send + Sync + 'static {
     /// There is no room for what a client sends.
     fn at_memory_limit(&self, _: &ClientId) {}
 
+    /// An event was refused before its body was read whole: the code says why.
+    fn event_not_read(&self, _: &ClientId, _: &WorkflowId, _: &'static str) {}
+
+    /// What a chat or helpdesk sent was refused before its body was read whole: the code says why.
+    fn answer_not_read(&self, _: &ClientId, _: &ConnectionId, _: &'static str) {}
+
     /// Why nothing is accepted although there is something that events could begin: a code.
     fn ails(&self) -> Option<&'static str> {
         None
@@ -138,7 +145,10 @@ async fn handle<D: Desk>(request: Request<Incoming>, hosts: &[String], desk: Arc
         Ok(Route::Hook { client, workflow }) if !desk.knows(&client, &workflow) => coded(404, "not_found"),
         Ok(Route::Answer { client, .. }) if !desk.knows_client(&client) => coded(404, "not_found"),
         Ok(Route::Hook { client, workflow }) => {
-            let Some(_room) = room.take(&client, size(&request)) else { return at_limit(&*desk, &client) };
+            let Some(_room) = room.take(&client, size(&request)) else {
+                desk.event_not_read(&client, &workflow, BUSY);
+                return at_limit(&*desk, &client);
+            };
             hook(request, client, workflow, desk).await
         }
         Ok(Route::Answer { client, connection }) => {
@@ -172,7 +182,10 @@ async fn hook<D: Desk>(request: Request<Incoming>, client: ClientId, workflow: W
     let (head, body) = request.into_parts();
     let body = match read(body, webhook::BODY_MOST_BYTES).await {
         Ok(body) => body,
-        Err(answer) => return *answer,
+        Err(not_read) => {
+            desk.event_not_read(&client, &workflow, not_read.code);
+            return not_read.answer();
+        }
     };
     let mut headers = listed(&head.headers);
     // Some sign the address that they send to.
@@ -195,7 +208,10 @@ async fn chat<D: Desk>(request: Request<Incoming>, client: ClientId, connection:
     let (head, body) = request.into_parts();
     let body = match read(body, PERSON_MOST_BYTES).await {
         Ok(body) => body,
-        Err(answer) => return *answer,
+        Err(not_read) => {
+            desk.answer_not_read(&client, &connection, not_read.code);
+            return not_read.answer();
+        }
     };
     let from = FromChat { client, connection, headers: listed(&head.headers), body };
     finish(async move { to_person(&desk.chat(from).await) }).await
@@ -204,7 +220,7 @@ async fn chat<D: Desk>(request: Request<Incoming>, client: ClientId, connection:
 async fn person<D: Desk>(request: Request<Incoming>, ask: Ask, desk: Arc<D>) -> Answer {
     let body = match read(request.into_body(), PERSON_MOST_BYTES).await {
         Ok(body) => body,
-        Err(answer) => return *answer,
+        Err(not_read) => return not_read.answer(),
     };
     finish(async move { to_person(&desk.person(ask, body).await) }).await
 }
@@ -218,15 +234,30 @@ async fn finish(work: impl Future<Output = Answer> + Send + 'static) -> Answer {
     }
 }
 
+/// Why a body could not be read whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotRead {
+    status: u16,
+    code: &'static str,
+}
+
+impl NotRead {
+    /// What whoever sent it is told.
+    pub(crate) fn answer(self) -> Answer {
+        coded(self.status, self.code)
+    }
+}
+
 /// Reads a body whole, or says why not.
-pub(crate) async fn read(body: Incoming, most: usize) -> Result<Content<Vec<u8>>, Box<Answer>> {
+pub(crate) async fn read(body: Incoming, most: usize) -> Result<Content<Vec<u8>>, NotRead> {
+    let too_large = NotRead { status: 413, code: "too_large" };
     if body.size_hint().lower() > most as u64 {
-        return Err(Box::new(coded(413, "too_large")));
+        return Err(too_large);
     }
     match timeout(BODY_MOST, Limited::new(body, most).collect()).await {
         Ok(Ok(whole)) => Ok(Content::new(whole.to_bytes().to_vec())),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Box::new(coded(413, "too_large"))),
-        Ok(Err(_)) => Err(Box::new(coded(400, "bad_body"))),
-        Err(_) => Err(Box::new(coded(408, "too_slow"))),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(too_large),
+        Ok(Err(_)) => Err(NotRead { status: 400, code: "bad_body" }),
+        Err(_) => Err(NotRead { status: 408, code: "too_slow" }),
     }
 }

@@ -46,7 +46,7 @@ where
     }
     let body = match read(request.into_body(), BODY_MOST_BYTES).await {
         Ok(body) => body,
-        Err(answer) => return *answer,
+        Err(not_read) => return not_read.answer(),
     };
     // Reading and writing its folder would hold up other connections.
     let judged = tokio::task::spawn_blocking(move || {

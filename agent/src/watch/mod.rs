@@ -17,6 +17,7 @@ mod parcel;
 mod routes;
 mod share;
 pub mod spans;
+pub mod tally;
 mod tell;
 mod watcher;
 

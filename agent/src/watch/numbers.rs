@@ -7,6 +7,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use assent_schema::id::{ClientId, ConnectionId};
+
+use super::tally::Tally;
 use super::watcher::Place;
 use crate::store::{COMMIT_STEPS, CommitTimes, Ending};
 
@@ -17,6 +20,7 @@ const PLACES_MOST: usize = 10_000;
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
     places: BTreeMap<Place, OfPlace>,
+    requests: Tally,
 }
 
 /// What was seen of one workflow.
@@ -33,6 +37,15 @@ impl Counts {
             return None;
         }
         Some(self.places.entry(place.clone()).or_default())
+    }
+
+    /// Requests of runs, by connection.
+    pub fn requests(&self) -> &Tally {
+        &self.requests
+    }
+
+    pub(super) fn requested(&mut self, client: &ClientId, connection: &ConnectionId, code: &str) {
+        self.requests.count(client, connection.as_str(), code);
     }
 
     pub(super) fn accepted(&mut self, place: &Place) {

@@ -5,14 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use assent_schema::id::{ClientId, WorkflowId};
+use assent_schema::id::{ClientId, ConnectionId, Name, WorkflowId};
 
 use super::alerts::Condition;
 use super::anomaly::{Anomaly, Past, Usual};
 use super::hours::{DAY_HOURS, Day, HOUR_SECONDS, Hour, hour_of};
 use super::numbers::Counts;
 use super::spans::Spans;
-use crate::store::{Entry, JournalRow, RunId, Store, StoreError, Tail, Transaction, Write};
+use crate::store::outcome::{CACHED, SHADOW};
+use crate::store::{Entry, FactText, JournalRow, RunId, Store, StoreError, Tail, Transaction, Write};
 use crate::world::Wall;
 
 /// Where the store keeps up to which row of the journal was looked.
@@ -31,6 +32,9 @@ const RUNS_MOST: usize = 50_000;
 /// A workflow of a client.
 pub type Place = (ClientId, WorkflowId);
 
+/// The most requests of one run whose outcome is waited for at once.
+const REQUESTS_MOST: usize = 256;
+
 /// What is known of a run that has not ended.
 #[derive(Clone)]
 struct Begun {
@@ -38,7 +42,12 @@ struct Begun {
     at: Wall,
     /// Whether it waited for people or for time: then how long it took says nothing.
     waited: bool,
+    /// Which connection each request goes through of which nothing came yet.
+    asks: BTreeMap<Attempt, ConnectionId>,
 }
+
+/// A step of a run, of one item, and which attempt.
+type Attempt = (Name, Option<FactText>, u32);
 
 /// Whoever watches.
 pub struct Watcher {
@@ -119,7 +128,7 @@ impl Watcher {
                 if self.open.len() >= RUNS_MOST {
                     self.open.pop_first();
                 }
-                self.open.insert(row.run, Begun { place, at: row.at, waited: false });
+                self.open.insert(row.run, Begun { place, at: row.at, waited: false, asks: BTreeMap::new() });
             }
             Entry::Asked(_) | Entry::Rests { .. } | Entry::Quiet {} => {
                 if let Some(begun) = self.open.get_mut(&row.run) {
@@ -136,9 +145,27 @@ impl Watcher {
                     self.counts.ended(&begun.place, *ending, took);
                 }
             }
+            Entry::Intent(intent) if row.at >= self.since => {
+                let attempt = (intent.step.clone(), intent.item.clone(), intent.attempt);
+                let connection = intent.operation.connection.clone();
+                if let Some(begun) = self.known(store, row.run)? {
+                    if begun.asks.len() >= REQUESTS_MOST {
+                        begun.asks.pop_first();
+                    }
+                    begun.asks.insert(attempt, connection);
+                }
+            }
+            Entry::Outcome(outcome) => {
+                let attempt = (outcome.step.clone(), outcome.item.clone(), outcome.attempt);
+                let Some(begun) = self.open.get_mut(&row.run) else { return Ok(()) };
+                let Some(connection) = begun.asks.remove(&attempt) else { return Ok(()) };
+                // Of these nothing was sent.
+                if ![CACHED, SHADOW].contains(&outcome.code.as_str()) {
+                    self.counts.requested(&begun.place.0, &connection, &outcome.code);
+                }
+            }
             Entry::When { .. }
             | Entry::Intent(_)
-            | Entry::Outcome(_)
             | Entry::Answered { .. }
             | Entry::Decided { .. }
             | Entry::Passed { .. }
@@ -147,6 +174,19 @@ impl Watcher {
             | Entry::Woke { .. } => {}
         }
         Ok(())
+    }
+
+    /// A run that has not ended, also one that began before this process.
+    fn known<S: Store>(&mut self, store: &S, run: RunId) -> Result<Option<&mut Begun>, StoreError> {
+        if !self.open.contains_key(&run)
+            && let Some(begun) = begun(&store.journal(run)?)
+        {
+            if self.open.len() >= RUNS_MOST {
+                self.open.pop_first();
+            }
+            self.open.insert(run, begun);
+        }
+        Ok(self.open.get_mut(&run))
     }
 
     /// The hour of a workflow that a time lies in.
@@ -287,7 +327,8 @@ fn begun(rows: &[JournalRow]) -> Option<Begun> {
     let first = rows.first()?;
     let Entry::Accepted(accepted) = &first.entry else { return None };
     let waited = rows.iter().any(|row| matches!(row.entry, Entry::Asked(_) | Entry::Rests { .. } | Entry::Quiet {}));
-    Some(Begun { place: (accepted.client.clone(), accepted.workflow.clone()), at: first.at, waited })
+    let place = (accepted.client.clone(), accepted.workflow.clone());
+    Some(Begun { place, at: first.at, waited, asks: BTreeMap::new() })
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ use assent_schema::client::ClientFacts;
 use assent_schema::id::{ClientId, Environment, PersonId, Region, WorkflowId};
 use assent_schema::ledger::{HeldWhat, Token};
 use assent_schema::passkey::Passkey;
-use assent_schema::plan::Plan;
+use assent_schema::plan::{Handover, Plan};
 use assent_schema::release::Choice;
 use assent_schema::status::{Hold, Status};
 use assent_schema::time::{Moment, Period};
@@ -332,7 +332,7 @@ impl Office for Played {
         Ok(())
     }
 
-    async fn roll_back(&self, (client, workflow): (ClientId, WorkflowId), by: PersonId) -> Done<Digest> {
+    async fn roll_back(&self, (client, workflow): (ClientId, WorkflowId), by: PersonId) -> Done<Option<Handover>> {
         self.did(format!("{by} rolls {client}/{workflow} back"));
         Err(Refused { what: "no other plan ran healthily here".into(), help: "Nothing was changed.".into() })
     }

@@ -197,6 +197,8 @@ struct Place {
     serving: Option<tokio::task::JoinHandle<()>>,
     /// Whose events were refused since it was asked last, and by which limit.
     refused: Box<dyn Fn() -> Vec<(String, &'static str)>>,
+    /// How often events began no run of their own, as metrics tell it: workflow, code and count.
+    counted: Box<dyn Fn() -> Vec<String>>,
     _folder: tempfile::TempDir,
 }
 
@@ -225,7 +227,7 @@ impl Place {
         let deployed = Arc::new(Deployment { compiled, facts: Arc::new(facts) });
         let itself = Itself { project: Digest::from_bytes([1; 32]), agent: AgentId::new("eu-1").expect("an id") };
         let (stop, stopped) = watch::channel(false);
-        let (address, serving, refused, set_full) = runtime.block_on(async {
+        let (address, serving, refused, counted, set_full) = runtime.block_on(async {
             let engine = Engine::open(Arc::clone(&world), store, Arc::clone(&deployed)).await.expect("an engine");
             let registry = Arc::clone(&deployed);
             let asks = Arc::clone(&engine);
@@ -234,13 +236,22 @@ impl Place {
             let filled = Arc::clone(&engine);
             let set_full: Box<dyn Fn(bool)> = Box::new(move |full| filled.set_full(full));
             let desk = FrontDesk::open(world, engine, deployed, registry, itself).await.expect("a desk");
+            let counts = Arc::clone(&desk);
+            let counted: Box<dyn Fn() -> Vec<String>> = Box::new(move || {
+                let told = counts.counted().events().samples("workflow").into_iter();
+                told.map(|(labels, count)| {
+                    let of: Vec<_> = labels.iter().skip(1).map(|(_, value)| value.as_str()).collect();
+                    format!("{} {count}", of.join(" "))
+                })
+                .collect()
+            });
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
             let address = listener.local_addr().expect("an address");
             let hosts = vec!["127.0.0.1".to_owned()];
-            (address, tokio::spawn(listen::serve(listener, hosts, desk, stopped)), refused, set_full)
+            (address, tokio::spawn(listen::serve(listener, hosts, desk, stopped)), refused, counted, set_full)
         });
         let (serving, refused) = (Some(serving), Box::new(refused));
-        Self { address, kinds, stop, runtime, set_full, serving, refused, _folder: folder }
+        Self { address, kinds, stop, runtime, set_full, serving, refused, counted, _folder: folder }
     }
 
     /// Sends bytes on a connection of their own; the status and body that come back.
@@ -421,6 +432,11 @@ fn forged_old_and_foreign_deliveries_begin_nothing() {
     assert_eq!(place.noted(), ["refused -"], "what was signed and could not be read");
     assert_eq!(place.hook("msg_1", at, &BODY.replace("\"id\"", "\"by\":\"bot\",\"id\"")).0, 200, "our own event");
     assert_eq!(place.noted(), ["refused -", "refused -"], "dropped and recorded");
+    // Each is counted by its code, and names of nobody here are not.
+    let codes = ["bad_body", "bad_signature", "header_twice", "missing_header", "too_new", "too_old"];
+    assert_eq!((place.counted)(), codes.map(|code| format!("refund {code} 1")));
+    assert_eq!((place.hook("msg_9", at, BODY).0, place.hook("msg_9", at, BODY).0), (202, 200));
+    assert!((place.counted)().contains(&"refund duplicate 1".to_owned()), "{:?}", (place.counted)());
 }
 
 #[test]
@@ -439,6 +455,7 @@ fn the_listener_is_bounded_and_answers_to_its_own_names() {
     );
     assert_eq!(place.raw(b"GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n").0, 421);
     assert_eq!(place.raw(b"POST /hooks/acme/refund HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: 1048577\r\n\r\n").0, 413);
+    assert_eq!((place.counted)(), ["refund too_large 1"]);
     let chunk = format!("10000\r\n{}\r\n", "a".repeat(0x1_0000));
     let chunked = format!(
         "POST /v1/decide HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}{chunk}0\r\n\r\n"
@@ -460,6 +477,7 @@ fn who_knows_no_workflow_of_ours_is_answered_before_anything_of_a_body_is_read()
     for path in ["/hooks/nobody/nothing", "/hooks/acme/other", "/answers/nobody/chat"] {
         assert_eq!(announced(path), 404, "{path}");
     }
+    assert!((place.counted)().is_empty(), "names of nobody here make no series");
 }
 
 /// A gate at which commits wait while it is closed, and that says when one came.

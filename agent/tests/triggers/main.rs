@@ -5,6 +5,7 @@ mod aside;
 mod inboxes;
 mod polls;
 mod reconciled;
+mod released;
 mod schedules;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +21,7 @@ use assent_agent::listen::{Desk as _, Event, Receipt};
 use assent_agent::people::Itself;
 use assent_agent::run::{Compiled, Deployed, Engine, Permission, Use, Went};
 use assent_agent::sim::NoBooks;
-use assent_agent::store::{Gate, Memory, RunFilter, Store as _, Tables, Transaction, TriggerKind, Write};
+use assent_agent::store::{Gate, Memory, RunFilter, RunId, Store as _, Tables, Transaction, TriggerKind, Write};
 use assent_agent::vault::{Secret, VaultError};
 use assent_agent::world::{
     Clock, Dice, Disk, DiskFailure, HttpRequest, HttpResponse, Inboxes, Keyring, Net, NetFailure, Seen, Wall, World,
@@ -73,6 +74,8 @@ impl Net for Hand {
         let since = target.split("since=").nth(1).and_then(|text| text.split('&').next()?.parse().ok()).unwrap_or(0);
         let mut items: Vec<Value> = self.list.lock().expect("a lock").clone();
         items.retain(|item| item["at"].as_i64().is_none_or(|at| at >= since));
+        // Some stand in one of two lists alone.
+        items.retain(|item| item["in"].as_str().is_none_or(|path| target.contains(path)));
         items.sort_by_key(|item| item["at"].as_i64());
         items.truncate(3);
         let body = json!({ "items": items }).to_string().into_bytes();
@@ -136,19 +139,22 @@ impl World for Hand {
     }
 }
 
-/// One plan, deployed.
+/// The plans of one workflow, deployed one after the other; the last is the one that runs.
+type Plans = Arc<Mutex<Vec<Arc<Compiled>>>>;
+
+/// One workflow, deployed.
 struct Deployment {
-    compiled: Arc<Compiled>,
+    plans: Plans,
     facts: Arc<ClientFacts>,
 }
 
 impl Deployed for Deployment {
     fn active(&self, _: &ClientId, _: &WorkflowId) -> Option<Arc<Compiled>> {
-        Some(Arc::clone(&self.compiled))
+        self.plans.lock().expect("a lock").last().cloned()
     }
 
-    fn plan(&self, _: &Digest) -> Option<Arc<Compiled>> {
-        Some(Arc::clone(&self.compiled))
+    fn plan(&self, digest: &Digest) -> Option<Arc<Compiled>> {
+        self.plans.lock().expect("a lock").iter().find(|plan| plan.digest == *digest).cloned()
     }
 
     fn client(&self, _: &ClientId) -> Option<Arc<ClientFacts>> {
@@ -172,7 +178,7 @@ impl Deployed for Deployment {
 
 impl Registry for Deployment {
     fn active(&self) -> Vec<(ClientId, WorkflowId)> {
-        vec![(self.facts.client.clone(), self.compiled.plan.workflow.clone())]
+        vec![(self.facts.client.clone(), WorkflowId::new("news").expect("an id"))]
     }
 
     fn expects(&self, _: &ClientId, _: &WorkflowId) -> bool {
@@ -197,7 +203,8 @@ fn facts(waiting: u32) -> ClientFacts {
         "type": "client", "schema": 1, "client": "acme", "plan": "growth", "region": "eu", "zone": "Europe/Berlin",
         "calendar": {"hours": {}}, "retention": "90d", "stale_limit": "72h", "deciders": {"leads": []}, "people": {}, "routes": [],
         "connections": {"shop": {"to": {"integration": {"name": "shop"}}, "host": "shop.example", "region": "eu", "auth": {"kind": "none"},
-            "slots": {"webhook": {"rotate": "90d", "webhook": true}}}},
+            "slots": {"webhook": {"rotate": "90d", "webhook": true}}},
+            "store": {"to": {"integration": {"name": "shop"}}, "host": "shop.example", "region": "eu", "auth": {"kind": "none"}, "slots": {}}},
         "limits": {"running": 8, "waiting": waiting},
     }))
     .expect("facts")
@@ -232,12 +239,19 @@ fn plan(trigger: &Value) -> Plan {
     .expect("a plan")
 }
 
+fn compiled(plan: Plan) -> Arc<Compiled> {
+    let digest = plan.to_bytes().expect("bytes").1;
+    Arc::new(Compiled::new(Arc::new(plan), digest).unwrap_or_else(|_| panic!("a plan that runs")))
+}
+
 /// What outlives a process.
 #[derive(Clone)]
 struct Host {
     world: Hand,
     tables: Arc<Mutex<Tables>>,
+    /// The plan that runs.
     compiled: Arc<Compiled>,
+    plans: Plans,
     waiting: u32,
     /// Whether nearly no space is left.
     full: bool,
@@ -279,12 +293,17 @@ type Door = Arc<FrontDesk<Hand, Memory, Deployment, Deployment>>;
 
 impl Host {
     fn new(trigger: &Value) -> Self {
-        let plan = plan(trigger);
-        let digest = plan.to_bytes().expect("bytes").1;
-        let compiled = Arc::new(Compiled::new(Arc::new(plan), digest).unwrap_or_else(|_| panic!("a plan that runs")));
+        let compiled = compiled(plan(trigger));
+        let plans = Arc::new(Mutex::new(vec![Arc::clone(&compiled)]));
         let world = Hand::default();
         *world.status.lock().expect("a lock") = 200;
-        Self { world, tables: Arc::default(), compiled, waiting: 100, full: false, death: None }
+        Self { world, tables: Arc::default(), compiled, plans, waiting: 100, full: false, death: None }
+    }
+
+    /// Another plan of the workflow runs from here on, in a process that goes on.
+    fn deploy(&mut self, plan: &Arc<Compiled>) {
+        self.plans.lock().expect("a lock").push(Arc::clone(plan));
+        self.compiled = Arc::clone(plan);
     }
 
     fn store(&self) -> Memory {
@@ -298,8 +317,7 @@ impl Host {
 
     /// A new process on the same machine.
     async fn boot(&self) -> Door {
-        let deployed =
-            || Arc::new(Deployment { compiled: Arc::clone(&self.compiled), facts: Arc::new(facts(self.waiting)) });
+        let deployed = || Arc::new(Deployment { plans: Arc::clone(&self.plans), facts: Arc::new(facts(self.waiting)) });
         let world = Arc::new(self.world.clone());
         let engine = Engine::open(Arc::clone(&world), Arc::new(self.store()), deployed()).await.expect("an engine");
         engine.set_full(self.full);

@@ -115,4 +115,9 @@ async fn a_list_that_cannot_be_read_or_walked_is_told_and_nothing_is_lost() {
     }
     desk.look_at_poll(&host.compiled).await.expect_err("more at one instant than one read gives");
     assert!(host.events().contains(&"a".to_owned()));
+    let told = desk.counted().looks().samples("connection").into_iter();
+    let told: BTreeMap<String, f64> = told
+        .map(|(labels, count)| (labels.into_iter().map(|(_, value)| value).collect::<Vec<_>>().join(" "), count))
+        .collect();
+    assert_eq!(told.keys().collect::<Vec<_>>(), ["acme shop forbidden", "acme shop ok"], "{told:?}");
 }

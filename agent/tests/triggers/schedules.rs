@@ -21,7 +21,8 @@ async fn another_line_of_a_schedule_begins_when_it_comes() {
     assert_eq!(host.events(), before);
     // Ten minutes later a release brings another line: no time of it had passed.
     host.pass(600);
-    let other = Host { compiled: scheduled("*/5 * * * *").compiled, ..host };
+    let scheduled = scheduled("*/5 * * * *");
+    let other = Host { compiled: scheduled.compiled, plans: scheduled.plans, ..host };
     let desk = other.boot().await;
     desk.look_at_schedules().await;
     assert_eq!(other.events(), before);

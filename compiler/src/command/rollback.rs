@@ -8,6 +8,7 @@ use std::str::FromStr;
 use assent_schema::canon::Digest;
 use assent_schema::client::ActiveWorkflow;
 use assent_schema::id::{ClientId, Environment, Region, WorkflowId};
+use assent_schema::plan::{Handover, Plan};
 use assent_schema::release::{FileName, Manifest, Readmitted, Rehearsal, Returned, Window};
 use assent_schema::time::Moment;
 use assent_schema::trust::{RootChain, Signatures};
@@ -117,11 +118,16 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     let to = if written.is_some() { None } else { publish(args, &repository, &target, &roots, &bundle)? };
     let (branch, sequence, manifest) = (target.branch(), bundle.manifest.sequence, bundle.digest());
     let (mut text, mut rows) = (String::new(), Vec::new());
-    for (entry, from) in &changes {
-        let (client, workflow, plan, from) = (&entry.client, &entry.workflow, &entry.plan, from.manifest.sequence);
+    for (entry, older) in &changes {
+        let (client, workflow, plan, from) = (&entry.client, &entry.workflow, &entry.plan, older.manifest.sequence);
         // Writing to a `String` cannot fail.
         let _written = writeln!(text, "{client}/{workflow}: plan {} of release {from}", plan.short());
-        rows.push(json!({ "client": client, "workflow": workflow, "plan": plan, "from": from }));
+        let mut row = json!({ "client": client, "workflow": workflow, "plan": plan, "from": from });
+        if let (Some(handover), Some(row)) = (handover(&newest, entry, older), row.as_object_mut()) {
+            let _written = writeln!(text, "{client}/{workflow}: {}", handover.says());
+            row.insert("events".to_owned(), handover.says().into());
+        }
+        rows.push(row);
     }
     let then = written.as_ref().map_or_else(|| format!("{}\n", pushed(to.as_deref())), Written::sentence);
     let _written = write!(text, "{branch}: release {sequence}, manifest {manifest}\n{then}");
@@ -152,6 +158,18 @@ fn publish(
     let to = args.remote.push(repository, &[target.branch()])?;
     seen::remember(repository, target, &bundle.manifest, bundle.digest())?;
     Ok(to)
+}
+
+/// What becomes of the events of a workflow whose older plan comes back.
+fn handover(newest: &Published, back: &ActiveWorkflow, older: &Published) -> Option<Handover> {
+    let same = |now: &&ActiveWorkflow| (&now.client, &now.workflow) == (&back.client, &back.workflow);
+    let now = newest.manifest.active.iter().find(same)?;
+    Handover::between(&plan(newest, now.plan)?, &plan(older, back.plan)?)
+}
+
+fn plan(release: &Published, digest: Digest) -> Option<Plan> {
+    let bytes = release.files.get(&FileName::Plan(digest).to_string())?;
+    assent_schema::canon::from_bytes(bytes).ok()
 }
 
 /// The releases of a branch before the newest, newest first.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use assent_schema::client::{ClientFacts, ConnectionTo};
 use assent_schema::id::{ClientId, PersonId, WorkflowId};
-use assent_schema::plan::{Action, Plan, Step};
+use assent_schema::plan::{Action, Handover, Plan, Step};
 use assent_schema::uses::{DataUse, UseKind};
 
 use details::details;
@@ -133,6 +133,8 @@ pub enum What {
 /// One difference between two plans of a workflow.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Difference {
+    /// What becomes of its events, where some may run again or wait.
+    Events(Handover),
     /// A step is new.
     StepAdded(String),
     /// A step is gone.
@@ -265,6 +267,7 @@ pub fn differences(old: &Plan, new: &Plan) -> Vec<Difference> {
     if order(old, &after) != order(new, &before) {
         found.insert(Difference::Reordered);
     }
+    found.extend(Handover::between(old, new).map(Difference::Events));
     let about = |plan: &Plan| (plan.summary.clone(), plan.purpose.clone(), plan.mode);
     if about(old) != about(new) {
         let named =

@@ -6,6 +6,7 @@
 mod chat;
 mod end_codes;
 mod ending;
+mod handover;
 mod operation;
 mod outcome;
 mod pages;
@@ -21,6 +22,7 @@ pub use chat::{
 };
 pub use end_codes::{Blame, END_CODES, EndCode, Origin, may_go_on, unanswered, unbuilt};
 pub use ending::{Ending, NoSuchEnding};
+pub use handover::Handover;
 pub use operation::{
     ATTEMPTS_MOST, Belongs, Confirm, Constant, Effect, Encoding, ErrorRule, Failure, Idempotency, Job, KEPT_HEADERS,
     KeyForm, Method, Must, Operation, Param, Park, Place, Rate, Retry, TextFormat,

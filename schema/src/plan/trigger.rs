@@ -156,7 +156,8 @@ impl Once {
 
 /// A list that is read again and again: what is behind the cursor is an event.
 ///
-/// The cursor is `(order, id)` of the last item that was accepted. It belongs to client, workflow and list, not to a plan.
+/// The cursor is `(order, id)` of the last item that was accepted. It belongs to client and workflow, not to
+/// a plan, and not to the list that a plan reads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Poll {

@@ -235,6 +235,10 @@ pub(super) fn said(code: &str) -> Option<&'static str> {
         "held" => "Held: triggers are kept, runs pause.",
         "resumed" => "Resumed. Runs that were paused continue one after the other.",
         "rolled-back" => "The previous plan runs now, until a release readmits the other one.",
+        "rolled-back-events" => {
+            "The previous plan runs now, until a release readmits the other one. It knows events otherwise than that one: some \
+             may run a second time, or wait (docs/language.md, Poll)."
+        }
         "acknowledged" => "Acknowledged: the response clock has stopped.",
         "cared-for" => "Acknowledged. The alert stays open until its cause is gone.",
         "resolved" => "Resolved. A post-mortem is due.",

@@ -88,6 +88,64 @@ async fn say_all(agent: &Arc<Agent>) {
     publishing::publish(agent, &mut Said::default()).await.unwrap();
 }
 
+/// Recovers an agent that stopped, as ann.
+async fn recover(agent: &Agent) {
+    let status = agent.status().await.unwrap();
+    let recover =
+        assent_schema::status::Recover::of(&status).expect("it stopped: its store is older than what it said");
+    let statement = String::from_utf8(canon::to_bytes(&recover).unwrap()).unwrap();
+    let signature = sign(&fixture::key("ann"), Namespace::Recover, statement.as_bytes());
+    let signed = halt::Signed { statement, signatures: [("ann".parse().unwrap(), signature)].into() };
+    assert_eq!(agent.recover(&signed), Ok(()));
+}
+
+/// A reason that somebody signed while the agent stood still counts after the recovery, unless the plan went back again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_a_release_lets_in_while_the_agent_stands_still_does_not_stay_back() {
+    let (one, two) = (plan("one"), plan("two"));
+    let ann = "ann".parse().unwrap();
+    for again in [false, true] {
+        let site = Site::new();
+        let first = release(&one, 1, None, |_| ());
+        let second = release(&two, 2, Some(&first), |_| ());
+        let readmitted = Readmitted { plan: digest(&two), reason: "the cause was elsewhere".into() };
+        let third = release(&two, 3, Some(&second), |manifest| manifest.readmitted.push(readmitted));
+        let (agent, _ended) = site.agent().await;
+        for (files, plan) in [(&first, &one), (&second, &two)] {
+            site.publish(files);
+            agent.pull().await.unwrap();
+            runs(&agent, plan, true, 20).await;
+        }
+        drop(agent);
+        let (state, kept) = (site.config().state.folder().to_owned(), site.folder.path().join("kept"));
+        copy(&state, &kept);
+        let (agent, _ended) = site.agent().await;
+        agent.roll_back(&place(), &ann).await.unwrap().unwrap();
+        say_all(&agent).await;
+        if again {
+            site.publish(&third);
+            agent.pull().await.unwrap();
+            assert_eq!(active(&agent).await, Some(digest(&two)));
+            agent.roll_back(&place(), &ann).await.unwrap().unwrap();
+            say_all(&agent).await;
+        }
+        drop(agent);
+        std::fs::remove_dir_all(&state).unwrap();
+        copy(&kept, &state);
+        let (agent, _ended) = site.agent().await;
+        assert!(agent.halted().is_some());
+        site.publish(&third);
+        agent.pull().await.unwrap();
+        recover(&agent).await;
+        drop(agent);
+        let (agent, _ended) = site.agent().await;
+        assert_eq!(agent.halted(), None);
+        let status = agent.status().await.unwrap();
+        assert_eq!(status.went_back().any(|(_, _, plans)| plans.contains_key(&digest(&two))), again);
+        assert_eq!(active(&agent).await, Some(digest(if again { &one } else { &two })), "{again}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_agent_said_before_its_state_was_put_back_is_nobody_elses_after_the_recovery() {
     let site = Site::new();

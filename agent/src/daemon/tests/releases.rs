@@ -57,3 +57,28 @@ async fn a_kept_release_that_cannot_be_read_is_not_told_as_one_that_is_not_there
     agent.load_release().await.unwrap();
     assert_eq!(codes(), ["broken", "not-there"]);
 }
+
+/// What a rollback says of events is judged by the two plans that the agent has.
+#[tokio::test]
+async fn what_becomes_of_events_is_known_of_the_plans_that_may_run() {
+    let site = Site::new();
+    let (agent, _ended) = site.agent().await;
+    let polled = |every: &str| {
+        let trigger = serde_json::json!({"kind": "poll", "record": "order", "fields": {}, "poll": {"read": "shop.get_order", "every": every,
+            "lag": "5m", "items": "orders", "order": "at", "id": "id", "since": "since"}});
+        Plan { trigger: serde_json::from_value(trigger).unwrap(), ..fixture::plan() }
+    };
+    let (one, two) = (polled("1m"), polled("2m"));
+    let mut snapshot = crate::deploy::live::Snapshot::default();
+    for plan in [&one, &two] {
+        let (bytes, name) = plan.to_bytes().unwrap();
+        let kept = crate::kept::KeptPlan::new(plan, name, &bytes);
+        let plan = Arc::new(crate::run::Runnable::new(Arc::new(kept)).ok().unwrap());
+        let standing = crate::deploy::live::PlanStanding::Barred("by-hand");
+        snapshot.plans.insert(name, crate::deploy::live::LivePlan { plan, standing });
+    }
+    agent.field.replace(snapshot);
+    let said = agent.handover(&digest(&two), &digest(&one)).unwrap().says();
+    assert!(said.contains("of the last 5m"), "{said}");
+    assert_eq!(agent.handover(&digest(&one), &digest(&plan("three"))), None, "a plan that is not known");
+}

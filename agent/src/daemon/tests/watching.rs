@@ -108,7 +108,7 @@ async fn runs_are_counted_traced_and_told_without_what_they_were_about() {
     // The tenth look also keeps what was counted.
     agent.look(10).await.unwrap();
     agent.look(11).await.unwrap();
-    let text = agent.numbers().await.unwrap().text(Form::Text);
+    let text = agent.numbers(&crate::desk::Counted::default()).await.unwrap().text(Form::Text);
     for line in [
         "assent_runs_accepted_total{client=\"acme\",workflow=\"look\"} 3",
         "assent_runs_ended_total{client=\"acme\",workflow=\"look\",outcome=\"done\"} 3",
@@ -139,7 +139,7 @@ async fn spans_that_nobody_takes_cost_no_run_anything_and_are_counted() {
     agent.store.commit(Transaction { at, writes: ran(RunId::new(at, [1; 10]), digest(&plan("one"))) }).await.unwrap();
     agent.look(2).await.unwrap();
     assert_eq!(agent.tell_spans("http://127.0.0.1:9", Duration::ZERO).await, 2);
-    let text = agent.numbers().await.unwrap().text(Form::Text);
+    let text = agent.numbers(&crate::desk::Counted::default()).await.unwrap().text(Form::Text);
     assert!(text.contains("assent_spans_total{outcome=\"dropped\"} 2"), "{text}");
 }
 

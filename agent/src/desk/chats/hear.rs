@@ -30,7 +30,7 @@ use crate::world::{Clock as _, World};
 const HEARD: &str = "chat-heard/";
 /// How long that is kept: longer than a signed time is good.
 const KEPT_MILLIS: i64 = 15 * 60 * 1_000;
-/// Forged answers of one client that become entries; the rest is counted nowhere but in the log.
+/// Forged answers of one client that become entries; the rest is in the log and counted alone.
 const FORGED_RATE: Rate = Rate { requests: 60, per: Period::minutes(1) };
 
 impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
@@ -51,6 +51,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             Err(NotChecked::Later) => return refused(NotTaken::NotDurable),
             Err(NotChecked::Refused(why)) => {
                 tracing::warn!(%client, %connection, code = why.code(), "an answer from a chat is refused");
+                self.counted.refused_answer(&client, &connection, why.code());
                 let digest = keyed(&key, Purpose::Webhook, delivery.body);
                 return match self.note_forged(&client, &connection, why.code(), digest).await {
                     Ok(()) => Reply::code(401, why.code()),
@@ -75,6 +76,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         match judged {
             Ok(()) => Reply::code(200, "decided"),
             Err((why, person)) => {
+                self.counted.refused_answer(&client, &connection, why.code());
                 let note = access::refused_by(Log::Client(client.clone()), person.as_ref(), why.code(), authentic.hash);
                 let at = self.world.clock().now();
                 let noted = self.engine.store().commit(Transaction::new(at).with(Write::Note(Box::new(note)))).await;

@@ -13,7 +13,7 @@ use crate::world::World;
 
 impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
     /// How people are asked through a connection: as a question that waits says, else as a workflow that runs now does.
-    fn chat_of(&self, client: &ClientId, connection: &ConnectionId) -> Option<Chat> {
+    pub(super) fn chat_of(&self, client: &ClientId, connection: &ConnectionId) -> Option<Chat> {
         let waits = self.engine.asked_elsewhere().into_iter().filter(|question| question.waiting.client == *client);
         let asked = waits.filter_map(|question| self.deployed.plan(&question.waiting.plan));
         let active = self.registry.active().into_iter().filter(|(of, _)| of == client);

@@ -125,3 +125,33 @@ async fn days_that_are_too_old_are_forgotten() {
     let after = |days: i64| Watcher::too_old(&store, Wall::from_millis(BEGINS + days * 24 * HOUR)).unwrap().len();
     assert_eq!((after(DAYS_KEPT), after(DAYS_KEPT + 1)), (0, 1));
 }
+
+#[tokio::test]
+async fn what_came_of_requests_is_counted_by_connection_also_of_runs_that_were_under_way() {
+    let (mut site, now) = (Site::new(), Wall::from_millis(BEGINS));
+    let store = site.store();
+    let run = RunId::from_bytes(1_u128.to_be_bytes());
+    let write = |entry: serde_json::Value| Write::Journal { run, entry: serde_json::from_value(entry).unwrap() };
+    let intent = |attempt: u32, operation: &str| {
+        write(json!({"intent": {"step": "pay", "attempt": attempt, "operation": operation, "effect": "none"}}))
+    };
+    let outcome =
+        |attempt: u32, code: &str| write(json!({"outcome": {"step": "pay", "attempt": attempt, "code": code}}));
+    let commit = async |at: i64, writes: Vec<Write>| {
+        store.commit(Transaction { at: Wall::from_millis(at), writes }).await.unwrap();
+    };
+    // Before this process, which counts what comes from now on.
+    commit(BEGINS - 10, [site.run(false), vec![intent(1, "shop.refund"), outcome(1, "http_503")]].concat()).await;
+    let mut first = Watcher::open(&store, now, Spans::new(false)).unwrap();
+    first.look(&store).unwrap();
+    store.commit(first.unwritten(now).unwrap()).await.unwrap();
+    let mut watcher = Watcher::open(&store, now, Spans::new(false)).unwrap();
+    commit(BEGINS + 1, vec![intent(2, "shop.refund"), outcome(2, "bad_answer"), intent(3, "shop.refund")]).await;
+    commit(BEGINS + 2, vec![outcome(3, "ok"), intent(4, "desk.read"), outcome(4, "cached")]).await;
+    watcher.look(&store).unwrap();
+    let told = watcher.counts().requests().samples("connection").into_iter();
+    let told: Vec<_> = told
+        .map(|(labels, count)| (labels.into_iter().map(|(_, value)| value).collect::<Vec<_>>().join(" "), count))
+        .collect();
+    assert_eq!(told, [("acme shop bad_answer".to_owned(), 1.0), ("acme shop ok".to_owned(), 1.0)]);
+}

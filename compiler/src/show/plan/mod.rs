@@ -75,6 +75,7 @@ fn workflow_json(change: &WorkflowChange) -> Value {
 
 fn difference_json(difference: &Difference) -> Value {
     match difference {
+        Difference::Events(handover) => json!({ "what": "events", "says": handover.says() }),
         Difference::StepAdded(step) => json!({ "what": "step-added", "step": step }),
         Difference::StepDropped(step) => json!({ "what": "step-dropped", "step": step }),
         Difference::StepChanged(step, details) => json!({ "what": "step-changed", "step": step, "details": details }),

@@ -54,6 +54,7 @@ pub(super) fn sections(change: &ClientChange) -> Vec<Section> {
         section("Uses that end:", '-', uses(change.dropped.iter().collect()), false),
         section("For all workflows:", '*', facts.into_iter().map(fact).map(Line::from).collect(), false),
         section("What a run can make durable about what people wrote:", '*', bits(&change.bits), false),
+        section("Events that run again, or wait:", '!', change.workflows.iter().filter_map(events).collect(), false),
         section("How workflows behave:", '*', change.workflows.iter().flat_map(workflow).collect(), true),
         section(
             "Texts:",
@@ -165,12 +166,22 @@ fn workflow(change: &WorkflowChange) -> Vec<Line> {
         What::Added => vec![format!("`{name}` is new").into()],
         What::Dropped => vec![format!("`{name}` is removed").into()],
         What::Unread => vec![format!("`{name}` has errors, so that nothing is known of it: see `assent check`").into()],
-        What::Changed(differences) => differences.iter().map(|one| difference(name.as_str(), one)).collect(),
+        What::Changed(differences) => differences.iter().filter_map(|one| difference(name.as_str(), one)).collect(),
     }
 }
 
-fn difference(workflow: &str, difference: &Difference) -> Line {
+/// What becomes of a workflow's events, which stands by itself: it is not to be folded away.
+fn events(change: &WorkflowChange) -> Option<Line> {
+    let What::Changed(differences) = &change.what else { return None };
+    differences.iter().find_map(|difference| match difference {
+        Difference::Events(handover) => Some(format!("`{}`: {}", change.workflow, handover.says()).into()),
+        _ => None,
+    })
+}
+
+fn difference(workflow: &str, difference: &Difference) -> Option<Line> {
     let (said, details): (String, &[Detail]) = match difference {
+        Difference::Events(_) => return None,
         Difference::StepAdded(step) => (format!("step `{step}` is new"), &[]),
         Difference::StepDropped(step) => (format!("step `{step}` is removed"), &[]),
         Difference::StepChanged(step, details) => (format!("step `{step}` changes"), details),
@@ -190,7 +201,8 @@ fn difference(workflow: &str, difference: &Difference) -> Line {
         Difference::PromptChanged(_, was, is) => lines_changed(was, is),
         _ => Vec::new(),
     };
-    Line { text: format!("`{workflow}`: {said}"), details: details.iter().map(detail).collect(), difference: changed }
+    let details = details.iter().map(detail).collect();
+    Some(Line { text: format!("`{workflow}`: {said}"), details, difference: changed })
 }
 
 fn detail(detail: &Detail) -> String {
