@@ -140,6 +140,7 @@ fn accepted(client: ClientId) -> Entry {
         workflow: WorkflowId::new("refund").expect("an id"),
         plan: Digest::of_file(b"plan"),
         number: 0,
+        life: 1,
         trigger: TriggerKind::Webhook,
         event: "evt-1".into(),
         fields: BTreeMap::new(),

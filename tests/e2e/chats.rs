@@ -24,7 +24,7 @@ const SIGNING: &str = "8f742231b10e8888abcd99yyyzzz85a5";
 const LENA: (&str, &str) = ("T1DC2JH3J", "U2CERLKJA");
 
 /// The refund is asked on the page and in the chat, where an account decides on up to 50 euros.
-fn asks_in_the_chat(agency: &Agency) {
+pub(crate) fn asks_in_the_chat(agency: &Agency) {
     let edit = |path: &str, changes: &[(&str, &str)]| {
         let path = agency.source.join(path);
         let mut text = std::fs::read_to_string(&path).expect("a file of the source");

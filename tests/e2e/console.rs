@@ -226,6 +226,7 @@ fn pages_are_easy_to_use_narrow_enlarged_light_and_dark() {
     sign_in(&browser, &base, "alice", folder.path());
     browser.go(&format!("{base}/incidents"));
     let incident = format!("/incidents/{}", browser.find_id("li.incident").trim_start_matches("incident-"));
+    let alert = format!("/alerts/{}", browser.find_id("li.alert").trim_start_matches("alert-"));
     for (name, path) in [
         ("overview", "/"),
         ("runs", "/runs"),
@@ -236,6 +237,7 @@ fn pages_are_easy_to_use_narrow_enlarged_light_and_dark() {
         ("watched", "/decisions"),
         ("incidents", "/incidents"),
         ("incident", incident.as_str()),
+        ("alert", alert.as_str()),
         ("holds", "/holds"),
         ("ledger", "/ledger?client=acme"),
         ("passkey", "/passkey"),
@@ -246,6 +248,18 @@ fn pages_are_easy_to_use_narrow_enlarged_light_and_dark() {
     browser.go(&format!("{base}/"));
     browser.click(".workflows details summary");
     look("menu", None);
+    // What others do meanwhile: a post-mortem that two routes took, and a recovery after which numbers begin anew.
+    let (alice, id) = (place.sign_in("alice"), incident.trim_start_matches("/incidents/").to_owned());
+    for step in ["acknowledge", "resolve"] {
+        assert_eq!(place.act("/incidents", &alice, &[("incident", &id), ("step", step)]).status, 303);
+    }
+    let why = "The shop moved to another host, and its certificate was not renewed in time by the one who does it.";
+    assert_eq!(place.act(&incident, &alice, &[("cause", why), ("prevention", why)]).status, 303);
+    look("incident-shared", Some(&incident));
+    place.recover();
+    place.begin(run(50, -5));
+    look("runs-recovered", Some("/runs"));
+    look("run-recovered", Some(&failed));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -305,6 +319,12 @@ fn menus_and_names_fit_phones_and_twice_the_size() {
     assert_eq!(browser.script(outside), 0, "menus that are cut off");
     let top = browser.script("return document.querySelector('h1').getBoundingClientRect().top");
     assert!(top.as_f64().is_some_and(|top| top < 170.0), "the heading begins at {top}");
+    // Also where each name has a word beside it.
+    place.recover();
+    browser.go(&format!("{base}/runs"));
+    browser.find("table.runs small");
+    let cut = "return [...document.querySelectorAll('table.runs .pill')].filter(one => one.getBoundingClientRect().right > innerWidth - 16).length";
+    assert_eq!(browser.script(cut), 0, "states that are cut off");
     browser.fit(ENLARGED);
     browser.go(&format!("{base}/runs"));
     browser.find("table.runs");

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use assent_compiler::command::demo::agency::Agency;
 use assent_compiler::command::demo::agents::{Agent, Post};
@@ -26,15 +27,15 @@ const BRANCH: &str = "held/eu-staging-1";
 const WITNESS: &str = "witness.acme.example/1";
 
 /// An agency with one agent, and a client with a repository of its own.
-struct Scene {
-    folder: PathBuf,
-    agency: Agency,
-    agent: Agent,
-    _outside: Outside,
+pub(crate) struct Scene {
+    pub(crate) folder: PathBuf,
+    pub(crate) agency: Agency,
+    pub(crate) agent: Agent,
+    pub(crate) outside: Outside,
 }
 
 impl Scene {
-    fn set(folder: &Path) -> Self {
+    pub(crate) fn set(folder: &Path) -> Self {
         let outside = Outside::start().expect("the clients' systems");
         let host = outside.address().to_string();
         let agency = Agency::found(folder, Lead::Loopback(&host), clock().expect("a clock")).expect("an agency");
@@ -45,7 +46,7 @@ impl Scene {
             Agent::enrol(&assent_tests::assent(), &folder.join("agents"), NAME, &post, root).expect("an agent");
         agent.asked_by(agency.private("bruno").expect("a key"));
         git2::Repository::init_bare(folder.join("client.git")).expect("the client's repository");
-        Self { folder: folder.to_path_buf(), agency, agent, _outside: outside }
+        Self { folder: folder.to_path_buf(), agency, agent, outside }
     }
 
     /// The client says who holds its checkpoints; everything is signed, released and at work.
@@ -54,7 +55,15 @@ impl Scene {
         let mut text = std::fs::read_to_string(&path).expect("a client");
         text.push_str(holders);
         put(&path, text.as_bytes()).expect("a client");
+        self.work_after(|_| {});
+        self.agent.set_secret("acme/ledger/branch", credential).expect("a secret");
+        self.agent.start().expect("an agent that starts");
+    }
+
+    /// Everything is signed, with something changed in the source before the clients agreed to it, and released.
+    pub(crate) fn work_after(&mut self, change: impl FnOnce(&Agency)) {
         self.agency.establish(&[self.agent.enrolled()], &[NAME.parse().expect("an id")]).expect("signed trust");
+        change(&self.agency);
         self.agency.approve_all().expect("approvals");
         let (key, timer) = (self.agency.private("alice").expect("a key"), self.agency.private("timer").expect("a key"));
         let remote = self.agency.remote.display().to_string();
@@ -62,8 +71,6 @@ impl Scene {
         let signers = ["--key", &key, "--freshness-key", &timer];
         let line: Vec<String> = target.iter().chain(&signers).map(|word| (*word).to_owned()).collect();
         self.agency.assent(&line).expect("a release");
-        self.agent.set_secret("acme/ledger/branch", credential).expect("a secret");
-        self.agent.start().expect("an agent that starts");
     }
 
     fn vkey(&self) -> LogKey {
@@ -98,6 +105,22 @@ impl Scene {
             Ok((said.contains(&format!("\"{rule}\"")) && coded).then_some(()))
         };
         self.agent.wait_for(look).unwrap_or_else(|e| panic!("{rule} {codes:?} is not told: {e}"));
+        let heard = self.heard(rule);
+        assert!(codes.iter().any(|code| heard["code"] == *code), "{rule} {codes:?} does not leave: {heard}");
+    }
+
+    /// What the route of alerts was told by a rule, once it was.
+    pub(crate) fn heard(&self, rule: &str) -> Value {
+        let told = || self.outside.look(|seen| seen.told.iter().rev().find(|told| told["rule"] == rule).cloned());
+        // Decisions are told at half of their time, lists are read each minute, what stands is looked at twice a minute.
+        for _ in 0..1_800 {
+            if let Some(told) = told() {
+                return told;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        let all = self.outside.look(|seen| seen.told.iter().map(|told| told["rule"].clone()).collect::<Vec<_>>());
+        panic!("nobody hears of {rule}: {all:?}");
     }
 }
 

@@ -18,6 +18,7 @@ mod promises;
 mod recover;
 mod release;
 mod reset;
+mod rules;
 mod servers;
 mod start;
 mod told;

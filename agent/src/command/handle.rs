@@ -13,13 +13,13 @@ use super::key::Who;
 use super::{Call, Output, Show};
 use crate::control::{Answer, Chosen, HandledRun, Handling, Mode, Question, RunState, Verb, Which};
 use crate::error::Error;
-use crate::store::{EffectDone, RunId};
+use crate::store::{EffectDone, RunRef};
 
 /// Which runs, and why.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// One run; without it, all that fit what follows.
-    run: Option<RunId>,
+    /// One run, by its id or its name, `acme-12`; without it, all that fit what follows.
+    run: Option<RunRef>,
     /// Of this client only.
     #[arg(long, value_name = "CLIENT")]
     client: Option<ClientId>,
@@ -52,7 +52,7 @@ impl Args {
             step: self.step.clone(),
             since: self.since,
         };
-        match (self.run, which == Which::default()) {
+        match (self.run.clone(), which == Which::default()) {
             (Some(run), true) => Ok(Chosen::One(run)),
             (None, false) => Ok(Chosen::Many(which)),
             (Some(_), false) => Err(Error::environment("a run is named by its id or by what fits it, not by both")

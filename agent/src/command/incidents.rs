@@ -138,8 +138,8 @@ impl Show for One {
         act("shared", &row.done.shared)?;
         act("written", &row.done.written)?;
         act("closed", &row.done.closed)?;
-        if !row.took.is_empty() {
-            let took: Vec<String> = row.took.iter().map(ToString::to_string).collect();
+        if !row.done.took.is_empty() {
+            let took: Vec<String> = row.done.took.iter().map(ToString::to_string).collect();
             writeln!(out, "    taken by {}", took.join(", "))?;
         }
         if row.done.acknowledged.is_none()

@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use assent_schema::id::{ClientId, PersonId};
-use assent_schema::ledger::{LogKey, Token, Told};
+use assent_schema::ledger::{LogKey, Origin, Token, Told};
 use assent_schema::named::Kind;
 use assent_schema::time::Moment;
 use serde::Serialize;
@@ -19,7 +20,7 @@ use crate::control::{Answer, Question};
 use crate::durable;
 use crate::error::{Context as _, Error};
 use crate::named;
-use crate::store::Log;
+use crate::store::{Log, NotARunName, RunName};
 
 /// Arguments of `ledger`.
 #[derive(Debug, clap::Args)]
@@ -103,9 +104,9 @@ enum What {
     Prove {
         #[command(flatten)]
         read: Read,
-        /// All entries of this run, by its number in the log.
-        #[arg(long, value_name = "N", required_unless_present_any = ["index", "since"])]
-        run: Option<u64>,
+        /// All entries of this run: its name, `acme-12`, or its number in the log that is named.
+        #[arg(long, value_name = "RUN", required_unless_present_any = ["index", "since"])]
+        run: Option<RunOfLog>,
         /// The entry at this place.
         #[arg(long, value_name = "I", conflicts_with = "run")]
         index: Option<u64>,
@@ -152,6 +153,40 @@ impl Read {
             Some(life) => log.ended(life),
             None => log,
         }
+    }
+}
+
+/// A run of a log.
+#[derive(Clone, Debug)]
+enum RunOfLog {
+    /// By its name, which says the log too.
+    Name(RunName),
+    /// By its number.
+    Number(u64),
+}
+
+impl FromStr for RunOfLog {
+    type Err = NotARunName;
+
+    fn from_str(text: &str) -> Result<Self, NotARunName> {
+        text.parse().map(Self::Number).or_else(|_| text.parse().map(Self::Name))
+    }
+}
+
+impl RunOfLog {
+    /// What asks for its entries.
+    fn proof(&self, read: &Read) -> Result<LedgerQuestion, Error> {
+        let name = match self {
+            Self::Number(run) => return Ok(LedgerQuestion::ProveRun { log: read.log(), run: *run }),
+            Self::Name(name) => name,
+        };
+        let other_client = read.which.client.as_ref().is_some_and(|client| client != name.client());
+        if other_client || read.life.is_some_and(|life| life != name.life()) {
+            return Err(Error::environment(format!("`{name}` is no run of that log"))
+                .help("Its name says the log: leave the client and `--life` out."));
+        }
+        let log = Log::Client(name.client().clone()).ended(name.life());
+        Ok(LedgerQuestion::ProveRun { log, run: name.number() })
     }
 }
 
@@ -235,7 +270,7 @@ impl Show for Entries {
         for entry in &self.entries {
             let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
             let number = |name: &str| entry.get(name).and_then(Value::as_u64).map(|number| format!(" {name} {number}"));
-            let (run, actor) = (number("run").unwrap_or_default(), text("actor"));
+            let (run, actor) = (run_name(entry).unwrap_or_default(), text("actor"));
             let by = if actor.is_empty() { String::new() } else { format!(" by {actor}") };
             let step = if text("step").is_empty() { String::new() } else { format!(" at {}", text("step")) };
             let index = number("index").unwrap_or_default();
@@ -244,6 +279,14 @@ impl Show for Entries {
         }
         Ok(())
     }
+}
+
+/// The run of an entry, as people name it.
+fn run_name(entry: &Value) -> Option<String> {
+    let number = entry.get("run")?.as_u64()?;
+    let log = entry.get("log").and_then(Value::as_str).and_then(|log| log.parse::<Origin>().ok());
+    let named = log.and_then(|log| Some(RunName::new(log.client?, log.life, number).to_string()));
+    Some(format!(" run {}", named.unwrap_or_else(|| number.to_string())))
 }
 
 /// Files that were written.
@@ -301,7 +344,7 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
         What::Prove { read, run, index, since, until, output } => {
             let log = read.log();
             let question = match (run, index, since) {
-                (Some(run), _, _) => LedgerQuestion::ProveRun { log, run: *run },
+                (Some(run), _, _) => run.proof(read)?,
                 (None, Some(index), _) => LedgerQuestion::ProveIndex { log, index: *index },
                 (None, None, Some(since)) => {
                     let until = until.as_deref().map(read_note).transpose()?;
@@ -365,7 +408,7 @@ fn finish(answer: LedgerAnswer, to: Option<&To<'_>>, out: &mut Output<'_>) -> Re
             out.show(&Wrong { verifies: false, index, until, code })
         }
         LedgerAnswer::NotThere => Err(Error::refused("the ledger has no such log or entry")
-            .help("`assent-agent runs` shows the number of each run.")),
+            .help("`assent-agent runs` shows the name of each run.")),
         LedgerAnswer::Written(files) => to.map_or_else(|| Err(unexpected()), |to| take(&files, to, out)),
         LedgerAnswer::Logs(_) => Err(unexpected()),
     }

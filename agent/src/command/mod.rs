@@ -228,7 +228,17 @@ mod tests {
     fn told(alert: Alert, goes_back: Option<Moment>, config: Option<&str>) -> Vec<String> {
         let row = AlertRow::once(7, alert, Wall::from_millis(0));
         let (agent, routes) = ("eu-1".parse().unwrap(), Routes::default());
-        message(&row, &Around { agent: &agent, routes: &routes, queue: &[], about: None, goes_back, config }).commands
+        let around = Around {
+            agent: &agent,
+            routes: &routes,
+            queue: &[],
+            about: None,
+            goes_back,
+            config,
+            console: None,
+            run: None,
+        };
+        message(&row, &around).commands
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::control::stored::sentence;
 use crate::control::{Answer, Question, RUNS_MOST, ReadAgain, RunRow, RunStory, Verb};
 use crate::error::Error;
 use crate::people::told;
-use crate::store::RunId;
+use crate::store::RunRef;
 
 /// Arguments of `runs`.
 #[derive(Debug, clap::Args)]
@@ -34,8 +34,8 @@ pub(super) struct Args {
 enum What {
     /// One run with its journal.
     Show {
-        /// The run's id, as lists show it.
-        run: RunId,
+        /// The run: its id or its name, `acme-12`, as lists show them.
+        run: RunRef,
         /// Reads again, live, what the run read, and shows it. Nothing of it is kept; that you looked stands in the client's
         /// ledger.
         #[arg(long, requires = "why")]
@@ -70,7 +70,7 @@ impl Show for Runs {
 
 pub(super) fn line(run: &RunRow, out: &mut dyn Write) -> io::Result<()> {
     let RunRow { run: id, client, workflow, accepted, state, .. } = run;
-    write!(out, "{id}  {accepted}  {client}/{workflow}  {}", state.as_str())?;
+    write!(out, "{id}  {}  {accepted}  {client}/{workflow}  {}", run.name(), state.as_str())?;
     run.step.iter().try_for_each(|step| write!(out, " at {step}"))?;
     run.code.iter().try_for_each(|code| write!(out, " ({code})"))?;
     writeln!(out)
@@ -79,7 +79,7 @@ pub(super) fn line(run: &RunRow, out: &mut dyn Write) -> io::Result<()> {
 impl Show for RunStory {
     fn human(&self, out: &mut dyn Write) -> io::Result<()> {
         line(&self.run, out)?;
-        writeln!(out, "    run {} of {}, plan {}", self.run.number, self.run.client, self.run.plan)?;
+        writeln!(out, "    plan {}", self.run.plan)?;
         self.journal.iter().try_for_each(|row| writeln!(out, "    {}  {}", row.at, sentence(&row.entry)))
     }
 }
@@ -112,8 +112,8 @@ impl Show for Again {
 pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), Error> {
     let who = &args.who;
     let question = match &args.what {
-        Some(What::Show { run, why: Some(why), .. }) => Question::Reread { run: *run, why: why.clone() },
-        Some(What::Show { run, why: None, .. }) => Question::Run { run: *run },
+        Some(What::Show { run, why: Some(why), .. }) => Question::Reread { run: run.clone(), why: why.clone() },
+        Some(What::Show { run, why: None, .. }) => Question::Run { run: run.clone() },
         Some(What::Retry(args)) => return handle::handle(Verb::Retry, args, (who, call), out),
         Some(What::Skip(args)) => return handle::handle(Verb::Skip, args, (who, call), out),
         Some(What::Cancel(args)) => return handle::handle(Verb::Cancel, args, (who, call), out),

@@ -120,7 +120,10 @@ impl<O: Office> Console<O> {
             return self.unknown(asked, guest);
         };
         let done = self.office.acknowledge(number, viewer.who.person.clone()).await;
-        self.done(done, "/incidents?said=cared-for", asked, guest)
+        // Where they came from.
+        let place =
+            if asked.form.get("from") == Some("alert") { format!("/alerts/{}", row.id) } else { "/incidents".into() };
+        self.done(done, &format!("{place}?said=cared-for"), asked, guest)
     }
 
     /// A post-mortem goes to the client. Where it cannot, what was written stands on the page again.

@@ -10,7 +10,7 @@ use super::serve::Console;
 use super::viewer::{Sight, Viewer};
 use crate::people::wire::Shown;
 use crate::run::acceptance;
-use crate::store::{Log, Store as _, StoreError, Waiting};
+use crate::store::{Log, Store as _, StoreError, Waiting, run_name};
 use crate::world::Wall;
 
 impl<O: Office> Console<O> {
@@ -42,7 +42,7 @@ impl<O: Office> Console<O> {
             let since = waiting.iter().find(|one| one.nonce == shown.nonce).map(|one| Wall::from_millis(one.since));
             let plan = self.office.plan(&shown.plan);
             let journal = self.office.store().journal(shown.run)?;
-            let of = acceptance(&journal).map(|accepted| (accepted.number, accepted.event.clone()));
+            let of = acceptance(&journal).map(|accepted| (accepted.name(), accepted.event.clone()));
             Ok((since, plan.map(|plan| plan.summary.clone()), of))
         };
         let mut listed = Vec::new();
@@ -59,9 +59,10 @@ impl<O: Office> Console<O> {
             return Err(self.not_asked(nonce)?);
         };
         let plan = self.office.plan(&shown.plan);
+        let name = run_name(self.office.store(), shown.run)?;
         let notes =
             vec![notes::question(&shown.client, &viewer.who.person, (shown.run, shown.step.clone(), shown.plan))];
-        Ok(Seen { notes, what: What::Page(pages::question::page(&shown, plan.as_deref(), now)) })
+        Ok(Seen { notes, what: What::Page(pages::question::page(&shown, plan.as_deref(), name.as_ref(), now)) })
     }
 
     /// Why a question is not shown: it is another's, or nobody's.

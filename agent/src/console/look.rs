@@ -19,7 +19,10 @@ use super::viewer::{Sight, Viewer};
 use super::wanted::Wanted;
 use crate::control::stored::{row_in, row_of};
 use crate::run::{acceptance, goes_on_as, is_old};
-use crate::store::{Entry, JournalRow, Log, Note, QueueItem, RunFilter, RunId, RunLine, Store as _, StoreError};
+use crate::store::{
+    Accepted, Entry, JournalRow, Log, Note, QueueItem, RunFilter, RunId, RunLine, RunRef, Store as _, StoreError,
+    run_of_name,
+};
 use crate::sync::lock;
 
 /// How many runs a page lists.
@@ -162,6 +165,7 @@ impl<O: Office> Console<O> {
             // Who makes a passkey is known by their session, above.
             (Page::Passkey | Page::Incident(_), _) => Err(NotSeen::Missing),
             (Page::Incidents, _) => self.incidents_page(viewer),
+            (Page::Alert(no), _) => self.alert_page(no, viewer),
             (Page::Holds, Some(status)) => self.holds(viewer, status),
             (Page::Holds, None) => agency_only(viewer).and(Err(NotSeen::Missing)),
             (Page::Ledger, _) => self.ledger(asked, viewer),
@@ -205,7 +209,8 @@ impl<O: Office> Console<O> {
             let of = |client| self.office.delivered(client, event).ok().flatten();
             viewer.clients.iter().find_map(of)
         };
-        if let Some(run) = wanted.run.or_else(|| wanted.event.as_ref().and_then(delivered)) {
+        let meant = wanted.run.as_ref().map(|run| self.meant(run, viewer)).transpose()?.flatten();
+        if let Some(run) = meant.or_else(|| wanted.event.as_ref().and_then(delivered)) {
             return Ok(Seen { notes: Vec::new(), what: What::Elsewhere(format!("/runs/{run}")) });
         }
         let mut before = wanted.before();
@@ -234,6 +239,17 @@ impl<O: Office> Console<O> {
         }
         let list = pages::runs::List { rows, old, older, looked, wanted: &wanted, clients: &viewer.clients, now };
         Ok(Seen { notes: viewed_all(viewer, "runs"), what: What::Page(pages::runs::page(&list)) })
+    }
+
+    /// The run that somebody means. By a name they find only what they may see.
+    fn meant(&self, run: &RunRef, viewer: &Viewer) -> Result<Option<RunId>, StoreError> {
+        match run {
+            RunRef::Id(run) => Ok(Some(*run)),
+            RunRef::Name(name) if viewer.may_see(Sight::Client(name.client())) => {
+                run_of_name(self.office.store(), name)
+            }
+            RunRef::Name(_) => Ok(None),
+        }
     }
 
     /// A run that somebody may see, with its journal.
@@ -278,9 +294,9 @@ impl<O: Office> Console<O> {
     }
 
     /// Another run, as a page names it.
-    fn named(&self, run: RunId) -> Named {
+    pub(super) fn named(&self, run: RunId) -> Named {
         let journal = self.office.store().journal(run).unwrap_or_default();
-        Named { run, number: acceptance(&journal).map(|accepted| accepted.number) }
+        Named { run, name: acceptance(&journal).map(Accepted::name) }
     }
 
     fn queue(&self, viewer: &Viewer) -> Looked {

@@ -18,7 +18,7 @@ use crate::control::alerts::AlertLine;
 use crate::control::incidents::IncidentRow;
 use crate::incident::Written;
 use crate::ledger::Sought;
-use crate::store::{AlertRow, Log, Store as _, StoreError};
+use crate::store::{AlertRow, IncidentNo, Log, RunName, Store as _, StoreError, life};
 use crate::watch::ACKNOWLEDGED;
 
 impl<O: Office> Console<O> {
@@ -49,10 +49,38 @@ impl<O: Office> Console<O> {
         Ok(rows.map(line).collect())
     }
 
+    /// One alert, also one that is over; that of an incident is the incident's page.
+    pub(super) fn alert_page(&self, no: i64, viewer: &Viewer) -> Looked {
+        agency_only(viewer)?;
+        let (now, _) = self.office.clock();
+        let row = self.office.store().alert(no)?.ok_or(NotSeen::Missing)?;
+        let log = row.alert.client.clone().map_or(Log::Agent, Log::Client);
+        if row.alert.client.as_ref().is_some_and(|client| !viewer.may_see(Sight::Standing(client))) {
+            return Err(NotSeen::NotTheirs(log));
+        }
+        if row.alert.incident {
+            let place = format!("/incidents/{}", IncidentNo::new(no));
+            return Ok(Seen { notes: Vec::new(), what: What::Elsewhere(place) });
+        }
+        let act = self.office.store().state(&format!("{ACKNOWLEDGED}{no}"))?;
+        let act = act.and_then(|act| serde_json::from_slice(&act).ok());
+        let run = row.alert.run.map(|run| self.named(run));
+        let shown = pages::alert::Shown {
+            line: &AlertLine::of(&row, act),
+            over: row.over,
+            about: row.alert.about,
+            run: run.filter(|_| row.alert.client.as_ref().is_some_and(|client| viewer.may_see(Sight::Client(client)))),
+            viewer,
+            now,
+        };
+        let notes = vec![notes::viewed(log, &viewer.who.person, "alert")];
+        Ok(Seen { notes, what: What::Page(pages::alert::page(&shown)) })
+    }
+
     /// An incident whose standing somebody sees.
     pub(super) fn incident_of(&self, no: i64, viewer: &Viewer) -> Result<IncidentRow, NotSeen> {
         agency_only(viewer)?;
-        let id = crate::store::IncidentNo::new(no).to_string();
+        let id = IncidentNo::new(no).to_string();
         let row = self.office.incidents()?.into_iter().find(|row| row.id == id).ok_or(NotSeen::Missing)?;
         match &row.client {
             Some(client) if !viewer.may_see(Sight::Standing(client)) => {
@@ -130,7 +158,13 @@ impl<O: Office> Console<O> {
         let text = |name| query.get(name).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
         let is_kind = |kind: &String| assent_schema::ledger::Kind::NAMES.contains(&kind.as_str());
         let day = text("day").filter(|day| format!("{day}T00:00:00Z").parse::<assent_schema::time::Moment>().is_ok());
-        let run = text("run").and_then(|run| run.parse().ok());
+        let life = life(self.office.store())?;
+        // By its number in this log, or by the name that says so.
+        let named = |run: &str| match run.parse::<RunName>() {
+            Ok(name) => (Some(name.client()) == client.as_ref() && name.life() == life).then_some(name.number()),
+            Err(_) => run.parse().ok(),
+        };
+        let run = text("run").and_then(|run| named(&run));
         let kind = text("kind").filter(is_kind);
         let but_looks = kind.is_none() && query.get("kind") != Some(pages::ledger::ALL);
         let sought = Sought { day, kind, run, before: query.read("before"), but_looks };
@@ -140,6 +174,7 @@ impl<O: Office> Console<O> {
             clients: &viewer.clients,
             logged: &logged,
             sought: &sought,
+            life,
             now,
         };
         let notes = vec![notes::viewed(log, &viewer.who.person, "ledger")];

@@ -3,7 +3,7 @@
 use assent_schema::canon::Digest;
 use assent_schema::id::ClientId;
 
-use crate::store::RunId;
+use crate::store::{AlertNo, RunId};
 
 /// A page or an act.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +77,8 @@ pub(super) enum Page {
     Incidents,
     /// `/incidents/i-<number>`
     Incident(i64),
+    /// `/alerts/a-<number>`
+    Alert(i64),
     /// `/holds`
     Holds,
     /// `/ledger`
@@ -158,6 +160,7 @@ pub(super) fn route(method: &str, path: &str) -> Option<Route> {
         ("GET", ["numbers.csv"]) => page(Page::Table),
         ("GET", ["incidents"]) => page(Page::Incidents),
         ("GET", ["incidents", id]) => page(Page::Incident(incident(id)?)),
+        ("GET", ["alerts", id]) => page(Page::Alert(id.parse().ok().map(AlertNo::get)?)),
         ("POST", ["incidents", id]) => act(Act::Share(incident(id)?)),
         ("GET", ["holds"]) => page(Page::Holds),
         ("GET", ["ledger"]) => page(Page::Ledger),
@@ -223,6 +226,7 @@ mod tests {
             "/numbers",
             "/incidents",
             "/incidents/i-7",
+            "/alerts/a-7",
             "/holds",
             "/ledger",
             "/ledger/acme/7.tlog-proof",
@@ -240,6 +244,9 @@ mod tests {
             "/incidents/7",
             "/incidents/i-07",
             "/incidents/i--1",
+            "/alerts/7",
+            "/alerts/a-07",
+            "/alerts/i-7",
             "/ledger/acme",
             "/ledger/ACME/checkpoint",
             "/ledger/acme/07.tlog-proof",
@@ -256,7 +263,7 @@ mod tests {
 
     #[test]
     fn one_goes_on_to_our_own_pages_only() {
-        for ours in ["/", "/runs?client=acme&state=failed", "/queue"] {
+        for ours in ["/", "/runs?client=acme&state=failed", "/queue", "/alerts/a-7"] {
             assert_eq!(onward(Some(ours)), ours);
         }
         let bad = [

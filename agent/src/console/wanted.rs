@@ -5,7 +5,7 @@ use assent_schema::time::Moment;
 
 use super::serve::Asked;
 use crate::control::RunState;
-use crate::store::{RunId, RunLine};
+use crate::store::{RunId, RunLine, RunRef};
 use crate::world::Wall;
 
 /// Which runs somebody looks for.
@@ -20,7 +20,7 @@ pub(super) struct Wanted {
     pub(super) at_text: String,
     pub(super) before: Option<RunId>,
     /// This one.
-    pub(super) run: Option<RunId>,
+    pub(super) run: Option<RunRef>,
     /// Begun by this event.
     pub(super) event: Option<String>,
 }
@@ -37,7 +37,7 @@ impl Wanted {
         let at_text = query.get("at").unwrap_or_default().trim().to_owned();
         // As browsers write it: `2026-03-02T09:14`.
         let q = query.get("q").map(str::trim).filter(|q| !q.is_empty());
-        let run = q.and_then(|q| q.parse().ok());
+        let run: Option<RunRef> = q.and_then(|q| q.parse().ok());
         let at = format!("{}:59Z", at_text.get(..16).unwrap_or_default()).parse().ok();
         Self {
             client: query.read("client"),
@@ -46,8 +46,9 @@ impl Wanted {
             at,
             at_text: if at.is_some() { at_text } else { String::new() },
             before: query.read("before"),
+            // What looks like a name may be the id of an event all the same.
+            event: q.filter(|_| !matches!(run, Some(RunRef::Id(_)))).map(str::to_owned),
             run,
-            event: q.filter(|_| run.is_none()).map(str::to_owned),
         }
     }
 

@@ -5,7 +5,7 @@ use assent_schema::time::Moment;
 use serde::{Deserialize, Serialize};
 
 use super::rows::{RunRow, RunState};
-use crate::store::{EffectDone, RunId};
+use crate::store::{EffectDone, RunId, RunRef};
 
 /// What people do with runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,7 +98,7 @@ impl From<Mode> for bool {
 #[serde(rename_all = "kebab-case")]
 pub enum Chosen {
     /// This one.
-    One(RunId),
+    One(RunRef),
     /// Those that fit and that the verb is for.
     Many(Which),
 }

@@ -106,9 +106,6 @@ pub struct IncidentRow {
     /// What people did about it.
     #[serde(flatten)]
     pub done: Done,
-    /// By which routes the post-mortem went, in the answer to whoever shares it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub took: Vec<ConnectionId>,
 }
 
 impl IncidentRow {
@@ -129,7 +126,6 @@ impl IncidentRow {
             answer_by,
             share_by: case.share_by(),
             done: case.done.clone(),
-            took: Vec::new(),
         }
     }
 }

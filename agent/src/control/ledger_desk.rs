@@ -22,7 +22,7 @@ use crate::ledger::{
     ended_checkpoint, kept, window_of,
 };
 use crate::real::RealDisk;
-use crate::store::{Log, Store, StoreError};
+use crate::store::{Log, Store, StoreError, life};
 use crate::vault::HostKey;
 
 /// The folder in the state folder where output waits to be taken.
@@ -103,6 +103,9 @@ impl LedgerDesk {
             LedgerQuestion::ProveIndex { log, index } => (log, Ask::Prove(Target::Index(index))),
             LedgerQuestion::ProveSince { log, since, until } => (log, Ask::Since(since, until)),
         };
+        // Named by its life, and not over.
+        let now = life(store).map_err(|e| LedgerBroken(e.to_string()))?;
+        let log = if matches!(&log, Log::Ended(ended) if ended.life() == now) { log.written() } else { log };
         let key = self.publishers.log_key(&log).map_err(|e| LedgerBroken(e.to_string()))?;
         let checkpoint = match &log {
             Log::Ended(_) => ended_checkpoint(store, &log, &key).map_err(|e| LedgerBroken(e.to_string()))?,

@@ -13,7 +13,7 @@ use super::handling::{Chosen, Mode, Verb};
 use super::incidents::IncidentQuestion;
 use super::ledger::LedgerQuestion;
 use crate::people::wire::{Introduction, SignedCommand};
-use crate::store::RunId;
+use crate::store::RunRef;
 
 /// What is written to the socket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,12 +58,12 @@ pub enum Question {
     /// One run with its journal.
     Run {
         /// Which.
-        run: RunId,
+        run: RunRef,
     },
     /// What a run read is read again, live, and shown.
     Reread {
         /// Which.
-        run: RunId,
+        run: RunRef,
         /// The reason, as a code or ticket id.
         why: Token,
     },

@@ -5,7 +5,7 @@ use assent_schema::id::{ClientId, Name, WorkflowId};
 use assent_schema::time::Moment;
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Ending, Entry, RunId, TriggerKind};
+use crate::store::{Ending, Entry, RunId, RunName, TriggerKind};
 
 /// How a run stands, as lists show it and as one looks for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -90,6 +90,9 @@ pub struct RunRow {
     pub plan: Digest,
     /// Its number in the client's ledger.
     pub number: u64,
+    /// Which of the agent's ledgers of that name it is: one more after each recovery.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub life: u32,
     /// What began it.
     pub trigger: TriggerKind,
     /// When it was accepted.
@@ -104,6 +107,22 @@ pub struct RunRow {
     /// Why it ended early.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
+}
+
+impl RunRow {
+    /// How people name it.
+    pub fn name(&self) -> RunName {
+        RunName::new(self.client.clone(), self.life, self.number)
+    }
+}
+
+fn first() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_first(life: &u32) -> bool {
+    *life == first()
 }
 
 /// One run with its journal.

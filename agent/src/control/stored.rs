@@ -95,6 +95,7 @@ fn row(line: &RunLine, waits: Option<&Entry>) -> RunRow {
         workflow: line.accepted.workflow.clone(),
         plan: line.accepted.plan,
         number: line.accepted.number,
+        life: line.accepted.life,
         trigger: line.accepted.trigger,
         accepted: line.at.moment(),
         last: line.last.at.moment(),

@@ -98,8 +98,8 @@ impl Clerk {
                 Ok(done.map_or_else(not_done, |rotation| Answer::Rotation(said(rotation))))
             }
             Question::Runs { client, most } => self.runs(viewer, client, most).await,
-            Question::Run { run } => self.run(viewer, run).await,
-            Question::Reread { run, why } => self.reread(viewer, run, &why).await,
+            Question::Run { run } => self.run(viewer, &run).await,
+            Question::Reread { run, why } => self.reread(viewer, &run, &why).await,
             Question::Queue => self.queue(viewer).await,
             Question::Ledger(question) => self.books(viewer, question).await,
             Question::Incidents(question) => self.incidents(viewer, question).await,

@@ -289,3 +289,33 @@ impl Owned for OwnedByClient<'_> {
         self.transfers.push_into(&here, &self.branch).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_is_told_when_it_lasts_and_what_is_worse_at_once() {
+        let at = |minutes: u64| Duration::from_mins(100 + minutes);
+        let away = |code: &str, before| Failing::after(before, code.to_owned(), false, at(0));
+        let client: ClientId = "acme".parse().unwrap();
+        let mut held = Held { branch: Some(away("unreachable", None)), ..Held::default() };
+        held.witnesses.insert("one".to_owned(), away("timed_out", None));
+        held.witnesses.insert("two".to_owned(), Failing::after(None, "other-history".to_owned(), true, at(0)));
+        let told = |held: &Held, now| {
+            let told = troubles(&client, held, now);
+            told.iter().map(|one| watch::alert(one).key()).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&held, at(14)), ["witness/acme/-/other-history"]);
+        let all = ["ledger-branch/acme/-/unreachable", "witness/acme/-/timed_out", "witness/acme/-/other-history"];
+        assert_eq!(told(&held, at(15)), all);
+        let incidents =
+            troubles(&client, &held, at(15)).iter().map(|one| watch::alert(one).incident).collect::<Vec<_>>();
+        assert_eq!(incidents, [false, false, true], "an outage opens none");
+        // Another trouble begins anew, the same one goes on.
+        held.branch = Some(Failing::after(held.branch.take(), "refused".to_owned(), false, at(10)));
+        assert!(!told(&held, at(15)).contains(&"ledger-branch/acme/-/refused".to_owned()));
+        held.branch = Some(Failing::after(held.branch.take(), "refused".to_owned(), false, at(20)));
+        assert!(told(&held, at(25)).contains(&"ledger-branch/acme/-/refused".to_owned()));
+    }
+}

@@ -15,7 +15,7 @@ use crate::control::incidents::{IncidentAnswer, IncidentQuestion, IncidentRow};
 use crate::incident::{self, Act, Case, Facts, Lack, NotNow, PREFIX, Step};
 use crate::ledger::{self, DayKeys};
 use crate::run::Deployed as _;
-use crate::store::{Alert, Log, Store as _, StoreError, Transaction, Write};
+use crate::store::{Alert, Log, Store as _, StoreError, Transaction, Write, life};
 use crate::vault::tripwire;
 use crate::watch;
 use crate::world::Clock as _;
@@ -111,12 +111,23 @@ impl Agent {
 
     /// Takes a step in one.
     pub(super) async fn step(&self, no: i64, step: Step, by: PersonId) -> Result<Answer, StoreError> {
+        self.step_after(no, step, by, |case| case).await
+    }
+
+    /// The same, of an incident of which more is known by now than is kept.
+    async fn step_after(
+        &self,
+        no: i64,
+        step: Step,
+        by: PersonId,
+        known: impl FnOnce(Case) -> Case,
+    ) -> Result<Answer, StoreError> {
         if let Err(no) = self.is_oncall(&by) {
             return Ok(not_held(no));
         }
         // One step at a time: what one person reads, nobody else changes before it is written.
         let _steps = self.incident_steps.lock().await;
-        let Some(case) = self.case(no)? else { return Ok(unknown(no)) };
+        let Some(case) = self.case(no)?.map(known) else { return Ok(unknown(no)) };
         match case.after(step, &Act { by, at: self.world.clock.now().moment() }) {
             Ok((next, writes)) => {
                 let mut transaction = Transaction::new(self.world.clock.now());
@@ -181,15 +192,12 @@ impl Agent {
             |route: &ConnectionId| -> watch::ToldSecret<'_> { Box::pin(self.field.route_secret(route.clone())) };
         let teller = watch::Teller::new(&routes, &self.config.agent, &secrets);
         match watch::share(&*self.world, &teller, &case, &text).await {
-            Ok(took) => Ok(sent(self.step(no, step, by).await?, &took)),
+            Ok(took) => self.step_after(no, step, by, |case| case.taken_by(took)).await,
             Err(watch::NotShared::NoRoute(client)) => Ok(refused(
                 format!("no route of `{client}` in its region carries post-mortems"),
                 "Add `post-mortems` to what a route of `assent.toml` carries, and release it.",
             )),
-            Err(watch::NotShared::Failed(client, route)) => {
-                let what = format!("the route `{route}` of `{client}` did not take the post-mortem");
-                Ok(refused(what, "See that its receiver answers, and share it again."))
-            }
+            Err(watch::NotShared::Failed { failed, took }) => Ok(not_taken(&failed, &took)),
             Err(watch::NotShared::NoAddress(client, route)) => Ok(refused(
                 format!("the route `{route}` carries post-mortems by mail, and a contact of `{client}` has no address"),
                 format!(
@@ -220,7 +228,8 @@ impl Agent {
             let Some(came) = self.came(log, until).await else { return Ok(None) };
             plans.extend(incident::plans_of(&came));
         }
-        let facts = Facts { case, respond_by: self.answer_by(case), entries: &entries, queue: &queue, plans: &plans };
+        let (respond_by, life) = (self.answer_by(case), life(&*self.store)?);
+        let facts = Facts { case, respond_by, entries: &entries, queue: &queue, plans: &plans, life };
         Ok(Some(incident::draft(&facts)))
     }
 
@@ -270,14 +279,19 @@ impl Agent {
 
 const LOOK_AT_STATUS: &str = "`assent-agent status` lists what runs here.";
 
-/// An incident with the routes that took its post-mortem.
-fn sent(answer: Answer, took: &[ConnectionId]) -> Answer {
-    match answer {
-        Answer::Incidents(IncidentAnswer::One(row)) => {
-            said(IncidentAnswer::One(Box::new(IncidentRow { took: took.to_vec(), ..*row })))
-        }
-        other => other,
+/// Which routes refused a post-mortem, and which have it already.
+fn not_taken(failed: &[watch::NotGone], took: &[ConnectionId]) -> Answer {
+    let failed = failed.iter().map(|watch::NotGone { client, route, code }| {
+        format!("the route `{route}` of `{client}` did not take the post-mortem ({code})")
+    });
+    let what = failed.collect::<Vec<_>>().join("; ");
+    let help = "See that the receiver answers, and share it again";
+    if took.is_empty() {
+        return refused(what, format!("{help}."));
     }
+    let took: Vec<String> = took.iter().map(|route| format!("`{route}`")).collect();
+    let help = format!("{help}: it leaves by all routes then, and whoever has it knows it again by its `dedup`.");
+    refused(format!("{what}; taken by {}", took.join(", ")), help)
 }
 
 fn said(answer: IncidentAnswer) -> Answer {

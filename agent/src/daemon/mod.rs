@@ -62,9 +62,9 @@ use crate::pull::locks;
 use crate::pull::read;
 use crate::real::{BoundedClock, Real, RealClock, RealDice, RealDisk, RealKeyring, RealNet, tls};
 use crate::run::Engine;
-use crate::store::{Books, Clocks, LedgerRows, Log, Sqlite, Store as _, StoreError, Write, life};
+use crate::store::{Books, Clocks, LedgerRows, Log, RunFilter, Sqlite, Store, StoreError, Write, life};
 use crate::watch::Routes;
-use crate::world::{Clock as _, Dice as _, Keyring as _};
+use crate::world::{Clock as _, Dice as _, Keyring as _, Wall};
 
 use agent::{Agent, TIME};
 use doors::Doors;
@@ -234,15 +234,18 @@ async fn build(
     let books = (Arc::clone(&disk), RealDice, Arc::clone(&identity.host));
     let routes: Arc<Mutex<Arc<Routes>>> = Arc::default();
     let clocks: Arc<dyn Clocks> = Arc::<Mutex<_>>::clone(&routes);
+    let mut entered = None;
     let open = |rows: &dyn LedgerRows| -> Result<Box<dyn Books>, StoreError> {
-        Ok(Box::new(Ledgers::load(project, name, books, rows)?.answered_by(clocks)))
+        let ledgers = Ledgers::load(project, name, books, rows)?;
+        entered = ledgers.newest();
+        Ok(Box::new(ledgers.answered_by(clocks)))
     };
     let store = Sqlite::open(&config.state.database(), open);
     let store = Arc::new(store.tried(|| format!("cannot open `{}`", config.state.database().display()))?);
     let cannot = || "cannot read what the state folder holds".to_owned();
     let trusted = stored_time(&store).tried(cannot)?;
     let world = Arc::new(Real {
-        clock: BoundedClock::new(trusted),
+        clock: BoundedClock::new(trusted, dated_last(&*store, entered).tried(cannot)?),
         dice: RealDice,
         net: RealNet::new(tls::connector(&[]).tried(|| "cannot set up TLS".into())?),
         disk: RealDisk::open(config.state.folder()).tried(|| "cannot open the state folder".into())?,
@@ -277,6 +280,15 @@ fn stored_time(store: &Sqlite) -> Result<Option<Moment>, StoreError> {
     let Some(bytes) = store.state(TIME)? else { return Ok(None) };
     let text = String::from_utf8(bytes).ok();
     text.and_then(|text| text.parse().ok()).map(Some).ok_or(StoreError::Damaged("the stored time"))
+}
+
+/// When something was dated last: the newest entry of a ledger, the newest alert, what became last of the newest run. A clock
+/// that was believed then is believed on from there.
+fn dated_last(store: &impl Store, entered: Option<Moment>) -> Result<Option<Wall>, StoreError> {
+    let newest_run = store.runs(&RunFilter { most: 1, ..RunFilter::default() })?;
+    let runs = newest_run.iter().flat_map(|line| [Wall::from_millis(line.run.millis()), line.last.at]);
+    let alerts = store.alerts()?.into_iter().map(|row| row.last);
+    Ok(entered.map(Wall::from).into_iter().chain(runs).chain(alerts).max())
 }
 
 /// Verifies what is active again, counts a crash, and makes both durable before any run goes on.

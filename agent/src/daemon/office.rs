@@ -193,7 +193,7 @@ impl Office for Bureau {
 
     async fn handle(&self, run: RunId, verb: Verb, by: PersonId, why: Token) -> Done<Option<RunId>> {
         let start = |task| self.desk.take_up(task);
-        let handled = self.agent.handle((verb, Chosen::One(run)), Act { by, why }, Mode::Do, &start).await;
+        let handled = self.agent.handle((verb, Chosen::One(run.into())), Act { by, why }, Mode::Do, &start).await;
         let handled = done(handled)?.runs.into_iter().next();
         match handled.map(|one| (one.next, one.why_not)) {
             Some((next, None)) => Ok(next),

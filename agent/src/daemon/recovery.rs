@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::halt::{COMES_BACK, HALT, RECOVERY, Signed};
 use super::learnt::{Learnt, Release};
-use super::stored_time;
+use super::{dated_last, stored_time};
 use crate::config::Config;
 use crate::control::offline;
 use crate::deploy::{Board, switch};
@@ -75,7 +75,8 @@ pub(super) async fn finish(config: &Config, disk: &impl Disk) -> Result<(), Erro
     if let Ok(read) = read {
         let store = offline::open(&config.state.database())?;
         // What is dated here is dated for good.
-        let now = BoundedClock::new(stored_time(&store).tried(cannot)?).now();
+        let (stored, dated) = (stored_time(&store).tried(cannot)?, dated_last(&store, None).tried(cannot)?);
+        let now = BoundedClock::new(stored, dated).now();
         let writes = writes(config, (&store, disk), &read, now).tried(cannot)?;
         if !writes.is_empty() {
             store.commit(Transaction { at: now, writes }).await.tried(cannot)?;

@@ -9,7 +9,7 @@ use super::hold::NotHeld;
 use crate::control::{Chosen, HandledRun, Handling, Mode, RunRow, Verb, Which, stored};
 use crate::queue;
 use crate::run::{Act, Deployed as _, NotAgain, NotBegun, Task, Way, acceptance, unsettled};
-use crate::store::{EffectDone, QueueItem, RunFilter, RunId, Store as _, StoreError};
+use crate::store::{EffectDone, QueueItem, RunFilter, RunId, RunRef, Store as _, StoreError, run_of_name};
 use crate::world::Clock as _;
 
 /// The most runs that one command handles: each is some writes, and the answer must come in time.
@@ -36,7 +36,16 @@ impl Agent {
         }
         let queue = self.store.queue()?;
         let (runs, more) = match chosen {
-            Chosen::One(run) => (vec![run], false),
+            Chosen::One(run) => {
+                let found = match &run {
+                    RunRef::Id(run) => Some(*run),
+                    RunRef::Name(name) => run_of_name(&*self.store, name)?,
+                };
+                let Some(found) = found else {
+                    return Ok(Err(NotHeld::Unknown(format!("there is no run `{run}` here"))));
+                };
+                (vec![found], false)
+            }
             Chosen::Many(which) => self.fitting(&verb, &which, &queue)?,
         };
         let mut handled = Vec::new();

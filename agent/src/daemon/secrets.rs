@@ -53,6 +53,7 @@ impl Agent {
             // Whether it is over, also where nobody needs a secret now.
             drop(self.field.opens_repository().await);
         }
+        self.look_at_vault(&slots).await;
         let hourly = self.secrets.is_slot_look_due(boot, slots.len());
         lock(&self.secrets.misfits).retain(|named| slots.contains(named));
         for (client, connection, slot) in &slots {
@@ -77,6 +78,27 @@ impl Agent {
         }
         if let Err(error) = self.tell_of_secrets().await {
             tracing::error!(%error, "alerts about secrets could not be written");
+        }
+    }
+
+    /// Looks whether the vault would open if the agent began now. What it read before it goes on with.
+    async fn look_at_vault(&self, slots: &[Named]) {
+        let vault = self.field.vault();
+        let mut fault = vault.look().err();
+        if fault == Some(VaultError::Gone) {
+            let had = |(client, connection, slot): &Named| {
+                self.engine.standing(OfClient { client, connection, slot }).is_ok_and(|known| known.is_some())
+            };
+            // Before the first secret there is no file, and nothing is gone.
+            let never = vault.slots().await.is_ok_and(|slots| slots.is_empty()) && !slots.iter().any(had);
+            fault = fault.filter(|_| !never);
+        }
+        let before = std::mem::replace(&mut *lock(&self.secrets.fault), fault);
+        if let Some(error) = fault.filter(|_| before != fault) {
+            tracing::error!(
+                code = error.code(),
+                "the vault does not open: what was read before is used until a restart"
+            );
         }
     }
 
@@ -214,7 +236,7 @@ impl Agent {
         for (client, connection, slot) in lock(&self.secrets.misfits).iter().cloned() {
             conditions.push(Condition::Secret { client, connection, slot });
         }
-        let outage = self.field.vault_outage();
+        let outage = self.field.vault_outage().or(*lock(&self.secrets.fault));
         conditions.extend(outage.map(|error| Condition::Vault { code: error.code().to_owned() }));
         let mut transaction = Transaction::new(self.world.clock.now());
         transaction.writes = watch::settle(&self.store.alerts()?, &RULES, &conditions);
@@ -337,6 +359,8 @@ pub(super) struct Looks {
     misfits: Mutex<BTreeSet<Named>>,
     /// Held while a rotation is gone on with.
     rotating: tokio::sync::Mutex<()>,
+    /// Why the vault would not open if the agent began now.
+    fault: Mutex<Option<VaultError>>,
     /// Lines of the log that were told to on-call.
     tripped: AtomicU64,
     /// A person changed something.

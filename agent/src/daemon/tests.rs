@@ -490,6 +490,7 @@ async fn failed_run(agent: &Agent, n: u8) -> RunId {
         workflow: workflow.clone(),
         plan: digest(&plan("one")),
         number: 0,
+        life: 1,
         trigger: TriggerKind::Manual,
         event: "ann".into(),
         fields: std::collections::BTreeMap::new(),
@@ -550,13 +551,14 @@ async fn oncall_handles_runs_by_filter_with_the_count_first() {
         agent.handle((Verb::Done, failed(RunState::Waiting)), act("ann"), Mode::Do, &start).await.unwrap().unwrap();
     assert_eq!(none.runs, []);
     let nobody = Verb::Reassign("nobody".parse().unwrap());
-    let nobody = agent.handle((nobody, Chosen::One(runs[0])), act("ann"), Mode::Do, &start).await.unwrap().unwrap();
+    let nobody =
+        agent.handle((nobody, Chosen::One(runs[0].into())), act("ann"), Mode::Do, &start).await.unwrap().unwrap();
     assert!(nobody.runs[0].why_not.is_some());
     assert_eq!(agent.store.ledger_size(&log).unwrap(), before, "nothing was done so far");
     // What is held goes on with the others, and does nothing yet.
     let hour = Period::hours(1);
     agent.hold(to_hold(None), "ann".parse().unwrap(), "INC-7".parse().unwrap(), hour).await.unwrap().unwrap();
-    let retried = (Verb::Retry, Chosen::One(runs[0]));
+    let retried = (Verb::Retry, Chosen::One(runs[0].into()));
     let counted = agent.handle(retried.clone(), act("ann"), Mode::Count, &start).await.unwrap().unwrap();
     assert_eq!((&counted.runs[0].why_not, counted.runs[0].next), (&None, None), "it could be");
     let done = agent.handle(retried.clone(), act("ann"), Mode::Do, &start).await.unwrap().unwrap();
@@ -565,14 +567,15 @@ async fn oncall_handles_runs_by_filter_with_the_count_first() {
     let counted = agent.handle(retried, act("ann"), Mode::Count, &start).await.unwrap().unwrap();
     assert_eq!(counted.runs[0].why_not, Some(format!("run {next} goes on with it")), "the count says so, too");
     assert_eq!(agent.store.ledger_size(&log).unwrap(), size, "nothing was done");
-    let again = agent.handle((Verb::Rerun, Chosen::One(runs[0])), act("ann"), Mode::Do, &start).await.unwrap().unwrap();
+    let again =
+        agent.handle((Verb::Rerun, Chosen::One(runs[0].into())), act("ann"), Mode::Do, &start).await.unwrap().unwrap();
     assert_eq!(again.runs[0].why_not, Some(format!("run {next} goes on with it")));
     let done =
         agent.handle((Verb::Done, failed(RunState::Failed)), act("ann"), Mode::Do, &start).await.unwrap().unwrap();
     assert!(done.runs.len() == 2 && done.runs.iter().all(|one| one.why_not.is_none()), "{done:?}");
     assert_eq!(agent.store.queue().unwrap(), []);
     let cancelled =
-        agent.handle((Verb::Cancel, Chosen::One(next)), act("ann"), Mode::Do, &start).await.unwrap().unwrap();
+        agent.handle((Verb::Cancel, Chosen::One(next.into())), act("ann"), Mode::Do, &start).await.unwrap().unwrap();
     assert_eq!(cancelled.runs[0].why_not, None);
 }
 

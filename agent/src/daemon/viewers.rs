@@ -20,7 +20,7 @@ use crate::control::{Answer, Question, RUNS_MOST, ReadAgain, stored};
 use crate::people::Keys;
 use crate::people::access::{looked, refused as turned_away};
 use crate::people::wire::{Introduction, SignedCommand};
-use crate::store::{Log, Note, RunFilter, RunId, Store as _, StoreError, Transaction, Write};
+use crate::store::{Log, Note, RunFilter, RunId, RunRef, Store as _, StoreError, Transaction, Write, run_of_name};
 use crate::sync::lock;
 use crate::world::{Clock as _, Dice as _};
 
@@ -167,7 +167,24 @@ impl Clerk {
         rows.collect::<Result<_, _>>().map(Answer::Runs)
     }
 
-    pub(super) async fn run(&self, viewer: &Viewer, run: RunId) -> Result<Answer, StoreError> {
+    /// The run that somebody means, by id or name. Whoever may not see a client does not learn by a name that a run is there.
+    async fn meant(&self, viewer: &Viewer, run: &RunRef) -> Result<Result<RunId, Answer>, StoreError> {
+        let name = match run {
+            RunRef::Id(run) => return Ok(Ok(*run)),
+            RunRef::Name(name) => name,
+        };
+        let log = Log::Client(name.client().clone());
+        if !self.agent.may_read(viewer, &log) {
+            return self.not_theirs(viewer, log, "run of that id").await.map(Err);
+        }
+        Ok(run_of_name(&*self.agent.store, name)?.ok_or(Answer::Run(None)))
+    }
+
+    pub(super) async fn run(&self, viewer: &Viewer, run: &RunRef) -> Result<Answer, StoreError> {
+        let run = match self.meant(viewer, run).await? {
+            Ok(run) => run,
+            Err(no) => return Ok(no),
+        };
         let Answer::Run(Some(story)) = stored::run(&*self.agent.store, run)? else { return Ok(Answer::Run(None)) };
         let log = Log::Client(story.run.client.clone());
         if !self.agent.may_read(viewer, &log) {
@@ -179,7 +196,11 @@ impl Clerk {
     }
 
     /// What a run read, read again for somebody who sees the run: that they look, and why, is durable before anything is asked.
-    pub(super) async fn reread(&self, viewer: &Viewer, run: RunId, why: &Token) -> Result<Answer, StoreError> {
+    pub(super) async fn reread(&self, viewer: &Viewer, run: &RunRef, why: &Token) -> Result<Answer, StoreError> {
+        let run = match self.meant(viewer, run).await? {
+            Ok(run) => run,
+            Err(no) => return Ok(no),
+        };
         let Answer::Run(Some(story)) = stored::run(&*self.agent.store, run)? else { return Ok(Answer::Run(None)) };
         let log = Log::Client(story.run.client.clone());
         if !viewer.may_see(Sight::Client(&story.run.client)) {

@@ -1,7 +1,7 @@
 //! One incident: what opened it, and which step people may take next.
 
 use assent_schema::canon::Digest;
-use assent_schema::id::PersonId;
+use assent_schema::id::{ConnectionId, PersonId};
 use assent_schema::time::Moment;
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,9 @@ pub struct Done {
     /// The post-mortem went to the client's contacts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shared: Option<Act>,
+    /// By which routes it went.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub took: Vec<ConnectionId>,
     /// A post-mortem was written and went to nobody: the client left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<Act>,
@@ -177,6 +180,13 @@ impl Case {
     /// Promise P22.
     pub fn share_by(&self) -> Moment {
         self.opened().plus(SHARE_WITHIN)
+    }
+
+    /// The incident with the routes that took its post-mortem, for the step that says so.
+    #[must_use]
+    pub fn taken_by(mut self, took: Vec<ConnectionId>) -> Self {
+        self.done.took = took;
+        self
     }
 
     /// What a step makes of the incident: it then, and what is written, together or not at all.

@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use super::case::{Act, Case};
 use super::concerned::{Concerned, changes};
-use crate::store::QueueItem;
 use crate::store::outcome::is_fine;
+use crate::store::{QueueItem, RunName};
 
 /// The most lines of a drafted timeline; a person cuts it anyway.
 pub const DRAFT_MOST_LINES: usize = 200;
@@ -41,6 +41,8 @@ pub struct Facts<'a> {
     pub queue: &'a [QueueItem],
     /// Of which workflow a plan is, as far as it is kept here.
     pub plans: &'a BTreeMap<Digest, WorkflowId>,
+    /// Which of the agent's lives wrote its log, for the names of runs.
+    pub life: u32,
 }
 
 impl Facts<'_> {
@@ -207,8 +209,10 @@ fn timeline(out: &mut String, facts: &Facts<'_>) -> fmt::Result {
             continue;
         }
         write!(out, "- {} `{}`", entry.time, entry.kind.name())?;
-        if let Some(run) = entry.run {
-            write!(out, ", run {run}")?;
+        match (entry.run, &facts.case.row.alert.client) {
+            (Some(run), Some(client)) => write!(out, ", run {}", RunName::new(client.clone(), facts.life, run))?,
+            (Some(run), None) => write!(out, ", run {run}")?,
+            (None, _) => {}
         }
         if let Some(step) = &entry.step {
             write!(out, ", step {step}")?;

@@ -63,6 +63,11 @@ impl<D: Disk, R: Dice> Ledgers<D, R> {
         Self { clocks: Some(clocks), ..self }
     }
 
+    /// The time of the newest entry of all logs.
+    pub fn newest(&self) -> Option<Moment> {
+        self.logs.values().filter_map(Appender::last_time).max()
+    }
+
     /// The name of a log.
     pub fn origin(&self, log: &Log) -> Origin {
         origin_of(&self.own, log)

@@ -74,6 +74,7 @@ impl Place {
             workflow: "refund".parse().unwrap(),
             plan: Digest::of_file(b"plan"),
             number: 0,
+            life: 1,
             trigger: TriggerKind::Webhook,
             event: "e".into(),
             fields: std::collections::BTreeMap::default(),

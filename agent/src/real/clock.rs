@@ -54,10 +54,12 @@ pub struct BoundedClock {
 }
 
 impl BoundedClock {
-    /// Goes on from the trusted time that was stored; without one the system's clock is believed at first.
-    pub fn new(stored: Option<Moment>) -> Self {
-        let signed = stored.map(|stored| TrustedTime::start(stored, RealClock.boot()));
-        Self { bounds: Arc::new(Mutex::new(Bounds { signed, believed: None })) }
+    /// Goes on from the trusted time that was stored, and from what was dated last: that was believed. Without either the
+    /// system's clock is believed at first.
+    pub fn new(stored: Option<Moment>, dated: Option<Wall>) -> Self {
+        let boot = RealClock.boot();
+        let signed = stored.map(|stored| TrustedTime::start(stored, boot));
+        Self { bounds: Arc::new(Mutex::new(Bounds { signed, believed: dated.map(|dated| (dated, boot)) })) }
     }
 
     /// Learns a time that somebody signed.
@@ -129,8 +131,14 @@ mod tests {
     const DAY: i64 = 86_400;
 
     fn bounds(signed: Option<i64>) -> impl FnMut(i64, u64) -> i64 {
+        after(signed, None)
+    }
+
+    /// The same, after something was dated before the start.
+    fn after(signed: Option<i64>, dated: Option<i64>) -> impl FnMut(i64, u64) -> i64 {
         let signed = signed.map(|at| TrustedTime::start(Moment::from_seconds(at), Duration::ZERO));
-        let mut bounds = Bounds { signed, believed: None };
+        let believed = dated.map(|at| (Wall::from_millis(at * 1_000), Duration::ZERO));
+        let mut bounds = Bounds { signed, believed };
         move |host, boot| bounds.bound(Wall::from_millis(host * 1_000), Duration::from_secs(boot)).millis() / 1_000
     }
 
@@ -171,8 +179,25 @@ mod tests {
     }
 
     #[test]
+    fn a_restart_goes_on_from_what_was_dated_last() {
+        let (start, hour) = (1_000 * DAY, 3_600);
+        // Believed for nineteen hours, then ahead by thirty: what was dated stays the past.
+        let mut now = after(Some(start), Some(start + 19 * hour));
+        assert_eq!(now(start + 30 * hour, 10), start + 19 * hour + 10);
+        assert_eq!(now(start + 30 * hour + 20, 30), start + 19 * hour + 30, "and goes on as the boot clock says");
+        assert_eq!(now(start + 20 * hour, 40), start + 20 * hour, "what a signed time allows is believed");
+        // What was dated wrongly holds no clock that is right.
+        let mut now = after(Some(start), Some(start + 400 * DAY));
+        assert_eq!(now(start + hour, 10), start + hour);
+        let mut now = after(None, Some(start + 400 * DAY));
+        assert_eq!(now(start, 10), start);
+        let mut now = after(None, Some(start));
+        assert_eq!(now(start + 400 * DAY, 10), start + 10, "also before anything was signed");
+    }
+
+    #[test]
     fn what_is_signed_later_confirms_a_clock() {
-        let clock = BoundedClock::new(Some(Moment::from_seconds(0)));
+        let clock = BoundedClock::new(Some(Moment::from_seconds(0)), None);
         assert!(clock.now().moment() < Moment::from_seconds(DAY), "1970 is what surely has passed");
         clock.learn(RealClock.now().moment());
         assert!(RealClock.now().since(clock.now()) < Duration::from_mins(1));

@@ -15,6 +15,7 @@ use assent_schema::release::Choice;
 use serde::{Deserialize, Serialize};
 
 use super::RunId;
+use super::run_name::FIRST;
 use crate::world::Wall;
 
 pub use assent_schema::expr::{Fact, FactText};
@@ -60,6 +61,9 @@ pub struct Accepted {
     /// The number of the run in the client's ledger, from 1. The store fills it in.
     #[serde(default)]
     pub number: u64,
+    /// Which of the agent's ledgers of that name it is, from 1. The store fills it in.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub life: u32,
     /// What began it.
     pub trigger: TriggerKind,
     /// The delivery id, of `reference` shape; the scheduled instant; or the person who started it.
@@ -80,6 +84,16 @@ pub struct Accepted {
     /// those of now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hours: Option<Digest>,
+}
+
+/// The life of whatever was accepted before a first recovery.
+fn first() -> u32 {
+    FIRST
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_first(life: &u32) -> bool {
+    *life == FIRST
 }
 
 /// A request is about to leave.

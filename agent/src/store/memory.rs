@@ -235,6 +235,10 @@ impl Store for Memory {
         Ok(self.read(|t| t.alerts.iter().filter(|row| !row.over).cloned().collect()))
     }
 
+    fn alert(&self, no: i64) -> Result<Option<AlertRow>, StoreError> {
+        Ok(self.read(|t| t.alerts.iter().find(|row| row.no == no).cloned()))
+    }
+
     fn incidents(&self) -> Result<Vec<AlertRow>, StoreError> {
         Ok(self.read(|t| t.alerts.iter().filter(|row| row.alert.incident).cloned().collect()))
     }

@@ -14,6 +14,7 @@ mod memory;
 pub mod outcome;
 mod queue;
 mod run_id;
+mod run_name;
 mod sqlite;
 mod write;
 
@@ -37,6 +38,7 @@ pub use log::{EndedLog, Log, NotALog};
 pub use memory::{Gate, Memory, Tables};
 pub use queue::{EffectDone, QueueItem};
 pub use run_id::{BadRunId, RunId};
+pub use run_name::{NotARunName, RunName, RunRef, run_name, run_of_name};
 pub use sqlite::{LedgerRows, Sqlite};
 pub use write::{Note, Refusal, Transaction, Write};
 
@@ -318,6 +320,14 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`].
     fn alerts(&self) -> Result<Vec<AlertRow>, StoreError>;
+
+    /// The alert of this number, also one whose cause is gone, while it is kept.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn alert(&self, no: i64) -> Result<Option<AlertRow>, StoreError> {
+        Ok(self.alerts()?.into_iter().chain(self.incidents()?).find(|row| row.no == no))
+    }
 
     /// All alerts that opened an incident, oldest first, also those whose cause is gone.
     ///

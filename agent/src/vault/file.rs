@@ -40,17 +40,24 @@ impl<D: Disk> FileVault<D> {
     /// # Errors
     /// [`VaultError::CannotOpen`] when the file was sealed to another key or is damaged.
     pub fn open(disk: D, host: Arc<HostKey>) -> Result<Self, VaultError> {
-        let secrets = match disk.read(PATH).map_err(VaultError::Disk)? {
-            Some(sealed) => parse(&host.open(&sealed).or(Err(VaultError::CannotOpen))?)?,
-            None => BTreeMap::new(),
-        };
         let overlay = Overlay { disk, host };
+        let secrets = opened(&overlay)?.unwrap_or_default();
         let slot = |(path, set): (SlotPath, Secret)| {
             let newest = overlay.newest(&path, set.clone())?;
             Ok((path, Slot { set, newest }))
         };
         let slots = secrets.into_iter().map(slot).collect::<Result<_, VaultError>>()?;
         Ok(Self { overlay, slots: Mutex::new(slots) })
+    }
+
+    /// Whether the file is there and opens. Secrets are read from memory, which does not say so.
+    ///
+    /// # Errors
+    /// [`VaultError::Gone`] where there is none, also before the first secret; as [`FileVault::open`].
+    pub fn look(&self) -> Result<(), VaultError> {
+        // Nothing is being written to it meanwhile.
+        let _slots = self.slots();
+        opened(&self.overlay)?.map(drop).ok_or(VaultError::Gone)
     }
 
     /// Whether no slot holds a secret.
@@ -119,6 +126,12 @@ impl<D: Disk> Vault for FileVault<D> {
     fn slots(&self) -> Asked<'_, Vec<SlotPath>> {
         at_once(Ok(Self::slots(self).keys().cloned().collect()))
     }
+}
+
+/// What stands in the file; nothing where there is none.
+fn opened<D: Disk>(overlay: &Overlay<D>) -> Result<Option<BTreeMap<SlotPath, Secret>>, VaultError> {
+    let Some(sealed) = overlay.disk.read(PATH).map_err(VaultError::Disk)? else { return Ok(None) };
+    parse(&overlay.host.open(&sealed).or(Err(VaultError::CannotOpen))?).map(Some)
 }
 
 fn write(slots: &BTreeMap<SlotPath, Slot>) -> Zeroizing<Vec<u8>> {
@@ -209,6 +222,26 @@ mod tests {
         vault.set(&path("acme/helpdesk/token"), secret("x")).await.unwrap();
         let other = FileVault::open(disk, Arc::new(HostKey::generate()));
         assert_eq!(other.err(), Some(VaultError::CannotOpen));
+    }
+
+    #[tokio::test]
+    async fn what_is_read_from_memory_says_nothing_of_the_file() {
+        let (disk, host) = (Folder::default(), Arc::new(HostKey::generate()));
+        let vault = open(&disk, &host);
+        assert_eq!(vault.look(), Err(VaultError::Gone), "nothing was ever put there");
+        vault.set(&path("acme/helpdesk/token"), secret("canary-one")).await.unwrap();
+        assert_eq!(vault.look(), Ok(()));
+        let file = disk.read(PATH).unwrap().unwrap();
+        for (bytes, found) in [(Some(b"garbage".to_vec()), VaultError::CannotOpen), (None, VaultError::Gone)] {
+            match bytes {
+                Some(bytes) => disk.write(PATH, &bytes).unwrap(),
+                None => disk.remove(PATH).unwrap(),
+            }
+            assert_eq!(vault.look(), Err(found));
+            assert_eq!(held(&vault, "acme/helpdesk/token").await, Ok("canary-one".to_owned()));
+        }
+        disk.write(PATH, &file).unwrap();
+        assert_eq!(vault.look(), Ok(()));
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! The kinds of vault as one type: what `agent.toml` names.
 
-use super::{Asked, Credentials, FileVault, Kv2Vault, Secret, SlotPath, Vault};
+use super::{Asked, Credentials, FileVault, Kv2Vault, Secret, SlotPath, Vault, VaultError};
 use crate::world::{Clock, Disk, Net};
 
 /// A vault of one of the kinds.
@@ -14,6 +14,18 @@ pub enum AnyVault<F: Disk, D: Disk, N: Net, C: Clock> {
 }
 
 impl<F: Disk, D: Disk, N: Net, C: Clock> AnyVault<F, D, N, C> {
+    /// Whether what holds the secrets is there and opens, where reading one does not say so.
+    ///
+    /// # Errors
+    /// As [`FileVault::look`].
+    pub fn look(&self) -> Result<(), VaultError> {
+        match self {
+            Self::File(vault) => vault.look(),
+            // They are asked for each secret, and say so themselves.
+            Self::Systemd(_) | Self::Kv2(_) => Ok(()),
+        }
+    }
+
     fn kind(&self) -> &dyn Vault {
         match self {
             Self::File(vault) => vault,

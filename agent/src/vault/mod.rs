@@ -113,6 +113,8 @@ pub enum VaultError {
     Refused,
     /// Somebody else wrote to the slot meanwhile; what they wrote stands.
     Changed,
+    /// The file that holds the secrets is not there any more.
+    Gone,
 }
 
 impl VaultError {
@@ -127,6 +129,7 @@ impl VaultError {
             Self::Unreachable => "vault_unreachable",
             Self::Refused => "vault_refused",
             Self::Changed => "vault_changed",
+            Self::Gone => "vault_gone",
         }
     }
 
@@ -134,9 +137,13 @@ impl VaultError {
     pub fn is_outage(self) -> bool {
         match self {
             Self::Unreachable | Self::Refused => true,
-            Self::Missing | Self::CannotOpen | Self::BadSecret | Self::Disk(_) | Self::ReadOnly | Self::Changed => {
-                false
-            }
+            Self::Missing
+            | Self::CannotOpen
+            | Self::BadSecret
+            | Self::Disk(_)
+            | Self::ReadOnly
+            | Self::Changed
+            | Self::Gone => false,
         }
     }
 }
@@ -154,6 +161,7 @@ impl fmt::Display for VaultError {
             Self::Unreachable => f.write_str("the vault cannot be reached, or cannot serve now"),
             Self::Refused => f.write_str("the vault does not let the agent do that: look at its token and its policy"),
             Self::Changed => f.write_str("somebody else wrote to the slot at the same time"),
+            Self::Gone => f.write_str("the vault's file is gone"),
         }
     }
 }

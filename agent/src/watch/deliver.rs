@@ -23,7 +23,9 @@ use super::tell::{Stage, Telling, follows};
 use crate::incident::{Act, Case, PREFIX};
 use crate::ledger::Note;
 use crate::retry::backoff::{self, Next};
-use crate::store::{Alert, AlertRow, IncidentNo, Log, QueueItem, Severity, Store, StoreError, Transaction, Write};
+use crate::store::{
+    Alert, AlertRow, IncidentNo, Log, QueueItem, RunName, Severity, Store, StoreError, Transaction, Write, run_name,
+};
 use crate::world::{Clock as _, Dice as _, Wall, World};
 
 /// The most alerts of one round; the rest is due in the next.
@@ -95,7 +97,7 @@ pub async fn tell_unstored<W: World>(world: &W, teller: &Teller<'_>, alert: Aler
     let targets = targets(teller, &row);
     // It has no row, so no incident is open that anybody could answer.
     row.alert.incident = false;
-    let job = Job { row, about: None, stage: Stage::Raised, act: None, told: BTreeMap::new(), targets };
+    let job = Job { row, about: None, run: None, stage: Stage::Raised, act: None, told: BTreeMap::new(), targets };
     let took = carry_all(world, teller, std::slice::from_ref(&job), &[]).await;
     took.values().filter(|took| took.not.is_none()).count()
 }
@@ -105,6 +107,8 @@ struct Job<'a> {
     row: AlertRow,
     /// The incident whose clock it is about.
     about: Option<AlertRow>,
+    /// How people name its run, while that is kept.
+    run: Option<RunName>,
     stage: Stage,
     act: Option<Act>,
     told: BTreeMap<ConnectionId, Stage>,
@@ -167,7 +171,9 @@ impl<'a> Job<'a> {
         let told = store.states(&prefix)?.into_iter().filter_map(read).collect();
         let targets = targets(teller, &row);
         let about = row.alert.about.and_then(|no| incidents.iter().find(|row| IncidentNo::new(row.no) == no)).cloned();
-        Ok(Self { row, about, stage, act, told, targets })
+        let run = about.as_ref().map_or(&row, |about| about).alert.run;
+        let run = run.map(|run| run_name(store, run)).transpose()?.flatten();
+        Ok(Self { row, about, run, stage, act, told, targets })
     }
 
     /// What is left to say to a route. Whoever never heard of an alert need not hear that it is over.
@@ -337,8 +343,9 @@ async fn carry<W: World>(
             (Some(client), Some(workflow)) => (teller.goes_back)(client, workflow).await,
             _ => None,
         };
-        let Teller { agent, routes, config, .. } = *teller;
-        message(row, &Around { agent, routes, queue, about: job.about.as_ref(), goes_back, config })
+        let Teller { agent, routes, config, console, .. } = *teller;
+        let (about, run) = (job.about.as_ref(), job.run.as_ref());
+        message(row, &Around { agent, routes, queue, about, goes_back, config, console, run })
     } else {
         abroad(teller.agent, row, job.about.as_ref())
     };
@@ -346,8 +353,7 @@ async fn carry<W: World>(
     for stage in job.left(target) {
         let severity = (row.alert.incident && target.near).then(|| Severity::of(row.alert.rule));
         let by = job.act.as_ref().map(|act| &act.by).filter(|_| target.near && stage != Stage::Raised);
-        let console = teller.console.filter(|_| target.near);
-        let telling = Telling { message: &told, stage, severity, by, now: world.clock().now().moment(), console };
+        let telling = Telling { message: &told, stage, severity, by, now: world.clock().now().moment() };
         let sent = match of_alert(teller, client, target, &telling).await {
             Ok(parcel) => send(world, parcel).await,
             Err(not) => Err(not),

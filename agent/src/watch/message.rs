@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::overdue::clock;
 use super::routes::Routes;
-use crate::store::{Alert, AlertNo, AlertRow, IncidentNo, QueueItem, RunId};
+use crate::store::{Alert, AlertNo, AlertRow, IncidentNo, QueueItem, RunId, RunName};
 
 /// The most commands that an alert has on-call copy.
 const COMMANDS_MOST: usize = 3;
@@ -43,6 +43,9 @@ pub struct Message {
     /// The random id of the first of the runs that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<RunId>,
+    /// How people name that run: of it, too, the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_name: Option<RunName>,
     /// Since when.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Moment>,
@@ -61,6 +64,9 @@ pub struct Message {
     /// By when somebody must have answered it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub respond_by: Option<Moment>,
+    /// Its page of the console, or that of the incident that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
     /// What to run on the agent's host, in this order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<String>,
@@ -94,11 +100,15 @@ pub struct Around<'a> {
     pub goes_back: Option<Moment>,
     /// What commands must say to find the agent's configuration.
     pub config: Option<&'a str>,
+    /// Where the console is, with the slash at its end.
+    pub console: Option<&'a str>,
+    /// How people name the run that it is about.
+    pub run: Option<&'a RunName>,
 }
 
 /// The whole message, for a route in the client's region.
 pub fn message(row: &AlertRow, around: &Around<'_>) -> Message {
-    let Around { agent, routes, queue, about, goes_back, config } = *around;
+    let Around { agent, routes, queue, about, goes_back, config, console, run } = *around;
     let alert = &row.alert;
     let since = row.since.moment();
     let answered = match alert.rule {
@@ -120,7 +130,9 @@ pub fn message(row: &AlertRow, around: &Around<'_>) -> Message {
             code: about.alert.code.clone(),
             began: about.since.moment(),
         }),
+        run_name: run.cloned(),
         incident: Some(alert.incident),
+        link: console.map(|console| format!("{console}{}", page(row))),
         respond_by: clock.map(|clock| clock.until),
         commands: commands(row, goes_back).into_iter().map(|what| line(&what, config)).collect(),
         ..abroad(agent, row, about)
@@ -151,7 +163,22 @@ pub(super) fn abroad(agent: &AgentId, row: &AlertRow, about: Option<&AlertRow>) 
         about: None,
         incident: None,
         respond_by: None,
+        link: None,
+        run_name: None,
         commands: Vec::new(),
+    }
+}
+
+/// The page of the console that tells more: of the incident that it opened or whose clock it is about, else its own.
+fn page(row: &AlertRow) -> String {
+    let alert = &row.alert;
+    let incident = alert.about.or_else(|| alert.incident.then(|| IncidentNo::new(row.no)));
+    match (incident, alert.rule) {
+        // What could not be stored has no page.
+        _ if row.no == 0 => String::new(),
+        (Some(incident), Rule::PostMortemDue | Rule::PostMortemLate) => format!("incidents/{incident}#post-mortem"),
+        (Some(incident), _) => format!("incidents/{incident}"),
+        (None, _) => format!("alerts/{}", AlertNo::new(row.no)),
     }
 }
 
@@ -266,4 +293,44 @@ fn line(what: &str, config: Option<&str>) -> String {
 /// What people call it by.
 fn number(row: &AlertRow) -> String {
     if row.alert.incident { IncidentNo::new(row.no).to_string() } else { AlertNo::new(row.no).to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::{Condition, alert};
+    use crate::world::Wall;
+
+    fn told(no: i64, alert: Alert) -> (Message, Message) {
+        let row = AlertRow::once(no, alert, Wall::from_millis(0));
+        let (agent, routes, run) = ("eu-1".parse().unwrap(), Routes::default(), "acme-2.12".parse().unwrap());
+        let around = Around {
+            agent: &agent,
+            routes: &routes,
+            queue: &[],
+            about: None,
+            goes_back: None,
+            config: None,
+            console: Some("https://agent.example/"),
+            run: Some(&run),
+        };
+        (message(&row, &around), abroad(&agent, &row, None))
+    }
+
+    #[test]
+    fn a_link_leads_to_what_the_alert_is_about() {
+        let (client, incident) = (|| Some("acme".parse().unwrap()), IncidentNo::new(29));
+        for (no, condition, place) in [
+            (7, Condition::Clock, "alerts/a-7"),
+            (7, Condition::Vault { code: "vault_gone".into() }, "incidents/i-7"),
+            (7, Condition::ResponseLate { client: client(), incident }, "incidents/i-29"),
+            (7, Condition::PostMortemDue { client: client(), incident, left: "1d" }, "incidents/i-29#post-mortem"),
+            (0, Condition::Disk { code: "disk_full".into() }, ""),
+        ] {
+            let (near, far) = told(no, alert(&condition));
+            assert_eq!(near.link, Some(format!("https://agent.example/{place}")), "{condition:?}");
+            assert_eq!((far.link, far.run_name), (None, None), "another region is told of neither");
+            assert_eq!(near.run_name.map(|name| name.to_string()).as_deref(), Some("acme-2.12"));
+        }
+    }
 }

@@ -28,6 +28,6 @@ pub(crate) use overdue::clock;
 pub use overdue::overdue;
 pub use parcel::{GoesBack, Teller, ToldSecret};
 pub use routes::{ClientRoutes, RouteError, Routes, Target};
-pub use share::{NotShared, share};
+pub use share::{NotGone, NotShared, share};
 pub use tell::{Stage, Telling};
 pub use watcher::{Place, Watcher, begins};

@@ -43,7 +43,7 @@ pub struct Teller<'a> {
     pub goes_back: &'a (dyn Fn(&ClientId, &WorkflowId) -> GoesBack<'a> + Send + Sync),
     /// What commands must say to find the agent's configuration; nothing where they look for it anyway.
     pub config: Option<&'a str>,
-    /// Where the console is, for links; nothing where no browser of a person reaches it.
+    /// Where the console is, for links, with the slash at its end; nothing where no browser of a person reaches it.
     pub console: Option<&'a str>,
 }
 

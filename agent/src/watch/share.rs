@@ -25,10 +25,26 @@ pub enum NotShared {
     NoRoute(ClientId),
     /// A route is to carry it by mail, and not every contact has an address.
     NoAddress(ClientId, ConnectionId),
-    /// A route did not take it.
-    Failed(ClientId, ConnectionId),
+    /// Some routes did not take it.
+    Failed {
+        /// Those, in their order.
+        failed: Vec<NotGone>,
+        /// Those that did.
+        took: Vec<ConnectionId>,
+    },
     /// There is no client whose contacts could be told.
     Nobody,
+}
+
+/// A route that did not take a post-mortem.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotGone {
+    /// Whose contacts it reaches.
+    pub client: ClientId,
+    /// Which.
+    pub route: ConnectionId,
+    /// Why, from the codes of alerts that are not taken.
+    pub code: String,
 }
 
 /// The JSON that a webhook receives.
@@ -51,7 +67,8 @@ struct Message<'a> {
 /// Sends a post-mortem to the contacts of the incident's client; of every client, when it is about the agent itself.
 ///
 /// # Shape
-/// The names of the routes that took it. All clients' routes are known before the first byte leaves.
+/// The names of the routes that took it. All clients' routes are known before the first byte leaves, and all are tried: one that
+/// fails keeps no other contact waiting.
 ///
 /// # Errors
 /// [`NotShared`].
@@ -81,7 +98,7 @@ pub async fn share<W: World>(
     if all.is_empty() {
         return Err(case.row.alert.client.clone().map_or(NotShared::Nobody, NotShared::NoRoute));
     }
-    let mut took = Vec::new();
+    let (mut took, mut failed) = (Vec::new(), Vec::new());
     for (client, routes, targets) in all {
         let agent = teller.agent;
         let tagged = format!("{agent}\n{client}\n{}\n{text}", case.id());
@@ -98,15 +115,28 @@ pub async fn share<W: World>(
             text,
         };
         for target in targets {
-            let failed = |_| NotShared::Failed(client.clone(), target.name.clone());
-            let parcels = parcels(teller, target, &message, world.clock().now().moment()).await.map_err(failed)?;
-            for parcel in parcels {
-                send(world, parcel).await.map_err(failed)?;
+            match hand(world, teller, target, &message).await {
+                Ok(()) => took.push(target.name.clone()),
+                Err(NotTaken { code, .. }) => {
+                    failed.push(NotGone { client: client.clone(), route: target.name.clone(), code });
+                }
             }
-            took.push(target.name.clone());
         }
     }
-    Ok(took)
+    if failed.is_empty() { Ok(took) } else { Err(NotShared::Failed { failed, took }) }
+}
+
+/// Hands it to one route.
+async fn hand<W: World>(
+    world: &W,
+    teller: &Teller<'_>,
+    target: &Target,
+    message: &Message<'_>,
+) -> Result<(), NotTaken> {
+    for parcel in parcels(teller, target, message, world.clock().now().moment()).await? {
+        send(world, parcel).await?;
+    }
+    Ok(())
 }
 
 /// Whether a route promises what it cannot do: nobody learns that it told nobody.

@@ -88,7 +88,11 @@ fn an_incident_is_answered_explained_shared_and_closed() {
     assert_eq!(place.done(), [format!("alice shares {prevention}")]);
     assert_eq!(place.act("/incidents", &alice, &[("incident", &id), ("step", "close")]).status, 303);
     let closed = place.look(&at, &alice).body;
-    assert!(closed.contains("Its SHA-256 is in the ledger") && !closed.contains("name=\"cause\""), "{closed}");
+    assert!(
+        closed.contains("taken by <code>ops</code>, <code>mail</code>. Its SHA-256 is in the ledger")
+            && !closed.contains("name=\"cause\""),
+        "{closed}"
+    );
     assert!(place.look("/incidents", &alice).body.contains("Closed: 1 incident"));
     assert!(!place.look("/", &alice).body.contains(&format!("id=\"incident-{id}\"")));
 }

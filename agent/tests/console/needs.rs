@@ -65,7 +65,7 @@ fn a_run_that_went_on_says_as_what_and_offers_nothing_more() {
     assert!(place.look(&at, &alice).body.contains(&format!("action=\"{at}\"")));
     place.go_on(failed, next);
     let body = place.look(&at, &alice).body;
-    assert!(body.contains(&format!("as <a href=\"/runs/{next}\">run #2</a>")), "{body}");
+    assert!(body.contains(&format!("as <a href=\"/runs/{next}\">run acme-2</a>")), "{body}");
     assert!(!body.contains(&format!("action=\"{at}\"")), "{body}");
 }
 
@@ -114,6 +114,66 @@ fn numbers_of_before_a_recovery_are_told_apart() {
     for page in ["/runs", &failed] {
         assert!(place.look(page, &alice).body.contains("before the recovery"), "{page}");
     }
+    // The agent lets none of them go on, so nothing else is offered.
+    let old = place.look(&failed, &alice).body;
+    assert!(old.contains("value=\"done\"") && !old.contains("value=\"retry\""), "{old}");
+    let done = place.look(&format!("/runs/{}", run(100, 90_000)), &alice).body;
+    assert!(done.contains("it does not go on") && !done.contains("name=\"verb\""), "{done}");
+    // In one spelling, by which they are found.
+    let later = run(50, -5);
+    assert_eq!(place.begin(later), "acme-2.28");
+    let body = place.look("/runs", &alice).body;
+    let link = |run, name: &str| format!("<a href=\"/runs/{run}\">{name}</a>");
+    assert!(body.contains(&link(later, "acme-2.28")), "{body}");
+    assert!(body.contains(&link(run(FAILED.0, FAILED.1), "acme-25")), "{body}");
+    assert!(place.look(&format!("/runs/{later}"), &alice).body.contains("<h1>Run acme-2.28 "));
+    for (name, found) in [("acme-2.28", later), ("+acme-25+", run(FAILED.0, FAILED.1))] {
+        let answer = place.look(&format!("/runs?q={name}"), &alice);
+        assert_eq!(answer.header("location"), Some(format!("/runs/{found}").as_str()), "{name}");
+    }
+    for none in ["acme-28", "acme-2.25", "zenith-1", "acme-3.28"] {
+        assert_eq!(place.look(&format!("/runs?q={none}"), &alice).status, 200, "{none}");
+    }
+    let ledger = place.look("/ledger?client=acme&kind=all", &alice).body;
+    assert!(ledger.contains(">run acme-2.18"), "{ledger}");
+    let found = place.look("/ledger?client=acme&kind=ended&run=acme-2.18404", &alice).body;
+    assert!(found.contains("<strong>ended</strong>") && found.contains("value=\"acme-2.18404\""), "{found}");
+}
+
+#[test]
+fn an_alert_has_a_page_to_which_its_links_lead_also_when_it_is_over() {
+    let place = Place::new();
+    let (alice, bob, lena) = (place.sign_in("alice"), place.sign_in("bob"), place.sign_in("lena"));
+    let list = place.look("/incidents", &alice).body;
+    let id = between(&list, "id=\"alert-", "\"").to_owned();
+    let at = format!("/alerts/{id}");
+    assert!(list.contains(&format!("href=\"{at}\"")), "{list}");
+    place.noted();
+    let page = place.look(&at, &alice);
+    assert_eq!((page.status, place.noted()), (200, vec!["acme viewed alice alert".to_owned()]), "{}", page.body);
+    for text in [Rule::RotationOverdue.row().what, Rule::RotationOverdue.row().help] {
+        assert!(page.body.contains(&told(text)), "{text}: {}", page.body);
+    }
+    let done = place.act("/alerts", &alice, &[("alert", &id), ("from", "alert")]);
+    assert_eq!((done.status, done.header("location")), (303, Some(format!("{at}?said=cared-for").as_str())));
+    let page = place.look(&at, &alice).body;
+    assert!(page.contains("alice has acknowledged it") && !page.contains("action=\"/alerts\""), "{page}");
+    place.end_alert(id.trim_start_matches("a-").parse().expect("a number"));
+    let page = place.look(&at, &alice).body;
+    assert!(page.contains("Its cause is gone") && !page.contains("What to do"), "{page}");
+    assert!(!place.look("/incidents", &alice).body.contains(&at), "it stands no more");
+
+    // Who may not see the client learns nothing; that of an incident leads to the incident; a number of none to nothing.
+    place.noted();
+    for cookie in [&bob, &lena] {
+        assert_eq!(place.look(&at, cookie).status, 404);
+        assert!(place.noted().concat().ends_with("not_assigned"));
+    }
+    let incident = place.look("/incidents", &alice).field("incident");
+    let led = place.look(&format!("/alerts/{}", incident.replace("i-", "a-")), &alice);
+    assert_eq!(led.header("location"), Some(format!("/incidents/{incident}").as_str()));
+    assert_eq!(place.look("/alerts/a-999", &alice).status, 404);
+    assert_eq!(place.look(&at, "").status, 401);
 }
 
 #[test]
@@ -122,7 +182,7 @@ fn two_questions_are_told_apart_and_say_by_when_on_a_clock() {
     let lena = place.sign_in("lena");
     let waits = run(WAITS.0, WAITS.1);
     let list = place.look("/decisions", &lena).body;
-    assert!(list.contains("refund #27") && list.contains("<code>evt-18425</code>"), "{list}");
+    assert!(list.contains("run acme-27") && list.contains("<code>evt-18425</code>"), "{list}");
     assert!(
         list.contains("asked <time") && list.contains("in 3 h 50 min, by <time") && list.contains(">13:04 UTC<"),
         "{list}"
@@ -152,7 +212,9 @@ fn a_ledger_is_shown_without_looks_unless_they_are_asked_for() {
     let alice = place.sign_in("alice");
     let page = place.look("/ledger?client=acme", &alice).body;
     assert!(!page.contains("<strong>viewed</strong>") && page.contains("<strong>intent</strong>"), "{page}");
-    assert!(page.contains("When (UTC)") && page.contains("<code>abababababab…</code>"), "{page}");
+    assert!(page.contains("When (UTC)"), "{page}");
+    // Short, and whole when it is pointed at.
+    assert!(page.contains(&format!("<code title=\"{}\">abababababab…</code>", "ab".repeat(32))), "{page}");
     assert!(place.look("/ledger?client=acme&kind=all", &alice).body.contains("<strong>viewed</strong>"));
     assert!(place.look("/ledger?client=acme&kind=viewed", &alice).body.contains("<strong>viewed</strong>"));
 }

@@ -95,6 +95,18 @@ impl Played {
     fn did(&self, what: String) {
         self.deeds.lock().expect("a lock").push(what);
     }
+
+    /// Takes a step in an incident, and remembers which routes took its post-mortem.
+    fn take(&self, incident: i64, step: Step, by: PersonId, took: &[&str]) {
+        let row = self.store.incidents().expect("rows").into_iter().find(|row| row.no == incident).expect("a row");
+        let done = self.store.state(&format!("{PREFIX}{incident}")).expect("a state");
+        let mut case = Case::read(row, done.as_deref()).expect("a case");
+        if !took.is_empty() {
+            case = case.taken_by(took.iter().map(|route| id(route)).collect());
+        }
+        let (_, writes) = case.after(step, &Act { by, at: id(NOW) }).expect("a step");
+        self.store.commit_now(Transaction { at: before(0), writes }).expect("a commit");
+    }
 }
 
 /// The key of a seed.
@@ -259,7 +271,14 @@ impl Office for Played {
         let done = self.store.state(&format!("{PREFIX}{incident}")).expect("a state");
         let case = Case::read(row, done.as_deref()).expect("a case");
         let entries: Vec<_> = entries().into_iter().rev().collect();
-        Ok(draft(&Facts { case: &case, respond_by: None, entries: &entries, queue: &[], plans: &BTreeMap::new() }))
+        Ok(draft(&Facts {
+            case: &case,
+            respond_by: None,
+            entries: &entries,
+            queue: &[],
+            plans: &BTreeMap::new(),
+            life: 1,
+        }))
     }
 
     async fn share(&self, incident: i64, text: String, by: PersonId) -> Done<()> {
@@ -268,7 +287,8 @@ impl Office for Played {
             return Err(Refused { what: lack.to_string(), help: "Write what only a person knows.".into() });
         }
         self.did(format!("{by} shares {}", text.lines().last().unwrap_or_default()));
-        self.step(incident, Step::Share(Digest::of_file(text.as_bytes())), by).await
+        self.take(incident, Step::Share(Digest::of_file(text.as_bytes())), by, &["ops", "mail"]);
+        Ok(())
     }
 
     fn logged(&self, log: &Log, sought: &Sought) -> Done<Logged> {
@@ -302,11 +322,7 @@ impl Office for Played {
     }
 
     async fn step(&self, incident: i64, step: Step, by: PersonId) -> Done<()> {
-        let row = self.store.incidents().expect("rows").into_iter().find(|row| row.no == incident).expect("a row");
-        let done = self.store.state(&format!("{PREFIX}{incident}")).expect("a state");
-        let case = Case::read(row, done.as_deref()).expect("a case");
-        let (_, writes) = case.after(step, &Act { by, at: id(NOW) }).expect("a step");
-        self.store.commit_now(Transaction { at: before(0), writes }).expect("a commit");
+        self.take(incident, step, by, &[]);
         Ok(())
     }
 

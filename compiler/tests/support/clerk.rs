@@ -7,7 +7,7 @@ use assent_agent::control::RunState;
 use assent_agent::control::server::{Answers, bind, serve};
 use assent_agent::control::{Answer, Chosen, HandledRun, Handling, Mode, Question, RunRow, Said, Verb};
 use assent_agent::people::wire::{Challenge, ChallengeType, Command};
-use assent_agent::store::{EffectDone, QueueItem, RunId, TriggerKind};
+use assent_agent::store::{EffectDone, QueueItem, RunId, RunRef, TriggerKind};
 use assent_agent::world::Wall;
 use assent_schema::canon::Digest;
 
@@ -75,6 +75,7 @@ fn row(run: RunId) -> RunRow {
         workflow: "refund".parse().expect("a name"),
         plan: Digest::of_file(b"a plan"),
         number: 41,
+        life: 1,
         trigger: TriggerKind::Webhook,
         accepted: AT.moment(),
         last: AT.moment(),
@@ -138,7 +139,8 @@ impl Answers for Desk {
             Question::Queue if by == "omar" => Answer::Queue(runs.map(item).into()),
             Question::Handle { verb, chosen, mode, .. } if by == "omar" => {
                 let runs = match chosen {
-                    Chosen::One(run) => vec![run],
+                    Chosen::One(RunRef::Id(run)) => vec![run],
+                    Chosen::One(RunRef::Name(_)) => vec![first()],
                     // Somebody did the work of all that are there.
                     Chosen::Many(which) if which.step.is_some() => vec![RunId::new(AT, [2; 10])],
                     Chosen::Many(_) => runs.to_vec(),

@@ -6,7 +6,7 @@ use super::marks::{Mark, pill};
 use super::{Body, Section};
 use crate::console::words;
 use crate::people::wire::Shown;
-use crate::store::Waiting;
+use crate::store::{RunName, Waiting};
 use crate::world::Wall;
 
 /// A question as the list of whoever decides names it.
@@ -16,8 +16,8 @@ pub(in crate::console) struct Asked<'a> {
     pub(in crate::console) summary: Option<String>,
     /// When it was asked.
     pub(in crate::console) since: Option<Wall>,
-    /// The run's number and the id of what began it.
-    pub(in crate::console) of: Option<(u64, String)>,
+    /// The run's name and the id of what began it.
+    pub(in crate::console) of: Option<(RunName, String)>,
 }
 
 /// What waits for the person who looks.
@@ -37,7 +37,7 @@ pub(in crate::console) fn own(questions: &[Asked<'_>], now: Wall) -> Body {
                                 @if shown.signature { (pill("calm", Mark::Decisions, "needs a signature")) }
                             }
                             p.facts {
-                                span { (shown.workflow) @if let Some((number, _)) = of { " #" (words::grouped(*number)) } }
+                                span { (shown.workflow) } @if let Some((name, _)) = of { span { "run " (name) } }
                                 @if let Some((_, event)) = of { span { "event " code { (words::told(event)) } } }
                                 @if let Some(since) = since { span { "asked " (words::when(now, *since)) } }
                                 span { "group " (shown.by) }

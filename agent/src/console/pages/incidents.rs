@@ -184,18 +184,9 @@ pub(super) fn alerts(rows: &[AlertLine], viewer: &Viewer, now: Wall) -> Markup {
                     @let may_act = row.client.as_ref().map_or(viewer.may_act_on_agent(), |client| viewer.may_act(client));
                     li.alert id={ "alert-" (row.id) } {
                         div {
-                            p.head { code { (row.id) } (pill("warn", Mark::Warn, "alert")) strong { (row.rule.as_str().replace('-', " ")) } code { (row.code) } }
+                            p.head { code { (row.id) } (pill("warn", Mark::Warn, "alert")) a.whole href={ "/alerts/" (row.id) } { (row.rule.as_str().replace('-', " ")) span.unseen { ", alert " (row.id) } } code { (row.code) } }
                             p.means { (words::sentences(row.rule.row().what)) }
-                            p.facts {
-                                @match &row.client {
-                                    Some(client) => span { (client) @if let Some(workflow) = &row.workflow { "/" (workflow) } }
-                                    None => span { "the agent itself" }
-                                }
-                                @if let Some(connection) = &row.connection { span { "connection " (connection) } }
-                                span { "since " (words::moment(now, row.since)) }
-                                @if row.count > 1 { span { (words::grouped(row.count.unsigned_abs())) " times, last " (words::moment(now, row.last)) } }
-                                @if let Some(act) = &row.acknowledged { span.by { (mark(Mark::Person)) (act.by) " has acknowledged it" } }
-                            }
+                            (about_alert(row, now))
                             (help(row.rule, &row.id, false))
                         }
                         @if may_act && row.acknowledged.is_none() {
@@ -208,6 +199,22 @@ pub(super) fn alerts(rows: &[AlertLine], viewer: &Viewer, now: Wall) -> Markup {
                     }
                 }
             }
+        }
+    }
+}
+
+/// Whose it is, since when, how often, and who takes care of it.
+pub(super) fn about_alert(row: &AlertLine, now: Wall) -> Markup {
+    html! {
+        p.facts {
+            @match &row.client {
+                Some(client) => span { (client) @if let Some(workflow) = &row.workflow { "/" (workflow) } }
+                None => span { "the agent itself" }
+            }
+            @if let Some(connection) = &row.connection { span { "connection " (connection) } }
+            span { "since " (words::moment(now, row.since)) }
+            @if row.count > 1 { span { (words::grouped(row.count.unsigned_abs())) " times, last " (words::moment(now, row.last)) } }
+            @if let Some(act) = &row.acknowledged { span.by { (mark(Mark::Person)) (act.by) " has acknowledged it" } }
         }
     }
 }
@@ -236,8 +243,14 @@ pub(in crate::console) fn one(shown: &One<'_>) -> Body {
         @if may { div.acts.next { (step(row)) } }
         (course(row))
         h2 #post-mortem { "Post-mortem" }
-        @if let Some(file) = &row.done.file { p.banner.good { (mark(Mark::Good)) "Shared with the client's contacts. Its SHA-256 is in the ledger: " code { (file) } } }
-        @if let Some((_, why)) = shown.written { p.banner.bad role="alert" { (mark(Mark::Bad)) strong { "Not shared: " } (why) } }
+        @if let Some(file) = &row.done.file { p.banner.good {
+            (mark(Mark::Good))
+            @if row.done.shared.is_none() { "Written, and sent to nobody: the client had left." }
+            @else if row.done.took.is_empty() { "Shared with the client's contacts." }
+            @else { "Shared with the client's contacts, taken by " @for (place, route) in row.done.took.iter().enumerate() { @if place > 0 { ", " } code { (route) } } "." }
+            " Its SHA-256 is in the ledger: " code { (file) }
+        } }
+        @if let Some((_, why)) = shown.written { p.banner.bad role="alert" { (mark(Mark::Bad)) strong { "Not shared: " } (words::sentences(why)) } }
         details.journal open[row.done.shared.is_none()] {
             summary { "From the ledger" }
             div.draft { (markdown(shown.draft)) }

@@ -12,6 +12,7 @@ use super::{Body, Section};
 use crate::console::office::Logged;
 use crate::console::words;
 use crate::ledger::Sought;
+use crate::store::RunName;
 use crate::world::Wall;
 
 /// Where lists are asked for.
@@ -28,6 +29,8 @@ pub(in crate::console) struct Shown<'a> {
     pub(in crate::console) clients: &'a BTreeSet<ClientId>,
     pub(in crate::console) logged: &'a Logged,
     pub(in crate::console) sought: &'a Sought,
+    /// Which of the agent's lives writes it, for the names of runs.
+    pub(in crate::console) life: u32,
     pub(in crate::console) now: Wall,
 }
 
@@ -44,13 +47,18 @@ pub(in crate::console) fn page(shown: &Shown<'_>) -> Body {
         div #entries data-part="" {
             @let page = &shown.logged.page;
             @if page.entries.is_empty() {
-                p.empty { "None of " (words::count(page.looked, "entry", "entries")) " that were looked at fits." }
+                p.empty { "None of " (words::count(page.looked, "entry", "entries")) " that were looked at fits. " a href={ "/ledger?client=" (name) } { "Clear the filters" } }
             } @else { (table(shown, name)) }
             @if page.gone > 0 { p.hint { "Of " (words::count(page.gone, "entry", "entries")) " on this page only the hash is left: they were pruned by age, or erased on request. Proofs still hold." } }
             @if let Some(older) = page.older { p.more { a.button href=(address(name, shown.sought, Some(older))) rel="next" { "Older entries" } } }
         }
     };
     Body { title: "Ledger".into(), section: Section::Ledger, main, is_live: shown.sought.before.is_none() }
+}
+
+/// How people name a run of the log; the agent's own log has none.
+fn run_name(shown: &Shown<'_>, run: u64) -> String {
+    shown.client.map_or_else(|| run.to_string(), |client| RunName::new(client.clone(), shown.life, run).to_string())
 }
 
 fn name(client: Option<&ClientId>) -> &str {
@@ -92,7 +100,7 @@ fn filter(shown: &Shown<'_>, name: &str) -> Markup {
                     option value=(ALL) selected[sought.kind.is_none() && !sought.but_looks] { "all" }
                     @for kind in Kind::NAMES { option value=(kind) selected[sought.kind.as_deref() == Some(*kind)] { (kind) } }
                 } }
-                label { "Run number" input type="text" inputmode="numeric" name="run" value=[sought.run] pattern="\\s*[0-9]+\\s*" title="A number" autocomplete="off"; }
+                label { "Run" input type="text" name="run" value=[sought.run.map(|run| run_name(shown, run))] pattern="\\s*([a-z0-9\\-]+-)?([0-9]+\\.)?[0-9]+\\s*" title="A name like acme-12, or its number" autocomplete="off" autocapitalize="none" spellcheck="false"; }
                 button type="submit" { "Search" }
             }
         }
@@ -111,7 +119,7 @@ fn table(shown: &Shown<'_>, name: &str) -> Markup {
                         tr {
                             th scope="row" { (words::grouped(entry.index)) }
                             td { time datetime=(entry.time) title=(words::ago(shown.now, Wall::from(entry.time))) { (clock(entry)) } }
-                            td { (what(entry, name)) }
+                            td { (what(entry, shown, name)) }
                             td { @if let Some(actor) = &entry.actor { span.by { (mark(Mark::Person)) (actor) } } }
                             td { @if entry.index < signed { a href={ "/ledger/" (name) "/" (entry.index) ".tlog-proof" } download { "Proof" span.unseen { " of entry " (entry.index) } } } @else { span.none title="A proof is there when the next checkpoint has been signed." { "in 1 min" } } }
                         }
@@ -126,33 +134,34 @@ fn clock(entry: &Entry) -> String {
     entry.time.to_string().replace('T', " ").replace('Z', "")
 }
 
-fn what(entry: &Entry, name: &str) -> Markup {
+fn what(entry: &Entry, shown: &Shown<'_>, name: &str) -> Markup {
     html! {
         strong { (entry.kind.name()) }
-        @if let Some(run) = entry.run { " " a href={ "/ledger?client=" (name) "&run=" (run) } { "run #" (words::grouped(run)) } }
+        @if let Some(run) = entry.run { " " a href={ "/ledger?client=" (name) "&run=" (run) } { "run " (run_name(shown, run)) } }
         @if let Some(step) = &entry.step { " " code { (step) } }
         @if let Some(item) = &entry.item { " of " code { (words::told(item)) } }
         @if let Some(attempt) = entry.attempt.filter(|attempt| *attempt > 1) { " attempt " (attempt) }
-        @for (fact, value) in facts(&entry.kind) { " " span.fact { (fact) " " code { (words::told(&value)) } } }
+        @for (fact, value, whole) in facts(&entry.kind) { " " span.fact { (fact) " " code title=[whole] { (words::told(&value)) } } }
     }
 }
 
-/// The facts of an entry, each on a line's length.
-fn facts(kind: &Kind) -> Vec<(String, String)> {
+/// The facts of an entry, each on a line's length; of a digest also all of it.
+fn facts(kind: &Kind) -> Vec<(String, String, Option<String>)> {
     let Ok(Value::Object(data)) = serde_json::to_value(kind) else { return Vec::new() };
-    let text = |value: Value| match value {
-        // As digests are everywhere here; the proof has it whole.
-        Value::String(text) if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
-            format!("{}…", text.get(..12).unwrap_or_default())
-        }
-        Value::String(text) => text,
-        other => other.to_string(),
-    };
+    let is_digest = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let short = |text: String| {
         let cut: String = text.chars().take(SHORT).collect();
         if cut.len() < text.len() { format!("{cut}…") } else { text }
     };
-    data.into_iter().map(|(name, value)| (name, short(text(value)))).collect()
+    let fact = |(name, value): (String, Value)| match value {
+        // As digests are everywhere here.
+        Value::String(text) if is_digest(&text) => {
+            (name, format!("{}…", text.get(..12).unwrap_or_default()), Some(text))
+        }
+        Value::String(text) => (name, short(text), None),
+        other => (name, short(other.to_string()), None),
+    };
+    data.into_iter().map(fact).collect()
 }
 
 /// The address of a page of the list.

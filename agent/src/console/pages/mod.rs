@@ -1,5 +1,6 @@
 //! Pages as HTML. Everything is escaped by construction; nothing inline; readable without scripts. Pure.
 
+pub(super) mod alert;
 pub(super) mod content;
 pub(super) mod decisions;
 pub(super) mod holds;

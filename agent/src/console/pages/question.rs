@@ -11,12 +11,13 @@ use super::passkey::{self, ToSign};
 use super::{Body, Section, form_field};
 use crate::console::words;
 use crate::people::wire::Shown;
+use crate::store::RunName;
 use crate::world::Wall;
 
 /// A question with its answers.
-pub(in crate::console) fn page(shown: &Shown, plan: Option<&Plan>, now: Wall) -> Body {
+pub(in crate::console) fn page(shown: &Shown, plan: Option<&Plan>, run: Option<&RunName>, now: Wall) -> Body {
     let main = html! {
-        (head(shown, plan, now))
+        (head(shown, plan, run, now))
         form.decide method="post" action={ "/decisions/" (shown.nonce) } {
             (form_field())
             input type="hidden" name="shown" value=(shown.shown);
@@ -32,14 +33,14 @@ pub(in crate::console) fn page(shown: &Shown, plan: Option<&Plan>, now: Wall) ->
     Body { title: "A question".into(), section: Section::Decisions, main, is_live: false }
 }
 
-fn head(shown: &Shown, plan: Option<&Plan>, now: Wall) -> Markup {
+fn head(shown: &Shown, plan: Option<&Plan>, run: Option<&RunName>, now: Wall) -> Markup {
     html! {
         p.crumbs { a href="/decisions" { "Decisions" } }
         h1 { (plan.map_or(shown.workflow.as_str(), |plan| plan.summary.as_str())) }
         p.facts {
             @if shown.guardrail { (pill("warn", Mark::Warn, "above a limit")) }
             span { "workflow " (shown.workflow) } span { "step " code { (shown.step) } } span { "group " (shown.by) }
-            span { "run " code { (shown.run) } } span { "counts as no " (words::deadline(now, shown.until)) }
+            span { "run " @if let Some(name) = run { (name) ", " } code { (shown.run) } } span { "counts as no " (words::deadline(now, shown.until)) }
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::console::office::Written;
 use crate::console::story::{Attempt, Stand, StepStory};
 use crate::console::words;
 use crate::control::{RunRow, Verb};
-use crate::store::{Aim, JournalRow, QueueItem, RunId, RunLine};
+use crate::store::{Aim, JournalRow, QueueItem, RunId, RunLine, RunName};
 use crate::world::Wall;
 
 /// The most tries of a step that are listed; the journal below has all.
@@ -18,10 +18,10 @@ const ATTEMPTS_MOST: usize = 30;
 /// The most rows of the journal that are listed.
 const ROWS_MOST: usize = 2_000;
 
-/// Another run, and its number where its journal is kept.
+/// Another run, and its name where its journal is kept.
 pub(in crate::console) struct Named {
     pub(in crate::console) run: RunId,
-    pub(in crate::console) number: Option<u64>,
+    pub(in crate::console) name: Option<RunName>,
 }
 
 /// A run with all that is known of it.
@@ -45,11 +45,12 @@ pub(in crate::console) struct Whole<'a> {
 
 pub(in crate::console) fn page(run: &Whole<'_>) -> Body {
     let (row, line) = (&run.row, run.line);
-    let title = format!("Run {} of {}/{}", row.number, row.client, row.workflow);
+    let name = row.name();
+    let title = format!("Run {name} of {}", row.workflow);
     let main = html! {
         p.crumbs { a href={ "/runs?client=" (row.client) "&workflow=" (row.workflow) } { "Runs of " (row.client) "/" (row.workflow) } }
         div #run data-part="" {
-            h1 { "Run #" (words::grouped(row.number)) " " (state(row.state)) @if run.is_old { span.word { "before the recovery" } } }
+            h1 { "Run " (name) " " (state(row.state)) @if run.is_old { span.word { "before the recovery" } } }
             @if let Some(plan) = run.plan { p.lead { (plan.summary) } }
             @if let Some(next) = &run.next { p.banner.busy { (mark(Mark::Skip)) "Somebody let it go on: as " (named(next)) "." } }
             dl.pairs.card {
@@ -86,8 +87,8 @@ pub(in crate::console) fn page(run: &Whole<'_>) -> Body {
     Body { title, section: Section::Runs, main, is_live: true }
 }
 
-fn named(other: &Named) -> Markup {
-    html! { a href={ "/runs/" (other.run) } { @match other.number { Some(number) => { "run #" (words::grouped(number)) } None => "another run" } } }
+pub(super) fn named(other: &Named) -> Markup {
+    html! { a href={ "/runs/" (other.run) } { @match &other.name { Some(name) => { "run " (name) } None => "another run" } } }
 }
 
 fn queued(item: &QueueItem, now: Wall) -> Markup {
@@ -255,6 +256,14 @@ fn content(run: &Whole<'_>) -> Markup {
 fn acts(run: &Whole<'_>) -> Markup {
     let doubt = left_to_people(run);
     let verbs: &[(Verb, &str, &str)] = match (is_over(run), &run.queued) {
+        // Nobody knows all that it did.
+        (true, Some(_)) if run.is_old => &[(
+            Verb::Done,
+            "Done by hand",
+            "It is older than the recovery, and nobody knows all that it did: it does not go on. Look in the other systems and \
+             do what is left; then it leaves the manual queue.",
+        )],
+        (true, None) if run.is_old => &[],
         (false, _) => &[(Verb::Cancel, "Cancel", "It ends at its next step boundary. What is done stays done.")],
         (true, Some(_)) => &[
             (
@@ -273,10 +282,11 @@ fn acts(run: &Whole<'_>) -> Markup {
             input type="text" name="why" required maxlength="64" pattern="[A-Za-z0-9._:\\-]+" autocomplete="off"; }
     };
     html! {
-        @if let [(verb, word, says)] = verbs {
-            // One thing that can be done, and nothing that calls for it.
-            details.journal.do #acts {
-                summary { @if *verb == Verb::Rerun { "Run again" } @else { "End this run" } }
+        @if verbs.is_empty() { p.hint #acts { "It is older than the recovery, and nobody knows all that it did: it does not go on." } }
+        @else if let [(verb, word, says)] = verbs {
+            // One thing that can be done; only work that waits calls for it.
+            details.journal.do #acts open[*verb == Verb::Done] {
+                summary { @match verb { Verb::Rerun => "Run again", Verb::Done => "Finish this run by hand", Verb::Cancel | Verb::Retry | Verb::Skip | Verb::Reassign(_) => "End this run" } }
                 form.stack method="post" action={ "/runs/" (run.row.run) } {
                     (form_field())
                     input type="hidden" name="verb" value=(verb.kind().as_str());

@@ -59,7 +59,7 @@ fn filter(list: &List<'_>) -> Markup {
                     @for state in RunState::ALL { option value=(state.as_str()) selected[wanted.state == Some(state)] { (state.as_str()) } }
                 } }
                 label { "Up to (UTC)" input type="datetime-local" name="at" value=(wanted.at_text); }
-                label { "Run or event id" input type="text" name="q" value=[wanted.event.as_ref()] autocomplete="off" autocapitalize="none" spellcheck="false"; }
+                label { "Run or event" input type="text" name="q" value=[wanted.event.as_ref()] autocomplete="off" autocapitalize="none" spellcheck="false"; }
                 button type="submit" { "Search" }
             }
         }
@@ -74,8 +74,8 @@ fn table(list: &List<'_>) -> Markup {
                 tbody {
                     @for row in &list.rows {
                         tr {
-                            th scope="row" { a href={ "/runs/" (row.run) } { "#" (words::grouped(row.number)) } @if list.old.contains(&row.run) { small { " before the recovery" } } }
-                            td { span.client { (row.client) "/" } (row.workflow) }
+                            th scope="row" { a href={ "/runs/" (row.run) } { (row.name()) } @if list.old.contains(&row.run) { small { " before the recovery" } } }
+                            td { (row.workflow) }
                             td { (state(row.state)) }
                             td { @if let Some(step) = &row.step { code { (step) } } @if let Some(code) = &row.code { " " span.code { (code) } } }
                             td { (words::when(list.now, row.accepted.into())) }

@@ -61,18 +61,31 @@ impl Receiver {
     }
 
     /// The same for another plan of the client, after another release.
-    fn release_to(&self, tier: Tier, carries: &str, (sequence, previous): (u64, Option<&Files>)) -> Files {
+    fn release_to(&self, tier: Tier, carries: &str, after: (u64, Option<&Files>)) -> Files {
+        Self::release_by(&[("ops", self.port)], tier, carries, after)
+    }
+
+    /// The same by several routes, each to a port.
+    fn release_by(
+        routes: &[(&str, u16)],
+        tier: Tier,
+        carries: &str,
+        (sequence, previous): (u64, Option<&Files>),
+    ) -> Files {
         let mut facts = fixture::facts();
         facts.plan = tier;
         facts.contacts = ["dana".parse().unwrap()].into();
         facts.calendar.hours = [("1".to_owned(), "09:00-17:00".to_owned())].into();
-        let url = format!("http://127.0.0.1:{}/hook", self.port);
-        let route = json!({"carries": carries, "via": "webhook", "endpoint": "ops", "urls": [url]});
-        facts.routes = vec![serde_json::from_value(route).unwrap()];
-        let ops = json!({"url": url, "region": "eu"});
-        let shop = json!({"url": "https://shop.example/v1", "region": "eu"});
+        let mut clients = json!({"acme": {"shop": {"url": "https://shop.example/v1", "region": "eu"}}});
+        facts.routes.clear();
+        for (name, port) in routes {
+            let url = format!("http://127.0.0.1:{port}/hook");
+            let route = json!({"carries": carries, "via": "webhook", "endpoint": name, "urls": [url]});
+            facts.routes.push(serde_json::from_value(route).unwrap());
+            clients["acme"][name] = json!({"url": url, "region": "eu"});
+        }
         let endpoints = json!({"type": "endpoints", "schema": 1, "environment": "production", "region": "eu",
-            "clients": {"acme": {"shop": shop, "ops": ops}}});
+            "clients": clients});
         let put = |files: &mut Files| {
             fixture::put_json(files, &FileName::Client(acme()), &facts);
             let given = RealClock.now().moment().minus(Period::days(1));
@@ -200,9 +213,10 @@ async fn an_incident_is_answered_explained_shared_and_closed_by_those_on_call() 
             "{refused}"
         );
         assert!(receiver.got.lock().unwrap().is_empty());
-        assert!(one(&agent, share(&whole)).await.unwrap_err().contains("did not take"), "the route answers 500");
+        let refused = one(&agent, share(&whole)).await.unwrap_err();
+        assert_eq!(refused, "the route `ops` of `acme` did not take the post-mortem (http_500)");
         let shared = one(&agent, share(&whole)).await.unwrap();
-        assert_eq!((shared.state, shared.took), (State::Shared, vec!["ops".parse().unwrap()]));
+        assert_eq!((shared.state, shared.done.took), (State::Shared, vec!["ops".parse().unwrap()]));
         assert!(one(&agent, share(&whole)).await.unwrap_err().contains("before"));
         let got = receiver.got.lock().unwrap().clone();
         assert_eq!((got.len(), &got[0]), (2, &got[1]), "the second try says the same");
@@ -222,6 +236,34 @@ async fn an_incident_is_answered_explained_shared_and_closed_by_those_on_call() 
     let IncidentAnswer::List(all) = ask(&agent, list(true)).await.unwrap() else { panic!("no list") };
     assert_eq!((open.len(), all.len()), (0, 1));
     assert_eq!(all[0].done.closed.as_ref().map(|act| act.by.clone()), Some(ann()));
+}
+
+#[tokio::test]
+async fn every_route_is_tried_and_who_refused_is_told_beside_who_took_it() {
+    let (site, first, second) = (Site::new(), Receiver::new(&[503]).await, Receiver::new(&[]).await);
+    let (agent, _ended) = site.agent().await;
+    let routes = [("first", first.port), ("second", second.port)];
+    site.publish(&Receiver::release_by(&routes, Tier::Growth, "post-mortems", (1, None)));
+    agent.pull().await.unwrap();
+    one(&agent, open("INC-7")).await.unwrap();
+    let IncidentAnswer::Draft(draft) = ask(&agent, IncidentQuestion::Draft { no: 1 }).await.unwrap() else {
+        panic!("no draft")
+    };
+    let why = "The price list of the shop was empty for an hour, and nobody had asked whether it may be.";
+    let whole = draft.replace("## Root cause\n", &format!("## Root cause\n{why}\n"));
+    let text = whole.replace("## Prevention\n", &format!("## Prevention\n{why}\n"));
+    let share = || IncidentQuestion::Share { no: 1, text: text.clone() };
+    let refused = one(&agent, share()).await.unwrap_err();
+    assert_eq!(
+        refused, "the route `first` of `acme` did not take the post-mortem (http_503); taken by `second`",
+        "who can be reached is reached"
+    );
+    assert_eq!(agent.cases().unwrap()[0].state(), State::Opened, "it is not shared until all have it");
+    let took = ["first", "second"].map(|route| route.parse().unwrap());
+    assert_eq!(one(&agent, share()).await.unwrap().done.took, took);
+    assert_eq!(second.got.lock().unwrap().len(), 2, "with the same `dedup`");
+    // It stays known.
+    assert_eq!(agent.incident_rows().unwrap()[0].done.took, took);
 }
 
 #[tokio::test]

@@ -41,6 +41,7 @@ async fn a_run(store: &Sqlite, at: Moment, n: u8, who: &str) {
         workflow: place().1,
         plan: digest(&plan("one")),
         number: 0,
+        life: 1,
         trigger: TriggerKind::Webhook,
         event: format!("evt-{n}"),
         fields: [("customer".parse().unwrap(), Fact::Token(FactText::new(who).unwrap()))].into(),

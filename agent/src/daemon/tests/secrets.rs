@@ -6,6 +6,7 @@ use super::*;
 use crate::run::OfClient;
 use crate::vault::tripwire::Guarded;
 use crate::vault::{AnyVault, FileVault, Secret, SlotPath, Vault as _};
+use crate::world::Disk as _;
 
 fn slot() -> SlotPath {
     SlotPath::parse("acme/shop/token").unwrap()
@@ -150,6 +151,36 @@ async fn on_call_is_told_that_the_vault_is_away_and_that_it_is_back() {
     set(&agent, "canary-first").await;
     assert_eq!(alerts(&agent), Vec::<String>::new());
     assert_eq!(agent.status().await.unwrap().vault, None);
+}
+
+#[tokio::test]
+async fn on_call_is_told_that_the_vaults_file_is_gone_or_garbage_while_work_goes_on() {
+    let site = Site::new();
+    site.publish(&with_slot());
+    let (agent, _ended) = site.agent().await;
+    agent.pull().await.unwrap();
+    agent.look_at_secrets().await;
+    assert_eq!(alerts(&agent), Vec::<String>::new(), "nothing was ever put there");
+    set(&agent, "canary-first").await;
+    assert_eq!(alerts(&agent), Vec::<String>::new());
+    let file = agent.disk.read("vault.age").unwrap().unwrap();
+    agent.disk.write("vault.age", b"garbage").unwrap();
+    agent.look_at_secrets().await;
+    assert_eq!(alerts(&agent), ["vault/-/-/vault_cannot_open"]);
+    assert!(agent.field.vault().read(&slot()).await.is_ok(), "what was read before counts");
+    agent.disk.remove("vault.age").unwrap();
+    agent.look_at_secrets().await;
+    assert_eq!(alerts(&agent), ["vault/-/-/vault_gone"]);
+    // A restart without the file has nothing in memory, and knows that there was something.
+    drop(agent);
+    let (agent, _ended) = site.agent().await;
+    agent.look_at_secrets().await;
+    assert_eq!(alerts(&agent), ["vault/-/-/vault_gone"]);
+    agent.disk.write("vault.age", &file).unwrap();
+    let vault = FileVault::open(Arc::clone(&agent.disk), Arc::clone(&agent.identity.host)).ok().unwrap();
+    agent.field.replace_vault(AnyVault::File(vault));
+    agent.look_at_secrets().await;
+    assert_eq!(alerts(&agent), Vec::<String>::new(), "it is over when the file is back");
 }
 
 #[tokio::test]

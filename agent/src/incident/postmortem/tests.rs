@@ -70,7 +70,7 @@ fn drafted() -> String {
         ),
     ];
     let respond_by = Some("2026-06-01T14:00:00Z".parse().unwrap());
-    draft(&Facts { case: &case(), respond_by, entries: &entries, queue: &[], plans: &BTreeMap::new() })
+    draft(&Facts { case: &case(), respond_by, entries: &entries, queue: &[], plans: &BTreeMap::new(), life: 1 })
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn the_draft_says_what_the_ledger_knows() {
         "| To be shared by | 2026-06-03T10:00:00Z |",
         "- Runs ended failed (http_503): 1",
         "- Effects that nobody knows to have happened: 1",
-        "- 2026-06-01T10:00:00Z `ended`, run 9, name http_503, outcome failed (entry 6)",
+        "- 2026-06-01T10:00:00Z `ended`, run acme-9, name http_503, outcome failed (entry 6)",
         "Found by the rule `run-failed` at 2026-06-01T10:00:00Z; on-call was told 4 s later.",
         "- 2026-06-01T08:30:00Z `deployed` stage committed, workflow refund (entry 3)",
     ] {
@@ -147,8 +147,14 @@ fn a_long_timeline_tells_how_it_began_and_how_it_ended() {
     let entries: Vec<Entry> = (0..300)
         .map(|n| entry(n, "2026-06-01T10:00:00Z", Some(n), "ended", &json!({"outcome": "failed", "name": "http_503"})))
         .collect();
-    let text =
-        draft(&Facts { case: &case(), respond_by: None, entries: &entries, queue: &[], plans: &BTreeMap::new() });
+    let text = draft(&Facts {
+        case: &case(),
+        respond_by: None,
+        entries: &entries,
+        queue: &[],
+        plans: &BTreeMap::new(),
+        life: 1,
+    });
     let has = |n: u64| text.contains(&format!("(entry {n})"));
     assert!(has(0) && has(49) && !has(50) && !has(149) && has(150) && has(299), "{text}");
     assert!(text.contains("- (100 entries left out)"), "{text}");
@@ -158,7 +164,8 @@ fn a_long_timeline_tells_how_it_began_and_how_it_ended() {
 fn what_befell_the_agent_itself_is_told_to_all_clients_without_figures_of_any() {
     let mut case = case();
     (case.row.alert.client, case.row.alert.workflow, case.row.alert.connection) = (None, None, None);
-    let text = draft(&Facts { case: &case, respond_by: None, entries: &[], queue: &[], plans: &BTreeMap::new() });
+    let text =
+        draft(&Facts { case: &case, respond_by: None, entries: &[], queue: &[], plans: &BTreeMap::new(), life: 1 });
     let (_, impact) = text.split_once("## Impact\n").unwrap();
     let (impact, _) = impact.split_once("## Timeline").unwrap();
     assert!(impact.contains("It befell the agent itself") && !impact.contains(char::is_numeric), "{impact}");
@@ -208,7 +215,7 @@ fn a_draft_is_about_its_incident_alone() {
     let plans = [(1, "refund"), (2, "reply")].map(|(plan, of)| (Digest::from_bytes([plan; 32]), of.parse().unwrap()));
     let (mut case, plans) = (case(), BTreeMap::from(plans));
     case.row.alert.connection = None;
-    let text = draft(&Facts { case: &case, respond_by: None, entries: &entries, queue: &[], plans: &plans });
+    let text = draft(&Facts { case: &case, respond_by: None, entries: &entries, queue: &[], plans: &plans, life: 1 });
     assert!(text.contains("- Runs ended failed (http_503): 1\n") && !text.contains("superseded"), "{text}");
     let told: Vec<u64> = (1..=9).filter(|n| text.contains(&format!("(entry {n})"))).collect();
     assert_eq!(told, [3, 4, 8, 9], "{text}");
@@ -219,7 +226,8 @@ fn a_draft_is_about_its_incident_alone() {
 fn a_table_that_is_not_so_any_more_is_told_row_by_row() {
     let (before, mut case) = (drafted(), case());
     case.done.resolved = Some(Act { by: "omar".parse().unwrap(), at: "2026-06-01T16:00:00Z".parse().unwrap() });
-    let now = draft(&Facts { case: &case, respond_by: None, entries: &[], queue: &[], plans: &BTreeMap::new() });
+    let now =
+        draft(&Facts { case: &case, respond_by: None, entries: &[], queue: &[], plans: &BTreeMap::new(), life: 1 });
     let rows = ["| Answered | 2026-06-01T15:00:00Z by omar |", "| Resolved | 2026-06-01T16:00:00Z by omar |"];
     assert_eq!(not_so(&before, &now), rows.map(|row| Lack::NotSo(row.to_owned())));
     assert_eq!(not_so(&now, &now), []);

@@ -137,6 +137,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             workflow: new.workflow,
             plan: compiled.digest,
             number: 0,
+            life: 1,
             trigger: new.trigger,
             event: new.event,
             fields: fact_fields,

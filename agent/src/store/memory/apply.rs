@@ -122,6 +122,7 @@ impl Tables {
         if let Entry::Accepted(accepted) = &mut entry {
             let count = self.add(format!("runs/accepted/{}", accepted.client), 1);
             accepted.number = u64::try_from(count).unwrap_or(0);
+            accepted.life = life_of(self.state.get(LIFE).map(Vec::as_slice))?;
         }
         if let Entry::Ended { .. } = entry {
             let name = format!("runs/ended/{}", self.accepted(run)?.client);

@@ -139,6 +139,7 @@ fn end_logs(tables: &mut Tables<'_>, life: u32) -> Result<(), StoreError> {
     let db = tables.db;
     tables.sums.write(db)?;
     tables.logs.forget();
+    tables.runs.ends();
     let ended = crate::store::life_of(super::read::state(db, crate::store::LIFE)?.as_deref())?;
     run_sql(db, "UPDATE log SET name = name || '.' || ?1 WHERE name NOT LIKE '%.%'", params![ended])?;
     for prefix in crate::store::WITH_LOGS {
@@ -177,6 +178,7 @@ fn journal(tables: &mut Tables<'_>, run: RunId, row: &mut Row, entry: &Entry) ->
             let count = tables.sums.add(tables.db, &format!("runs/accepted/{}", accepted.client), 1)?;
             let mut accepted = accepted.clone();
             accepted.number = u64::try_from(count).unwrap_or(0);
+            accepted.life = tables.runs.life(tables.db)?;
             tables.runs.learn(run, accepted.client.clone(), accepted.number);
             Some(Entry::Accepted(accepted))
         }

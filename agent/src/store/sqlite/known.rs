@@ -8,7 +8,7 @@ use assent_schema::id::ClientId;
 use rusqlite::{Connection, params};
 
 use super::read::{self, row_id};
-use crate::store::{Log, RunId, StoreError};
+use crate::store::{LIFE, Log, RunId, StoreError, life_of};
 
 /// Runs that are kept in mind at most; others are read again.
 const RUNS_MOST: usize = 4_096;
@@ -27,12 +27,27 @@ pub(super) struct Known {
 pub(super) struct Runs {
     known: BTreeMap<RunId, Known>,
     closed: Vec<RunId>,
+    /// Which of the agent's lives it is.
+    life: Option<u32>,
 }
 
 impl Runs {
     /// The run was accepted.
     pub(super) fn learn(&mut self, run: RunId, client: ClientId, number: u64) {
         self.known.insert(run, Known { client, number, asks: false });
+    }
+
+    /// Which of the agent's lives it is, for the names of runs.
+    pub(super) fn life(&mut self, db: &Connection) -> Result<u32, StoreError> {
+        match self.life {
+            Some(life) => Ok(life),
+            None => Ok(*self.life.insert(life_of(read::state(db, LIFE)?.as_deref())?)),
+        }
+    }
+
+    /// The logs ended: another life begins.
+    pub(super) fn ends(&mut self) {
+        self.life = None;
     }
 
     /// A run that was accepted, in this commit or before.
@@ -73,6 +88,7 @@ impl Runs {
     pub(super) fn forget(&mut self) {
         self.known.clear();
         self.closed.clear();
+        self.life = None;
     }
 }
 

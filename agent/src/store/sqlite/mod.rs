@@ -363,6 +363,10 @@ impl Store for Sqlite {
         self.read(read::alerts)
     }
 
+    fn alert(&self, no: i64) -> Result<Option<AlertRow>, StoreError> {
+        self.read(|db| read::alert(db, no))
+    }
+
     fn incidents(&self) -> Result<Vec<AlertRow>, StoreError> {
         self.read(read::incidents)
     }

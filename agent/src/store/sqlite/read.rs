@@ -189,6 +189,11 @@ pub(super) fn alerts(db: &Connection) -> Result<Vec<AlertRow>, StoreError> {
     alert_rows(db, sql)
 }
 
+pub(super) fn alert(db: &Connection, no: i64) -> Result<Option<AlertRow>, StoreError> {
+    let sql = "SELECT no, body, since, last, count, sent, due, tries, over, respond_by FROM alert WHERE no = ?1";
+    row(db, sql, [no], alert_row)?.transpose()
+}
+
 pub(super) fn incidents(db: &Connection) -> Result<Vec<AlertRow>, StoreError> {
     // The text is our own JSON, in which the member stands just so or not at all.
     let sql = "SELECT no, body, since, last, count, sent, due, tries, over, respond_by FROM alert

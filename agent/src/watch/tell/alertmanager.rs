@@ -24,7 +24,7 @@ pub(super) fn alert(telling: &Telling<'_>) -> Value {
     if let Some(alert) = alert.as_object_mut() {
         alert.insert("endsAt".to_owned(), json!(ends.to_string()));
         alert.extend(telling.message.since.map(|since| ("startsAt".to_owned(), json!(since.to_string()))));
-        alert.extend(telling.console.map(|console| ("generatorURL".to_owned(), json!(console))));
+        alert.extend(telling.message.link.as_ref().map(|link| ("generatorURL".to_owned(), json!(link))));
     }
     alert
 }
@@ -37,12 +37,12 @@ pub(super) fn webhook(telling: &Telling<'_>) -> Value {
     let dedup = telling.message.dedup.to_string();
     let starts = telling.message.since.unwrap_or(telling.now).to_string();
     let ends = if over { telling.now.to_string() } else { NEVER.to_owned() };
-    let console = telling.console.unwrap_or_default();
+    let link = telling.message.link.as_deref().unwrap_or_default();
     let alert = json!({"status": status, "labels": labels, "annotations": annotations, "startsAt": starts, "endsAt": ends,
-        "generatorURL": console, "fingerprint": dedup.get(..16).unwrap_or_default()});
+        "generatorURL": link, "fingerprint": dedup.get(..16).unwrap_or_default()});
     json!({"version": "4", "groupKey": dedup, "truncatedAlerts": 0, "status": status, "receiver": "assent",
         "groupLabels": {"alertname": labels.get("alertname")}, "commonLabels": labels, "commonAnnotations": annotations,
-        "externalURL": console, "alerts": [alert]})
+        "externalURL": link, "alerts": [alert]})
 }
 
 /// What an alert is told apart by: the same as long as it stands. Names have the form that Prometheus asks for.

@@ -53,11 +53,8 @@ pub(in crate::watch) fn letter(telling: &Telling<'_>, from: &MailAddress, to: &[
     if let Some(row) = rule.filter(|_| telling.stage == Stage::Raised) {
         text.extend(["\nWhat to do: ", row.help, "\n"]);
     }
-    if let Some(console) = telling.console {
-        // Where it stands, with its button.
-        let place = if telling.message.incident == Some(false) { "incidents#alerts" } else { "incidents" };
-        let place = if console.ends_with('/') { place } else { "" };
-        text.extend(["\n", console, place, "\n"]);
+    if let Some(link) = &telling.message.link {
+        text.extend(["\n", link, "\n"]);
     }
     let part = match telling.stage {
         Stage::Raised => None,

@@ -60,8 +60,6 @@ pub struct Telling<'a> {
     pub by: Option<&'a PersonId>,
     /// The time now.
     pub now: Moment,
-    /// Where the console is, for links.
-    pub console: Option<&'a str>,
 }
 
 /// Whether a receiver of this kind wants to hear that an alert came to a stage.
@@ -133,7 +131,8 @@ fn facts(telling: &Telling<'_>) -> Vec<(&'static str, String)> {
     say("Waiting", message.waiting.map(|waiting| format!("{waiting} in the manual queue")));
     say("Answer by", message.respond_by.map(|until| until.to_string()));
     say("By", telling.by.map(ToString::to_string));
-    say("Run", message.run.map(|run| run.to_string()));
+    let name = message.run_name.as_ref().map(ToString::to_string);
+    say("Run", name.or_else(|| message.run.map(|run| run.to_string())));
     say("Agent", message.agent.as_ref().map(ToString::to_string));
     facts
 }

@@ -27,9 +27,9 @@ pub(super) fn event(telling: &Telling<'_>, routing_key: &str) -> Value {
     {
         event.insert("payload".to_owned(), payload(telling));
         event.insert("client".to_owned(), json!("Assent"));
-        if let Some(console) = telling.console {
-            event.insert("client_url".to_owned(), json!(console));
-            event.insert("links".to_owned(), json!([{"href": console, "text": "Console"}]));
+        if let Some(link) = &telling.message.link {
+            event.insert("client_url".to_owned(), json!(link));
+            event.insert("links".to_owned(), json!([{"href": link, "text": "In the console"}]));
         }
     }
     event

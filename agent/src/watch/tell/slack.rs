@@ -27,8 +27,8 @@ pub(super) fn alert(telling: &Telling<'_>) -> Value {
     if !telling.message.commands.is_empty() {
         blocks.push(section(&telling.message.commands.join("\n")));
     }
-    if let Some(console) = telling.console {
-        blocks.push(section(console));
+    if let Some(link) = &telling.message.link {
+        blocks.push(section(link));
     }
     message(&title, &blocks)
 }

@@ -21,12 +21,14 @@ fn message(code: &str) -> Message {
         rule: Some(Rule::RunFailed),
         code: code.into(),
         run: None,
+        run_name: Some("acme-2.12".parse().unwrap()),
         since: Some("2026-03-02T09:00:00Z".parse().unwrap()),
         count: Some(30),
         waiting: Some(2),
         about: None,
         incident: Some(true),
         respond_by: Some("2026-03-02T13:00:00Z".parse().unwrap()),
+        link: Some("https://agent.example/incidents/i-7".into()),
         commands: vec![
             "assent-agent runs show 0101".into(),
             "assent-agent incidents acknowledge i-7".into(),
@@ -37,7 +39,7 @@ fn message(code: &str) -> Message {
 
 fn telling(message: &Message, stage: Stage) -> Telling<'_> {
     let (severity, now) = (Some(Severity::Critical), "2026-03-02T09:00:05Z".parse().unwrap());
-    Telling { message, stage, severity, by: None, now, console: Some("https://agent.example/") }
+    Telling { message, stage, severity, by: None, now }
 }
 
 fn sent(via: RouteKind, message: &Message, stage: Stage) -> Value {
@@ -83,6 +85,8 @@ fn every_receiver_is_told_who_what_since_when_how_many_wait_until_when_and_what_
             "runs show 0101",
             "acknowledge i-7",
             "runs retry 0101 --why i-7",
+            "acme-2.12",
+            "https://agent.example/incidents/i-7",
         ] {
             assert!(text.contains(part), "{whom} is not told `{part}`: {text}");
         }
@@ -108,10 +112,8 @@ fn mail_says_what_its_rule_means_and_what_to_do_until_it_is_over() {
     let (_, text) = raised.split_once("\n\n").unwrap();
     assert_eq!(text.split("\n\n").nth(1), Some(row.what), "{text}");
     assert!(text.contains(&format!("What to do: {}", row.help)), "{text}");
-    assert!(text.ends_with("\nhttps://agent.example/incidents\n"), "{text}");
+    assert!(text.ends_with("\nhttps://agent.example/incidents/i-7\n"), "{text}");
     assert!(!plain(Stage::Over).contains("What to do"));
-    let alert = Message { incident: Some(false), ..message("http_503") };
-    assert!(letter_of(&alert, Stage::Raised).contains("/incidents#alerts"));
     let abroad = Message { rule: None, ..message("http_503") };
     assert!(!letter_of(&abroad, Stage::Raised).contains("What to do"), "a route abroad is told less");
 }
@@ -216,5 +218,5 @@ fn pagerduty_hears_each_stage_under_one_key() {
     assert_eq!(actions, ["trigger", "acknowledge", "resolve"]);
     assert_eq!(event(Stage::Raised)["dedup_key"], event(Stage::Over)["dedup_key"]);
     assert_eq!(event(Stage::Raised)["payload"]["severity"], "critical");
-    assert_eq!(event(Stage::Raised)["links"][0]["href"], "https://agent.example/");
+    assert_eq!(event(Stage::Raised)["links"][0]["href"], "https://agent.example/incidents/i-7");
 }

@@ -10,10 +10,12 @@ use std::time::Duration;
 use assent_agent::console::{Console, serve};
 use assent_agent::people::Itself;
 use assent_agent::sim::NoBooks;
-use assent_agent::store::{Memory, RunId, Transaction, Write};
+use assent_agent::store::{Memory, RunId, Store as _, Transaction, Write};
+use assent_agent::world::Wall;
 use assent_schema::canon::Digest;
 use assent_schema::client::ClientFacts;
 use assent_schema::trust::{Namespace, sign};
+use serde_json::json;
 use tokio::sync::watch;
 
 use super::filling::{fill, questions, run};
@@ -130,8 +132,26 @@ impl Place {
 
     /// A recovery comes after all that was so far.
     pub(crate) fn recover(&self) {
+        let life = Write::State { name: "ledger/life".to_owned(), value: Some(b"2".to_vec()) };
         let mark = assent_agent::run::recovered(before(0));
-        self.store.commit_now(Transaction::new(before(0)).with(mark)).expect("a commit");
+        self.store.commit_now(Transaction::new(before(0)).with(mark).with(life)).expect("a commit");
+    }
+
+    /// A run of acme begins; how people name it.
+    pub(crate) fn begin(&self, run: RunId) -> String {
+        let entry = json!({"accepted": {"client": "acme", "workflow": "refund", "plan": digest(&plan("refund")), "number": 0,
+            "trigger": "webhook", "event": "evt-later"}});
+        let entry = serde_json::from_value(entry).expect("a fact");
+        let begun = Transaction::new(Wall::from_millis(run.millis())).with(Write::Open { run, sealed: None });
+        self.store.commit_now(begun.with(Write::Journal { run, entry })).expect("a run");
+        assent_agent::store::run_name(&*self.store, run).expect("a journal").expect("a run").to_string()
+    }
+
+    /// The cause of an alert is gone.
+    pub(crate) fn end_alert(&self, no: i64) {
+        let row = self.store.alert(no).expect("rows").expect("a row");
+        let over = Write::AlertOver { key: row.alert.key() };
+        self.store.commit_now(Transaction::new(before(0)).with(over)).expect("a commit");
     }
 
     /// Lists a passkey for somebody, as a release would.

@@ -45,6 +45,8 @@ pub struct Seen {
     pub repeated: u32,
     /// Alerts that arrived.
     pub alerts: u32,
+    /// What they said.
+    pub told: Vec<Value>,
     /// Messages that a chat took: its method, and the form that it was sent.
     pub messages: Vec<(String, String)>,
     /// Requests that had to wait at a point.
@@ -152,7 +154,7 @@ async fn handle(request: Request<Incoming>, played: &Played) -> Answer {
         }
         (&Method::POST, ["ai", "v1", "chat", "completions"]) => complete(seen, &body.to_bytes()),
         (&Method::POST, ["api", method]) => chat(seen, method, &body.to_bytes()),
-        (_, ["alerts", _, ..]) => alert(seen),
+        (_, ["alerts", _, ..]) => alert(seen, &body.to_bytes()),
         _ => empty(StatusCode::NOT_FOUND),
     }
 }
@@ -263,7 +265,10 @@ fn chat(seen: &Mutex<Seen>, method: &str, form: &[u8]) -> Answer {
     answer(StatusCode::OK, &json!({"ok": true, "channel": "D024BE91L", "ts": "1503435956.000247"}))
 }
 
-fn alert(seen: &Mutex<Seen>) -> Answer {
-    locked(seen).alerts += 1;
+fn alert(seen: &Mutex<Seen>, body: &[u8]) -> Answer {
+    let mut seen = locked(seen);
+    seen.alerts += 1;
+    seen.told.extend(serde_json::from_slice::<Value>(body).ok());
+    drop(seen);
     empty(StatusCode::ACCEPTED)
 }

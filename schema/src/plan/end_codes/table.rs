@@ -331,6 +331,9 @@ end_codes! {
     "vault_changed" [Run] Plan
         "The vault was changed by somebody else meanwhile.";
         "Try again.";
+    "vault_gone" [Run] Plan
+        "The vault's file is not there any more.";
+        "Put it back from a copy, or set the secrets again with `assent-agent vault set`.";
     "vault_read_only" [Run] Plan
         "The vault cannot be written to.";
         "Use a vault that can, or write the slot there.";
