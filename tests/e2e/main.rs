@@ -21,3 +21,4 @@ mod reset;
 mod servers;
 mod start;
 mod told;
+mod words;
