@@ -13,6 +13,7 @@ use assent_tests::{command, have, run_with_input};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::words::words_in;
 use played::{FAILED, PEOPLE, Place, WAITS, run, signer};
 
 pub(crate) const DESK: Window = Window { wide: 1280, high: 900, scale: 1, dark: false };
@@ -333,6 +334,12 @@ fn menus_and_names_fit_phones_and_twice_the_size() {
     assert!(browser.too_wide() <= 0);
 }
 
+/// The words of a ticket in the page as the browser has it, seen or not.
+fn words(browser: &Browser) -> Vec<&'static str> {
+    let whole = browser.script("return document.documentElement.outerHTML");
+    words_in(whole.as_str().expect("a page"))
+}
+
 /// A link of the agent's command, and the press of its button.
 fn enter(browser: &Browser, stage: &Stage, person: &str, client: Option<&str>) {
     let key = stage.agency.private(person).expect("a key");
@@ -389,6 +396,7 @@ fn a_real_agent_shows_a_refund_takes_the_signed_yes_and_writes_down_who_looked()
     enter(&browser, &stage, "lena", Some("acme"));
     browser.click("a.whole");
     browser.find_text("order › total");
+    assert_eq!(words(&browser), ["Leaking tent"], "who decides sees what there is to decide");
     browser.click("button.yes");
     let line = browser.text("pre code");
     let key = stage.agency.private("lena").expect("a key").split_once('=').expect("a file").1.to_owned();
@@ -414,6 +422,24 @@ fn a_real_agent_shows_a_refund_takes_the_signed_yes_and_writes_down_who_looked()
     browser.find_text("Held: triggers are kept");
     browser.click("form[action='/resume'] button");
     browser.find_text("Resumed");
+
+    // Who is on call sees each page, and on none a word of the ticket.
+    for page in [
+        "",
+        &format!("runs/{run}"),
+        "runs",
+        "queue",
+        "numbers",
+        "decisions",
+        "incidents",
+        "holds",
+        "ledger?client=acme",
+        "passkey",
+    ] {
+        browser.go(&format!("http://{}/{page}", stage.console));
+        browser.find(".side");
+        assert_eq!(words(&browser), Vec::<&str>::new(), "/{page}");
+    }
 
     let told = stage.production.call(&["ledger", "verify", "acme"]);
     told.expect("a ledger that verifies");

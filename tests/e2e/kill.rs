@@ -1,10 +1,18 @@
-//! The production agent is killed at ten moments of a refund. Money moves once each time, and the ledger verifies.
+//! The production agent is killed at ten moments of a refund. Money moves once each time, the ledger verifies, and neither its
+//! state folder nor its log holds a word of the ticket. Then it ends as one that leaves a picture of its memory, and leaves none.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use assent_agent::deploy::gates::TRIAL_RUNS;
 use assent_agent::store::inventory::KEPT;
 use assent_compiler::command::demo::outside::{REFUNDED, Seen};
+use assent_compiler::command::demo::source::put;
 use assent_compiler::command::demo::stage::{Stage, WEBHOOK_SECRET, clock, refund, run_id, webhook};
 use assent_schema::status::Status;
+use assent_tests::{command, have, run, succeed};
+
+use crate::words::files_with_words;
 
 /// The payment system, before it takes a request.
 const PAYMENTS: &str = "payments";
@@ -62,9 +70,17 @@ impl Told<'_> {
 
     fn again(&mut self) {
         self.stage.production.kill();
+        self.keeps_no_word();
         self.stage.outside.hold(None);
         self.stage.production.start().expect("it starts again");
         assert_eq!(self.send(), self.run, "the helpdesk sends it again and it is the same run");
+    }
+
+    /// As the kill left it, before anything tidies up.
+    fn keeps_no_word(&self) {
+        let (state, log) = (self.stage.production.state(), self.stage.production.log());
+        let found: Vec<_> = [state, log].iter().flat_map(|path| files_with_words(path)).collect();
+        assert!(found.is_empty(), "{}: words of a ticket in {found:?}", self.event);
     }
 
     fn asked(&mut self) {
@@ -125,6 +141,40 @@ impl Told<'_> {
     }
 }
 
+/// What the system would write of a process that ends so: its memory, and in it the ticket that a run holds.
+fn leaves_no_picture_of_its_memory(stage: &mut Stage) {
+    let mut told = Told { stage, event: "evt-core".into(), ticket: "4299".into(), run: String::new() };
+    told.run = told.send();
+    told.asked();
+    let id = told.stage.production.process().expect("a process").to_string();
+    let limits = std::fs::read_to_string(format!("/proc/{id}/limits")).expect("limits");
+    let limit = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a limit");
+    assert_eq!(limit.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{limit}");
+    let before = pictures(told.stage);
+    succeed(command("kill", &told.stage.folder).args(["-ABRT", &id]));
+    let gone = || {
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('Z'))
+    };
+    while !gone() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert_eq!(pictures(told.stage), before, "a picture of its memory");
+    told.again();
+    told.decide();
+    let run = told.run;
+    assert_eq!(stage.wait_run_end(&run).expect("an end"), "done");
+}
+
+/// Files with the names of such pictures, where the system puts them: where the process was started, and in its own folder.
+fn pictures(stage: &Stage) -> BTreeSet<PathBuf> {
+    let here = std::env::current_dir().expect("a folder");
+    let folders = [here, stage.production.state(), stage.folder.clone()];
+    let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).expect("a folder"));
+    let paths = files.map(|entry| entry.expect("an entry").path());
+    paths.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("core"))).collect()
+}
+
 /// Ends the trial of the plan with so many good runs that no money moves in: a crash counts as a failed run, and two
 /// failed runs end a young trial, so that ten kills of a plan in trial would rightly return it.
 fn end_trial(stage: &mut Stage) {
@@ -146,6 +196,11 @@ fn end_trial(stage: &mut Stage) {
 #[test]
 fn money_moves_once_whenever_the_agent_is_killed() {
     let folder = tempfile::tempdir().expect("a folder");
+    // Whoever starts the agent allows what the agent itself must forbid, where the system lets them.
+    if have("prlimit") {
+        let own = std::process::id().to_string();
+        drop(run(command("prlimit", folder.path()).args(["--core=unlimited", "--pid", &own])));
+    }
     let mut stage = assent_tests::stage::working(folder.path());
     end_trial(&mut stage);
     for (index, moment) in MOMENTS.into_iter().enumerate() {
@@ -158,6 +213,12 @@ fn money_moves_once_whenever_the_agent_is_killed() {
         let refunds = stage.outside.look(|seen| seen.refunds.len());
         assert_eq!(refunds, index + 1, "{moment:?}: refunds by idempotency key");
     }
+    leaves_no_picture_of_its_memory(&mut stage);
+    // The look itself finds what is there.
+    let planted = stage.production.state().join("planted");
+    put(&planted, "Robin <robin@example.com>".as_bytes()).expect("a file");
+    assert_eq!(files_with_words(&stage.production.state()), [planted.clone()]);
+    std::fs::remove_file(planted).expect("a file");
     for log in [&["ledger", "verify"][..], &["ledger", "verify", "acme"]] {
         stage.production.call(log).expect("a ledger that verifies");
     }

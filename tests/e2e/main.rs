@@ -22,3 +22,4 @@ mod rules;
 mod servers;
 mod start;
 mod told;
+mod words;

@@ -2,6 +2,8 @@
 //! other content. Journal, ledger, manual queue, alerts, counters, log lines and requests are the same, up to what their
 //! plans list as released and to what flows lead to the party that is asked.
 //!
+//! Where their agents are killed, each run ends once all the same, each effect happens once, and the ledger is whole.
+//!
 //! A run that parts from another where nothing is listed is a bug of the compiler, of the engine, or of what the catalog
 //! calls a fact. `ASSENT_DEEP=1` tries many more.
 
@@ -11,6 +13,7 @@ mod bend;
 mod differ;
 mod expressions;
 mod inputs;
+mod once;
 mod outside;
 mod people;
 mod planted;
@@ -127,6 +130,8 @@ struct Tally {
     entries: BTreeSet<String>,
     /// Pairs whose agents were killed at the same step.
     killed: usize,
+    /// Effects that were done although their agents were killed.
+    effects: usize,
     wrong: Vec<String>,
 }
 
@@ -180,11 +185,16 @@ impl Tally {
         if !matches!(whole, Some(Compared::Same)) {
             return;
         }
-        for strike in [Strike::Before, Strike::After] {
+        for strike in [Strike::Before, Strike::After, Strike::Lost] {
             let crash = Crash { at: u64::try_from(dice.below(one.points.max(1))).unwrap(), strike };
             let pair = [first, &inputs].map(|inputs| ready.play_killed(inputs, Some(crash)));
             let [Some(one), Some(other)] = pair else { continue };
             self.killed += 1;
+            for trace in [&one, &other] {
+                let (effects, wrong) = once::looked(ready, trace);
+                self.effects += effects;
+                self.wrong.extend(wrong.map(|wrong| format!("{name}, killed {crash:?}: {wrong}")));
+            }
             self.judge(ready, (&varied, &one, &other), &format!("{name}, killed {crash:?}"));
         }
     }
@@ -243,11 +253,11 @@ fn what_compiles_tells_of_content_what_it_lists_and_no_more() {
             }
         });
     }
-    let Tally { plans, same, released, given, entries, killed, wrong } = &tally;
+    let Tally { plans, same, released, given, entries, killed, effects, wrong } = &tally;
     println!(
-        "{plans} plans, {same} pairs the same, {killed} of killed agents, {given} requests with other content, {released:?}, {entries:?}"
+        "{plans} plans, {same} pairs the same, {killed} of killed agents with {effects} effects, {given} requests with other content, {released:?}, {entries:?}"
     );
-    assert!(*killed > 0, "no pair was killed");
+    assert!(*killed > 0 && *effects > 0, "no pair was killed, or did nothing");
     assert!(
         wrong.is_empty(),
         "{} of {plans} plans interfere, the first:\n{}",

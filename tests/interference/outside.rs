@@ -11,12 +11,13 @@ use assent_agent::world::{HttpRequest, HttpResponse, NetFailure, Wall};
 use assent_schema::canon::Digest;
 use assent_schema::expr::Origin;
 use assent_schema::id::{Name, OperationRef};
-use assent_schema::plan::{Action, Answer, Operation, Plan, Step};
+use assent_schema::plan::{Action, Answer, Effect, Operation, Plan, Step};
 use assent_tests::generate::Dice;
 use assent_tests::systems::answered_fields;
 use serde_json::{Value, json};
 
 use crate::inputs::{Inputs, Spot, named, put, text};
+use crate::once::Did;
 use crate::tries;
 
 /// How long every answer takes: time tells nothing of content.
@@ -45,6 +46,7 @@ pub(crate) struct Outside {
     pub(crate) inputs: Inputs,
     counts: Counts,
     sent: Arc<Mutex<Vec<Sent>>>,
+    did: Arc<Mutex<Vec<Did>>>,
 }
 
 /// What tells the question of one step from those of others to the same provider.
@@ -55,7 +57,13 @@ pub(crate) fn marker(step: &Name) -> String {
 impl Outside {
     pub(crate) fn new(plan: Arc<Plan>, inputs: Inputs) -> (Self, Arc<Mutex<Vec<Sent>>>, Counts) {
         let (sent, counts) = (Arc::<Mutex<Vec<Sent>>>::default(), Counts::default());
-        (Self { plan, inputs, counts: Arc::clone(&counts), sent: Arc::clone(&sent) }, sent, counts)
+        let did = Arc::default();
+        (Self { plan, inputs, counts: Arc::clone(&counts), sent: Arc::clone(&sent), did }, sent, counts)
+    }
+
+    /// The effects that were done, in order, shared with who looks afterwards.
+    pub(crate) fn did(&self) -> Arc<Mutex<Vec<Did>>> {
+        Arc::clone(&self.did)
     }
 
     fn count(&mut self, name: &str) -> Spot {
@@ -201,12 +209,16 @@ impl Service for Outside {
             headers: request.headers.iter().map(|(name, value)| (name.clone(), value.reveal().clone())).collect(),
             body: request.body.reveal().clone(),
             with: with.clone(),
-            key,
+            key: key.clone(),
         });
         let mut result = match &known {
             Some(operation) => self.call(&reference, operation, &with),
             None => self.ask(&request),
         };
+        let done = result.as_ref().is_ok_and(|response| response.status == 200);
+        if done && known.is_some_and(|operation| operation.effect != Effect::None) {
+            self.did.lock().unwrap().push((reference, key));
+        }
         if let Ok(response) = &mut result {
             response.headers.push(("x-request-id".to_owned(), Content::new(echo(&request))));
         }

@@ -18,7 +18,7 @@ use assent_schema::client::ClientFacts;
 use assent_schema::expr::Origin;
 use assent_schema::flow::Flows;
 use assent_schema::id::{AgentId, ConnectionId, ProjectName};
-use assent_schema::ledger::Origin as LogOrigin;
+use assent_schema::ledger::{Audit, Origin as LogOrigin};
 use assent_schema::plan::{Action, Event, Plan, Trigger, Until};
 use serde_json::{Value, json};
 
@@ -26,6 +26,7 @@ use serde_json::{Value, json};
 mod leaves;
 
 use crate::inputs::{Inputs, Spot, put};
+use crate::once::Did;
 use crate::outside::{Outside, Sent};
 use crate::people::People;
 
@@ -49,6 +50,8 @@ pub(crate) struct Trace {
     pub(crate) rest: Vec<String>,
     /// How many durable writes and requests there were, those before the run among them.
     pub(crate) points: usize,
+    /// The effects that were done, in order.
+    pub(crate) did: Vec<Did>,
 }
 
 /// A plan that is ready to run.
@@ -72,6 +75,7 @@ impl Ready {
     pub(crate) fn play_killed(&self, inputs: &Inputs, crash: Option<Crash>) -> Option<Trace> {
         self.event(inputs)?;
         let (outside, sent, counts) = Outside::new(Arc::clone(self.plan()), inputs.clone());
+        let did = outside.did();
         let host = Host::new(inputs.facts, AT.parse().unwrap(), outside);
         let lines = Lines::default();
         let for_log = lines.clone();
@@ -90,6 +94,7 @@ impl Ready {
         let sent = sent.lock().unwrap().clone();
         let mut trace = self.read(&host, sent);
         trace.points = points;
+        trace.did = did.lock().unwrap().clone();
         trace.rest.push(String::from_utf8_lossy(&lines.0.lock().unwrap()).into_owned());
         Some(trace)
     }
@@ -195,7 +200,7 @@ impl Ready {
         let sums = store.sums("").unwrap().into_iter().collect();
         // Last: what is delivered is noted in the store.
         rest.extend(leaves::told(&store, &self.facts).iter().map(|one| String::from_utf8_lossy(one).into_owned()));
-        Trace { sent, journal, sums, rest, points: 0 }
+        Trace { sent, journal, sums, rest, points: 0, did: Vec::new() }
     }
 
     fn ledger(&self, world: &SimWorld, store: &Memory) -> Vec<String> {
@@ -207,14 +212,19 @@ impl Ready {
         };
         let mut days = DayKeys::new(world.clone(), Arc::clone(&HOST_KEY));
         let rows = store.ledger_rows(&Log::Client(self.facts.client.clone()), 0, usize::MAX).unwrap();
+        let mut audit = Audit::new(origin.clone());
         let open = |row: &assent_agent::store::LedgerRow| {
             let key = days.open(&origin, &row.day).unwrap();
             let (_, body) = key.open(&origin, row.index, row.sealed.as_deref().unwrap()).unwrap();
+            // The log is whole, wherever the agent died.
+            audit.entry(&assent_schema::ledger::Entry::from_bytes(&body).unwrap()).unwrap();
             let mut entry: Value = serde_json::from_slice(&body).unwrap();
             hide(&mut entry);
             entry.to_string()
         };
-        rows.iter().map(open).collect()
+        let entries = rows.iter().map(open).collect();
+        audit.end().unwrap();
+        entries
     }
 }
 

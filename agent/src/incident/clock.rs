@@ -41,6 +41,10 @@ pub fn respond_by(tier: Tier, severity: Severity, since: Moment, hours: &Busines
 }
 
 #[cfg(test)]
+#[path = "clock_tests.rs"]
+mod year;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use assent_schema::calendar::zone;

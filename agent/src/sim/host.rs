@@ -32,6 +32,8 @@ pub enum Strike {
     After,
     /// It is done, the reply is lost and the process lives; for writes: the process dies as with `After`.
     Lost,
+    /// There is no space for it, and the process lives; a request needs none, nor does a file that goes.
+    Full,
 }
 
 /// What kind of thing happens at a point.
@@ -65,6 +67,8 @@ struct State {
     next_timer: u64,
     points: Vec<Point>,
     crash: Option<Crash>,
+    /// There was no space for the commit that is under way.
+    was_full: bool,
     files: BTreeMap<String, Vec<u8>>,
     keys: BTreeMap<String, ([u8; 32], Duration)>,
     service: Box<dyn Service>,
@@ -98,6 +102,7 @@ impl Host {
             next_timer: 0,
             points: Vec::new(),
             crash: None,
+            was_full: false,
             files: BTreeMap::new(),
             keys: BTreeMap::new(),
             service: Box::new(service),
@@ -367,6 +372,7 @@ impl Disk for SimWorld {
     /// or not.
     fn write(&self, path: &str, bytes: &[u8]) -> Result<(), DiskFailure> {
         match self.point(Point::File) {
+            Some(Strike::Full) => Err(DiskFailure::Full),
             Some(Strike::Before) => {
                 self.die();
                 Err(DiskFailure::Broken)
@@ -387,7 +393,7 @@ impl Disk for SimWorld {
         if fault != Some(Strike::Before) {
             lock(&self.host.state).files.remove(path);
         }
-        if fault.is_none() {
+        if matches!(fault, None | Some(Strike::Full)) {
             return Ok(());
         }
         self.die();
@@ -424,12 +430,21 @@ impl Gate for SimWorld {
             if fault == Some(Strike::Before) {
                 return self.gone().await;
             }
-            fault.is_some()
+            let is_full = fault == Some(Strike::Full);
+            if is_full {
+                // Nobody else has a turn until `after`.
+                lock(&self.host.tables).set_full(true);
+                lock(&self.host.state).was_full = true;
+            }
+            fault.is_some() && !is_full
         })
     }
 
     fn after(&self, dies: bool) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async move {
+            if std::mem::take(&mut lock(&self.host.state).was_full) {
+                lock(&self.host.tables).set_full(false);
+            }
             if dies {
                 self.gone::<()>().await;
             }

@@ -17,28 +17,36 @@ fn question(nonce: u8) -> String {
     format!("/decisions/{}", format!("{nonce:02x}").repeat(32))
 }
 
+/// The pages of an engineer: what the ledger is told of each, and what stands on it.
+fn pages() -> Vec<(String, &'static str, &'static str)> {
+    vec![
+        ("/".to_owned(), "acme viewed alice overview", "restock"),
+        ("/decisions".to_owned(), "acme viewed alice decisions", "refund"),
+        ("/runs".to_owned(), "acme viewed alice runs", "unavailable"),
+        (
+            "/runs?client=acme&workflow=refund&state=failed&at=2026-03-02T09:13".to_owned(),
+            "acme viewed alice runs",
+            "failed",
+        ),
+        (format!("/runs/{}", run(FAILED.0, FAILED.1)), "acme viewed alice run", "refund.toml"),
+        (format!("/runs/{}", run(WAITS.0, WAITS.1)), "acme viewed alice run", "waits for a person"),
+        ("/queue".to_owned(), "acme viewed alice queue", "Open the case"),
+        ("/incidents".to_owned(), "acme viewed alice incidents", "run failed"),
+        ("/holds".to_owned(), "acme viewed alice holds", "Nothing is held"),
+        ("/ledger".to_owned(), "acme viewed alice ledger", "18\u{202f}431"),
+        ("/passkey".to_owned(), "_agent viewed alice passkey", "Passkeys need a host name"),
+        ("/numbers".to_owned(), "acme viewed alice numbers", "&lt;5"),
+        ("/numbers.csv".to_owned(), "acme viewed alice numbers", "refund,refunded,EUR,2026-03-02"),
+    ]
+}
+
 #[test]
 fn every_page_of_everybody_answers_and_is_written_down_first() {
     let place = Place::new();
     let (alice, lena) = (place.sign_in("alice"), place.sign_in("lena"));
     assert_eq!(place.noted(), ["_agent viewed alice sign-in", "acme viewed lena sign-in"]);
-    let (failed, waits) = (format!("/runs/{}", run(FAILED.0, FAILED.1)), format!("/runs/{}", run(WAITS.0, WAITS.1)));
-    for (page, note, holds) in [
-        ("/", "acme viewed alice overview", "restock"),
-        ("/decisions", "acme viewed alice decisions", "refund"),
-        ("/runs", "acme viewed alice runs", "unavailable"),
-        ("/runs?client=acme&workflow=refund&state=failed&at=2026-03-02T09:13", "acme viewed alice runs", "failed"),
-        (&failed, "acme viewed alice run", "refund.toml"),
-        (&waits, "acme viewed alice run", "waits for a person"),
-        ("/queue", "acme viewed alice queue", "Open the case"),
-        ("/incidents", "acme viewed alice incidents", "run failed"),
-        ("/holds", "acme viewed alice holds", "Nothing is held"),
-        ("/ledger", "acme viewed alice ledger", "18\u{202f}431"),
-        ("/passkey", "_agent viewed alice passkey", "Passkeys need a host name"),
-        ("/numbers", "acme viewed alice numbers", "&lt;5"),
-        ("/numbers.csv", "acme viewed alice numbers", "refund,refunded,EUR,2026-03-02"),
-    ] {
-        let seen = place.look(page, &alice);
+    for (page, note, holds) in pages() {
+        let seen = place.look(&page, &alice);
         assert_eq!(seen.status, 200, "{page}: {}", seen.body);
         assert!(seen.body.contains(holds), "{page} says nothing of {holds}: {}", seen.body);
         let noted = place.noted();
@@ -51,7 +59,33 @@ fn every_page_of_everybody_answers_and_is_written_down_first() {
         assert_eq!(place.noted(), [format!("acme viewed lena {note}")], "{page}");
     }
     let search = place.look(&format!("/runs?q={}", run(FAILED.0, FAILED.1)), &alice);
+    let failed = format!("/runs/{}", run(FAILED.0, FAILED.1));
     assert_eq!((search.status, search.header("location")), (303, Some(failed.as_str())));
+}
+
+#[test]
+fn what_cannot_be_written_down_first_is_not_shown() {
+    let place = Place::new();
+    let (alice, lena) = (place.sign_in("alice"), place.sign_in("lena"));
+    let engineers = pages().into_iter().map(|(page, _, holds)| (page, holds, &alice));
+    let deciders = [("/decisions".to_owned(), "refund", &lena), (question(7), "129.90", &lena)];
+    let all: Vec<_> = engineers.chain(deciders).collect();
+    place.noted();
+    place.be_full(true);
+    let mut said = Vec::new();
+    for (page, _, cookie) in &all {
+        let seen = place.look(page, cookie);
+        assert_eq!(seen.status, 503, "{page}: {}", seen.body);
+        said.push(seen.body);
+    }
+    said.dedup();
+    assert!(said.len() == 1 && !said.concat().contains("acme"), "one page for all, which tells nothing: {said:?}");
+    assert_eq!(place.noted(), Vec::<String>::new());
+    place.be_full(false);
+    for (page, holds, cookie) in &all {
+        let seen = place.look(page, cookie);
+        assert!(seen.status == 200 && seen.body.contains(holds), "{page}: {}", seen.body);
+    }
 }
 
 #[test]

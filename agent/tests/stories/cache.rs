@@ -10,7 +10,7 @@ use assent_agent::world::{Clock as _, HttpRequest, Wall};
 use assent_schema::plan::{Action, Plan};
 use assent_schema::time::Period;
 
-use crate::story::{Story, Workflow, holds_canary, workflow};
+use crate::story::{Story, Workflow, workflow};
 
 /// The scenario in which a run ends after a read and an answer.
 const SHORT: &str = "a customer who wants something else is left to people";
@@ -89,7 +89,7 @@ fn asked_after_each(between: &[Between]) -> Vec<usize> {
         assert_eq!(runs, number + 1);
         counts.push(*asked.lock().expect("a count"));
     }
-    assert!(!holds_canary(&host.durable_bytes().expect("bytes"), scenario), "what is kept is sealed");
+    assert!(!story.private.are_in(&host.durable_bytes().expect("bytes")), "what is kept is sealed");
     counts
 }
 

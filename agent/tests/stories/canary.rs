@@ -5,12 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::story::{HOST_KEY, Story, canaries, holds_canary, workflows};
+use crate::private::Canaries;
+use crate::story::{HOST_KEY, Story, workflow, workflows};
 use assent_agent::ledger::{DayKeys, Ledgers, Publishers, Reader, Target, checkpoint_path, opened};
 use assent_agent::pull::push;
 use assent_agent::real::{RealDice, RealDisk};
 use assent_agent::run::Engine;
-use assent_agent::sim::{Spawner, Stage, run};
+use assent_agent::sim::{NoBooks, Spawner, Stage, run};
 use assent_agent::store::{Log, RunFilter, Sqlite, Store as _, Transaction, Write};
 use assent_agent::world::Wall;
 use assent_schema::canon::Digest;
@@ -109,8 +110,8 @@ fn no_text_of_a_person_reaches_a_file_or_leaves() {
             });
             let runs = kept.runs(&RunFilter { most: 1, ..RunFilter::default() }).expect("read").len();
             assert_eq!(runs, usize::from(story.event().is_some()), "{}", scenario.name);
-            sought += canaries(scenario).len();
-            let clean = |bytes: &[Vec<u8>]| bytes.iter().all(|one| !holds_canary(one, scenario));
+            sought += story.private.count();
+            let clean = |bytes: &[Vec<u8>]| bytes.iter().all(|one| !story.private.are_in(one));
             let (given, note) = given_out(&kept, &disk, &workflow.facts.client);
             assert!(clean(&given), "{}: something leaves", scenario.name);
             assert!(clean(&pushed(folder.path(), &note)), "{}: something is pushed", scenario.name);
@@ -119,7 +120,7 @@ fn no_text_of_a_person_reaches_a_file_or_leaves() {
             // Nor in what on-call, a Prometheus or a collector of traces is told.
             let told = crate::told::told(&kept, &workflow.facts);
             alerts += usize::from(told.len() > 3);
-            assert!(told.iter().all(|one| !holds_canary(one, scenario)), "{}", scenario.name);
+            assert!(told.iter().all(|one| !story.private.are_in(one)), "{}", scenario.name);
             drop(kept);
             assert!(clean(&files(folder.path())), "{}", scenario.name);
         }
@@ -127,4 +128,49 @@ fn no_text_of_a_person_reaches_a_file_or_leaves() {
     assert!(sought > 50, "there is something to find");
     assert!(alerts > 3, "on-call was told of something by every route");
     assert!(read_again.load(Ordering::Relaxed) > 10, "people read content again");
+}
+
+#[test]
+fn names_addresses_and_single_words_are_sought_where_a_plan_says_that_they_are_private() {
+    let workflow = workflow("borealis", "failed-payment");
+    let sought = |text: &str| {
+        let of = |scenario| Canaries::of(&workflow.compiled.plan, scenario).seek(text);
+        workflow.tests.scenarios.iter().any(of)
+    };
+    assert!(sought("kim@example.com"), "one word of a personal field");
+    assert!(sought("Kim Example"), "what nobody declares");
+    assert!(!sought("contact") && !sought("c-31"), "facts may be kept");
+}
+
+/// The scan itself: what is planted it finds, in the log of the database too, and what was deleted lies in no page.
+#[test]
+fn what_is_planted_is_found_and_what_was_deleted_leaves_no_page_behind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let workflow = workflow("borealis", "failed-payment");
+    let scenario = workflow.tests.scenarios.first().expect("a scenario");
+    let story = Story::new(&workflow, scenario, 1);
+    let canary = story.private.any().expect("a canary").as_bytes().to_vec();
+    let open = || Sqlite::open(&folder.path().join("agent.db"), |rows| NoBooks::load(rows)).expect("a store");
+    let found = || files(folder.path()).iter().any(|one| story.private.are_in(one));
+    let puts = |store: Sqlite, value: Option<Vec<u8>>| {
+        let write = Write::State { name: "planted".into(), value };
+        let (world, spawner) = (story.host.boot(), Spawner::default());
+        let store = Arc::new(store);
+        let inside = Arc::clone(&store);
+        run(&world, &spawner, async move {
+            inside.commit(Transaction::new(Wall::default()).with(write)).await.expect("a commit");
+        });
+        Arc::into_inner(store).expect("nobody else has it")
+    };
+    let store = open();
+    assert!(!found());
+    // Among so many other bytes that it stands on pages of its own.
+    let around = vec![b'.'; 40_000];
+    let store = puts(store, Some([around.clone(), canary, around].concat()));
+    assert!(found(), "in the log of the database");
+    drop(store);
+    assert!(found(), "in the database");
+    let store = puts(open(), None);
+    drop(store);
+    assert!(!found(), "in a page that is free");
 }

@@ -1,13 +1,20 @@
-//! Many crashes in one story, clock jumps, and machines that lose the kernel's keys, all from a seed.
+//! Many crashes in one story, moments without space, clock jumps, and machines that lose the kernel's keys, all from a seed.
 //! A failure prints its seed; the seed joins the list.
 
+use crate::crash::STRIKES;
 use crate::story::{Story, workflows};
-use assent_agent::sim::{Crash, Strike};
+use assent_agent::sim::Crash;
 
 /// Seeds that found something once.
 const FOUND: &[u64] = &[];
 /// New ones for each run of the tests.
-const SEEDS: std::ops::Range<u64> = 0..60;
+const SEEDS: u64 = 60;
+/// Those that a deep one takes.
+const MANY_SEEDS: u64 = 5_000;
+
+fn seeds() -> std::ops::Range<u64> {
+    0..if std::env::var_os("ASSENT_DEEP").is_some() { MANY_SEEDS } else { SEEDS }
+}
 
 /// `SplitMix64`, for choices of tests.
 pub(crate) struct Choices(pub(crate) u64);
@@ -25,9 +32,10 @@ impl Choices {
 #[test]
 fn many_crashes_and_a_wrong_clock_change_nothing_that_matters() {
     let workflows = workflows();
-    for seed in FOUND.iter().copied().chain(SEEDS) {
+    for seed in FOUND.iter().copied().chain(seeds()) {
         let mut choices = Choices(seed);
-        let workflow = &workflows[usize::try_from(choices.below(5)).expect("small")];
+        let all = u64::try_from(workflows.len()).expect("few");
+        let workflow = &workflows[usize::try_from(choices.below(all)).expect("small")];
         let count = u64::try_from(workflow.tests.scenarios.len()).expect("few");
         let scenario = &workflow.tests.scenarios[usize::try_from(choices.below(count)).expect("small")];
         println!("seed {seed}: {}", scenario.name);
@@ -38,8 +46,7 @@ fn many_crashes_and_a_wrong_clock_change_nothing_that_matters() {
                 return host.crash_at(None);
             }
             let so_far = u64::try_from(host.points().len()).expect("few");
-            let strikes = [Strike::Before, Strike::After, Strike::Lost];
-            let strike = strikes[usize::try_from(choices.below(3)).expect("small")];
+            let strike = STRIKES[usize::try_from(choices.below(4)).expect("small")];
             host.crash_at(Some(Crash { at: so_far + choices.below(9), strike }));
             if choices.below(4) == 0 {
                 let millis = i64::try_from(choices.below(1_200_000)).expect("small");

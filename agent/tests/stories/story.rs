@@ -1,31 +1,34 @@
 //! One scenario on the real engine, on a simulated machine that may die at any durable write and any request.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
-use assent_agent::accept::event;
 use assent_agent::content::Content;
 use assent_agent::ledger::{DayKeys, Ledgers, opened};
 use assent_agent::queue;
-use assent_agent::run::{Act, Compiled, Engine, Heard, NewRun, NotAgain, NotBegun, Question, Verdict, Way};
+use assent_agent::run::{Act, Compiled, Engine, Heard, NewRun, NotAgain, Question, Verdict, Way};
 use assent_agent::sim::{Host, Newest, Reply, Script, Seen, Service, SimWorld, Spawner, Stage, Stop, run};
 use assent_agent::store::{
-    Aim, Ending, Entry, FactText, ItemEnd, JournalRow, Log, Memory, QueueItem, RunFilter, RunId, Store as _,
-    Transaction, TriggerKind, Write,
+    Aim, Ending, Entry, FactText, ItemEnd, JournalRow, Log, Memory, QueueItem, RunFilter, RunId, RunLine, Store as _,
+    Transaction, Write,
 };
 use assent_agent::vault::{FileVault, HostKey, Secret, SlotPath, Vault};
 use assent_agent::world::{Clock as _, HttpRequest, Wall};
 use assent_schema::canon::{self, Digest};
 use assent_schema::client::ClientFacts;
-use assent_schema::id::{AgentId, GroupId, Name, ProjectName};
+use assent_schema::id::{AgentId, GroupId, Name, OperationRef, ProjectName};
 use assent_schema::ledger::{Audit, Entry as LedgerEntry, Origin, commitment};
 use assent_schema::plan::{Effect, Plan};
 use assent_schema::release::Choice;
 use assent_schema::scenario::{Decided, Later, Scenario, Tests};
 use assent_schema::time::Moment;
 
+use crate::private::Canaries;
 use crate::rotation::{Wanted, rotate};
+use crate::sender::Sender;
 
+/// How long until an agent that could not start is started again.
+const START_AGAIN: Duration = Duration::from_secs(1);
 /// Processes that a story may take: a crash each, and one that goes on to the end.
 const PROCESSES_MOST: usize = 40;
 
@@ -53,11 +56,12 @@ pub(crate) fn workflow(client: &str, name: &str) -> Workflow {
     }
 }
 
-/// All workflows that stories are about.
+/// All workflows of the example.
 pub(crate) fn workflows() -> Vec<Workflow> {
-    let named = [("acme", "refund"), ("acme", "reply")];
-    let borealis = ["failed-payment", "overdue", "chase"].map(|name| ("borealis", name));
-    named.into_iter().chain(borealis).map(|(client, name)| workflow(client, name)).collect()
+    let acme = ["refund", "reply", "triage"].map(|name| ("acme", name));
+    let borealis = ["failed-payment", "overdue", "chase", "summary", "order-status"].map(|name| ("borealis", name));
+    let cedar = ["packing", "triage", "order-status"].map(|name| ("cedar", name));
+    acme.into_iter().chain(borealis).chain(cedar).map(|(client, name)| workflow(client, name)).collect()
 }
 
 /// What somebody of on-call does.
@@ -81,8 +85,12 @@ pub(crate) enum Handle {
 pub(crate) struct Story<'a> {
     pub(crate) workflow: &'a Workflow,
     pub(crate) scenario: &'a Scenario,
+    /// What no byte may hold.
+    pub(crate) private: Canaries,
     pub(crate) host: Host,
     pub(crate) seen: Seen,
+    /// When each request had its answer, or was known to get none.
+    pub(crate) answered: Answered,
     /// Until when somebody holds everything.
     pub(crate) held: Option<(Moment, Moment)>,
     /// What a person puts into the vault when somebody must consent.
@@ -94,6 +102,9 @@ pub(crate) struct Story<'a> {
     /// A person who answers each question by what is shown, beside those of the scenario.
     pub(crate) answers: Option<Answers>,
 }
+
+/// Requests by operation, and when each was over.
+pub(crate) type Answered = Arc<Mutex<Vec<(OperationRef, Wall)>>>;
 
 /// What a person says to a question; nothing where they say nothing.
 pub(crate) type Answers = Arc<dyn Fn(&Question) -> Option<Choice> + Send + Sync>;
@@ -108,12 +119,14 @@ pub(crate) struct Honest {
     script: Script,
     plan: Arc<Plan>,
     seen: Seen,
+    pub(crate) answered: Answered,
 }
 
 impl Service for Honest {
     fn answer(&mut self, now: Wall, request: HttpRequest) -> Reply {
-        let asked = request.operation.clone();
+        let (asked, timeout) = (request.operation.clone(), request.timeout);
         let mut reply = self.script.answer(now, request);
+        self.answered.lock().expect("a lock").push((asked.clone(), now.plus(reply.after.min(timeout))));
         let Ok(response) = &mut reply.result else { return reply };
         for done in self.seen.done() {
             let operation = self.plan.operations.get(&done.operation);
@@ -145,12 +158,15 @@ impl<'a> Story<'a> {
         between: impl FnOnce(Honest) -> S,
     ) -> Self {
         let (script, seen) = Script::new(Arc::clone(&workflow.compiled.plan), &scenario.replies);
-        let honest = Honest { script, plan: Arc::clone(&workflow.compiled.plan), seen: seen.clone() };
+        let (plan, answered) = (Arc::clone(&workflow.compiled.plan), Answered::default());
+        let honest = Honest { script, plan, seen: seen.clone(), answered: Arc::clone(&answered) };
         Self {
             workflow,
             scenario,
+            private: Canaries::of(&workflow.compiled.plan, scenario),
             host: Host::new(seed, scenario.at, between(honest)),
             seen,
+            answered,
             held: None,
             consents: None,
             rotates: None,
@@ -220,23 +236,29 @@ impl<'a> Story<'a> {
             None => stage,
         };
         let (newest, releases, answers) = (stage.newest(), self.releases.clone(), self.answers.clone());
-        let (event, decisions) = (self.event(), self.scenario.decisions.clone());
-        let (later, begun_at) = (self.scenario.later.clone(), Wall::from_millis(self.scenario.at.seconds() * 1_000));
-        let plan = Arc::clone(&self.workflow.compiled.plan);
+        let (sender, decisions) = (self.sender(), self.scenario.decisions.clone());
         let (facts, client) = (Arc::clone(&self.workflow.facts), self.workflow.facts.client.clone());
         let (shared, starter) = (Arc::new(world.clone()), spawner.clone());
         run(&world, &spawner, async move {
             let log = Log::Client(client);
-            if store.ledger_size(&log).expect("read") == 0 {
-                let note = Write::Note(Box::new(opened(log, Digest::of_file(b"root"), Vec::new())));
-                // A file that cannot be written is how a machine looks that dies in that moment.
-                let Ok(()) = store.commit(Transaction::new(shared.now()).with(note)).await else { return };
+            while store.ledger_size(&log).expect("read") == 0 {
+                let note = Write::Note(Box::new(opened(log.clone(), Digest::of_file(b"root"), Vec::new())));
+                if store.commit(Transaction::new(shared.now()).with(note)).await.is_err() {
+                    shared.sleep(START_AGAIN).await;
+                }
             }
             let is_past = |(at, _): &&(Moment, Option<Arc<ClientFacts>>)| *at <= shared.now().moment();
             if let Some((_, facts)) = releases.iter().rfind(is_past) {
                 newest.put(facts.clone());
             }
-            let Ok(engine) = Engine::open(Arc::clone(&shared), store, Arc::new(stage)).await else { return };
+            let stage = Arc::new(stage);
+            let engine = loop {
+                // Where there is no space it ends, and is started again.
+                match Engine::open(Arc::clone(&shared), Arc::clone(&store), Arc::clone(&stage)).await {
+                    Ok(engine) => break engine,
+                    Err(_) => shared.sleep(START_AGAIN).await,
+                }
+            };
             for (at, facts) in releases {
                 let (world, newest) = (Arc::clone(&shared), newest.clone());
                 starter.spawn(async move { release(&world, &newest, at, facts).await });
@@ -297,36 +319,16 @@ impl<'a> Story<'a> {
                     return;
                 }
             }
-            let Some(event) = event else { return };
-            match engine.begin(event) {
-                Ok(begun) => {
-                    starter.spawn(begun.task);
-                    for (place, later) in (0_u8..).zip(later) {
-                        let (world, engine, plan) = (Arc::clone(&shared), Arc::clone(&engine), Arc::clone(&plan));
-                        starter.spawn(async move { arrive(&world, &engine, &plan, &later, (begun_at, place)).await });
-                    }
-                    let durable = begun.durable.await.expect("an answer");
-                    let fine = matches!(durable, Ok(()) | Err(NotBegun::Duplicate(_)));
-                    assert!(fine || shared.crashed(), "{durable:?}");
-                }
-                Err(refused) => panic!("the event was refused: {refused:?}"),
-            }
+            sender.send(&shared, &engine, &starter).await;
         })
     }
 
+    fn sender(&self) -> Sender {
+        Sender::of(&self.workflow.compiled.plan, self.scenario)
+    }
+
     pub(crate) fn event(&self) -> Option<NewRun> {
-        let plan = &self.workflow.compiled.plan;
-        let body = self.scenario.event.as_deref().unwrap_or("{}");
-        let (_, fields) = event::told(&plan.trigger, body.as_bytes())?;
-        Some(NewRun {
-            client: plan.client.clone(),
-            workflow: plan.workflow.clone(),
-            trigger: TriggerKind::Webhook,
-            event: "evt-1".into(),
-            keys: vec![[1; 16]],
-            fields,
-            writes: Vec::new(),
-        })
+        self.sender().event(0)
     }
 
     /// What is left for people.
@@ -368,33 +370,41 @@ impl<'a> Story<'a> {
         self.check_ledger(&store);
         self.check_canaries();
         self.check_effects();
-        let done = self.seen.done();
-        let [line] = runs.as_slice() else {
-            assert!(runs.is_empty() && self.event().is_none() && done.is_empty(), "{name}: {} runs", runs.len());
+        self.check_guards(&store);
+        if runs.is_empty() {
+            assert!(self.event().is_none() && self.seen.done().is_empty(), "{name}: no run");
             return None;
-        };
+        }
+        assert_eq!(runs.len(), self.sender().count(), "{name}: a run for each event");
+        let endings: Vec<Ending> = runs.iter().map(|line| self.check_run(&store, line)).collect();
+        endings.first().copied()
+    }
+
+    fn check_run(&self, store: &Memory, line: &RunLine) -> Ending {
+        let (name, done, alone) = (&self.scenario.name, self.seen.done(), self.scenario.further.is_empty());
         let journal = store.journal(line.run).expect("read");
         let ends: Vec<_> = journal.iter().filter(|row| matches!(row.entry, Entry::Ended { .. })).collect();
         assert_eq!(ends.len(), 1, "{name}: a run ends once");
         self.check_settled(&journal);
         let Entry::Ended { ending, .. } = line.last.entry else { panic!("{name}: something came after the end") };
-        let queue = store.queue().expect("read");
+        let queue: Vec<_> = store.queue().expect("read").into_iter().filter(|item| item.run == line.run).collect();
         let failed = |row: &JournalRow| matches!(row.entry, Entry::Item { how: ItemEnd::Failed, .. });
         let queued = match ending {
             Ending::Stopped | Ending::Failed | Ending::ContentLost => true,
             Ending::Done => journal.iter().any(failed),
-            // Who had begun something is told; one that may have been done counts as done.
-            Ending::Superseded => !done.is_empty() || !queue.is_empty(),
+            // Who had begun something is told; one that may have been done counts as done. Whose place another event took has not.
+            Ending::Superseded => alone && (!done.is_empty() || !queue.is_empty()),
         };
         assert_eq!(queue.len(), usize::from(queued), "{name}: {ending:?}");
-        assert_eq!(store.alerts().expect("read").len(), usize::from(queued), "{name}: an alert with each item");
-        for item in &queue {
+        let alerts = store.alerts().expect("read").into_iter().filter(|row| row.alert.run == Some(line.run)).count();
+        assert_eq!(if alone { store.alerts().expect("read").len() } else { alerts }, queue.len(), "{name}: alerts");
+        for item in queue.iter().filter(|_| alone) {
             for one in &done {
                 let known = item.done.iter().any(|effect| effect.operation == one.operation);
                 assert!(known, "{name}: the item does not tell of {}", one.operation);
             }
         }
-        Some(ending)
+        ending
     }
 
     /// That an effect was not done is believed only when it had the time to become visible, from when its request can last have
@@ -422,6 +432,12 @@ impl<'a> Story<'a> {
                 Entry::Outcome(outcome) if same(&outcome.step, &outcome.item, outcome.attempt) => Some(row.at),
                 _ => None,
             });
+            // What was heard is written down with the next commit, which may come later than that.
+            let heard = heard.map(|written| {
+                let answered = self.answered.lock().expect("a lock");
+                let of = answered.iter().filter(|(of, at)| of == operation && (sent..=written).contains(at));
+                of.map(|(_, at)| *at).max().unwrap_or(written)
+            });
             let operation = self.workflow.compiled.plan.operations.get(operation).expect("an operation");
             let settles = operation.confirm.as_ref().expect("a confirm").settles.duration();
             let last = heard.unwrap_or_else(|| sent.plus(operation.timeout.duration()));
@@ -434,16 +450,24 @@ impl<'a> Story<'a> {
         }
     }
 
-    /// No effect was done twice.
+    /// No effect was done twice: of events that come again and again each does what it is to do.
     pub(crate) fn check_effects(&self) {
         let (name, done) = (&self.scenario.name, self.seen.done());
-        for (at, one) in done.iter().enumerate() {
+        let most = if self.scenario.further.is_empty() { 1 } else { self.at_work() };
+        for one in &done {
             let operation = self.workflow.compiled.plan.operations.get(&one.operation).expect("an operation");
-            let rest = || done.iter().skip(at + 1).filter(|other| other.operation == one.operation);
-            assert!(operation.effect != Effect::Money || rest().next().is_none(), "{name}: money moved twice");
-            let again = rest().any(|other| other.with == one.with);
-            assert!(!again, "{name}: {} was done twice for the same", one.operation);
+            let same = || done.iter().filter(|other| other.operation == one.operation);
+            assert!(operation.effect != Effect::Money || same().count() <= most, "{name}: money moved twice");
+            let again = same().filter(|other| other.with == one.with).count();
+            assert!(again <= most, "{name}: {} was done twice for the same", one.operation);
         }
+    }
+
+    /// How many runs went on whose place no other event took.
+    fn at_work(&self) -> usize {
+        let runs = self.store().runs(&RunFilter { most: 10, ..RunFilter::default() }).expect("read");
+        let goes_on = |line: &&RunLine| !matches!(line.last.entry, Entry::Ended { ending: Ending::Superseded, .. });
+        runs.iter().filter(goes_on).count()
     }
 
     /// The client's log is whole: every row opens, says what its commitment says, and follows the one before.
@@ -477,7 +501,7 @@ impl<'a> Story<'a> {
             let (salt, body) = key.open(&origin, row.index, sealed).expect("it opens");
             assert_eq!(commitment(&salt, &body).as_bytes(), &row.commitment);
             let text = String::from_utf8_lossy(&body).into_owned();
-            assert!(!holds_canary(body.as_slice(), self.scenario), "content in the ledger: {text}");
+            assert!(!self.private.are_in(body.as_slice()), "content in the ledger: {text}");
             entries.push(LedgerEntry::from_bytes(&body).expect("an entry"));
         }
         entries
@@ -486,39 +510,12 @@ impl<'a> Story<'a> {
     /// No content in any stored byte.
     pub(crate) fn check_canaries(&self) {
         let bytes = self.host.durable_bytes().expect("bytes");
-        assert!(!holds_canary(&bytes, self.scenario), "{}: content in a durable byte", self.scenario.name);
+        assert!(!self.private.are_in(&bytes), "{}: content in a durable byte", self.scenario.name);
     }
-}
-
-/// Texts of people in a scenario: everything in replies, events and edits that has a space in it.
-pub(crate) fn canaries(scenario: &Scenario) -> Vec<String> {
-    let mut found = Vec::new();
-    let bodies = scenario.replies.iter().filter_map(|reply| reply.body.as_deref()).chain(scenario.event.as_deref());
-    for body in bodies {
-        let json: serde_json::Value = serde_json::from_str(body).expect("JSON");
-        texts(&json, &mut found);
-    }
-    found.extend(scenario.decisions.iter().flat_map(|decided| decided.edits.values().cloned()));
-    found.retain(|text| text.contains(' ') && text.len() >= 8);
-    found
-}
-
-fn texts(json: &serde_json::Value, found: &mut Vec<String>) {
-    match json {
-        serde_json::Value::String(text) => found.push(text.clone()),
-        serde_json::Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
-        serde_json::Value::Object(members) => members.values().for_each(|member| texts(member, found)),
-        _ => {}
-    }
-}
-
-/// Whether bytes hold a text of a person.
-pub(crate) fn holds_canary(bytes: &[u8], scenario: &Scenario) -> bool {
-    canaries(scenario).iter().any(|canary| bytes.windows(canary.len()).any(|window| window == canary.as_bytes()))
 }
 
 /// An event that comes so long after the story began, or at once when that is past; sent again until it is taken.
-async fn arrive(
+pub(crate) async fn arrive(
     world: &SimWorld,
     engine: &Engine<SimWorld, Memory, Stage>,
     plan: &Plan,

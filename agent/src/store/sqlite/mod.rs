@@ -13,6 +13,9 @@ mod packed;
 mod read;
 mod schema;
 mod sums;
+#[cfg(test)]
+#[path = "torn_tests.rs"]
+mod torn;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -10,7 +10,7 @@ use std::time::Duration;
 use assent_agent::console::{Console, serve};
 use assent_agent::people::Itself;
 use assent_agent::sim::NoBooks;
-use assent_agent::store::{Memory, RunId, Store as _, Transaction, Write};
+use assent_agent::store::{Memory, RunId, Store as _, Tables, Transaction, Write};
 use assent_agent::world::Wall;
 use assent_schema::canon::Digest;
 use assent_schema::client::ClientFacts;
@@ -29,6 +29,7 @@ pub(crate) struct Place {
     pub(crate) said: Deeds,
     pub(crate) deeds: Deeds,
     store: Arc<Memory>,
+    tables: Arc<Mutex<Tables>>,
     boot: Arc<AtomicU64>,
     passkeys: Passkeys,
     stop: watch::Sender<bool>,
@@ -64,7 +65,8 @@ impl Place {
     pub(crate) fn new() -> Self {
         let said = Deeds::default();
         let books = Noted { books: NoBooks::default(), said: Arc::clone(&said) };
-        let store = Arc::new(Memory::open(Arc::default(), Box::new(books)));
+        let tables = Arc::<Mutex<Tables>>::default();
+        let store = Arc::new(Memory::open(Arc::clone(&tables), Box::new(books)));
         fill(&store);
         let passkeys = Passkeys::default();
         let (deeds, boot) = (Deeds::default(), Arc::new(AtomicU64::new(1_000)));
@@ -99,7 +101,7 @@ impl Place {
             (address, tokio::spawn(serve(listener, console, stopped)))
         });
         let host = address.to_string();
-        Self { host, address, said, deeds, store: kept, boot, passkeys, stop, runtime, serving: Some(serving) }
+        Self { host, address, said, deeds, store: kept, tables, boot, passkeys, stop, runtime, serving: Some(serving) }
     }
 
     /// Asked by a name: passkeys belong to names, not to numbers.
@@ -116,6 +118,11 @@ impl Place {
     /// Lets time pass.
     pub(crate) fn pass(&self, seconds: u64) {
         self.boot.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    /// From now on there is no space for an entry, or there is again.
+    pub(crate) fn be_full(&self, full: bool) {
+        self.tables.lock().expect("a lock").set_full(full);
     }
 
     /// Somebody answers all that waits in a run, elsewhere.

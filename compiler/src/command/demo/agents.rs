@@ -126,6 +126,11 @@ impl Agent {
         self.folder.join("agent.log")
     }
 
+    /// Its process, while it runs.
+    pub fn process(&self) -> Option<u32> {
+        self.process.as_ref().map(Child::id)
+    }
+
     /// Where people and webhooks reach it.
     pub fn url(&self) -> String {
         format!("http://{}", self.listen)
