@@ -209,8 +209,7 @@ struct Currency(String);
 impl std::str::FromStr for Currency {
     type Err = &'static str;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let known = assent_schema::shape::is_currency(text);
-        known.then(|| Self(text.to_owned())).ok_or("is not an ISO 4217 code like `EUR`")
+        assent_schema::shape::wrong_currency(text).map_or_else(|| Ok(Self(text.to_owned())), Err)
     }
 }
 

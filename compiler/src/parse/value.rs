@@ -7,7 +7,7 @@ use std::str::FromStr;
 use super::tree::Written;
 use assent_schema::nearest::nearest;
 use assent_schema::plan::{Constant, Expression};
-use assent_schema::shape::{is_currency, is_decimal};
+use assent_schema::shape::{is_decimal, wrong_currency};
 use assent_schema::spec::Spanned;
 use assent_schema::time::Period;
 use serde::de::value::StrDeserializer;
@@ -250,10 +250,13 @@ fn shortened(digits: &str) -> String {
     }
 }
 
-/// An ISO 4217 code.
+/// A currency of ISO 4217 that money moves in.
 pub(super) fn currency(value: Value<'_, '_>) -> Option<String> {
     let text = value.text()?;
-    if is_currency(text) { Some(text.to_owned()) } else { value.bad("is not an ISO 4217 code like `EUR`") }
+    match wrong_currency(text) {
+        None => Some(text.to_owned()),
+        Some(why) => value.bad_with_help(why, "Write an ISO 4217 code like `EUR`.".to_owned()),
+    }
 }
 
 /// A period within bounds.
