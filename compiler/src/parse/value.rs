@@ -261,6 +261,14 @@ pub(super) fn currency(value: Value<'_, '_>) -> Option<String> {
 
 /// A period within bounds.
 pub(super) fn period(bounds: RangeInclusive<Period>) -> impl Fn(Value<'_, '_>) -> Option<Period> {
+    period_told(bounds.clone(), bounds)
+}
+
+/// As [`period`], where what lies within these bounds and not within those that are told has a finding of its own.
+pub(super) fn period_told(
+    bounds: RangeInclusive<Period>,
+    told: RangeInclusive<Period>,
+) -> impl Fn(Value<'_, '_>) -> Option<Period> {
     move |value| {
         if !matches!(value.inner, Written::String(_)) {
             return value.mistyped("a period in quotes, like `30s` or `5m`,");
@@ -274,7 +282,7 @@ pub(super) fn period(bounds: RangeInclusive<Period>) -> impl Fn(Value<'_, '_>) -
         if bounds.contains(&period) {
             Some(period)
         } else {
-            value.bad(&format!("is not within {} to {}", bounds.start(), bounds.end()))
+            value.bad(&format!("is not within {} to {}", told.start(), told.end()))
         }
     }
 }
