@@ -329,3 +329,64 @@ fn an_approval_whose_signer_left_says_who_counts_and_what_rests_on_it() {
     assert!(found[0].starts_with("approval-invalid 6:") && found[0].contains(told), "{found:#?}");
     assert!(found[0].contains(" of `refund`") && found[0].contains("`assent plan --draft acme`"), "{found:#?}");
 }
+
+const NOTE: &str = "with = { id = \"${trigger.ticket_id}\", text = \"About: ${topic.about}\" }";
+
+#[test]
+fn limits_are_told_as_they_are() {
+    let when = |condition: &str| format!("when = \"topic.ended == 'answered' && {condition}\"");
+    let retry = format!("{NOTE}\nretry = {{ attempts = 0, first = \"1s\", most = \"1m\" }}");
+    for (file, old, new, wanted) in [
+        (CLIENT, "rotate = \"180d\"", "rotate = \"1s\"", "Write a value within 1d to 400d."),
+        (REFUND, "sum = \"order.total\"", "sum = \"order.total\"\nper = \"400d\"", "Write a value within 1h to 31d."),
+        (SORT, NOTE, &*retry, "Write a value within 1 to 20."),
+        (SORT, "timeout = \"5m\"", "timeout = \"4000d\"", "Write a period of at most 3660d."),
+        (SORT, WHEN, &*when("now - now < duration('4000d')"), "Expected a period of at most 3660d."),
+        (
+            SORT,
+            WHEN,
+            &*when("now < timestamp('9999-12-31T23:59:59Z')"),
+            "Expected an instant of at most `9999-12-30T22:00:00Z`.",
+        ),
+    ] {
+        let found = check(&change(file, &[(old, new)]));
+        assert!(found.len() == 1 && found[0].contains(wanted), "{new}: {found:#?}");
+    }
+}
+
+/// A catalog whose note is a job.
+const JOB: &str = "#- catalog/integrations/desk.toml\n-not_executed = [429]\n+not_executed = [429]\n\
+    +job = { id = \"id\", read = \"get_job\", param = \"id\", field = \"state\", done = [\"ready\"], failed = [\"broken\"], within = \"2m\" }\n\
+    -[operation.add_note.response]\n+[operation.get_job]\n+record = \"job\"\n+method = \"GET\"\n+path = \"/jobs/{id}\"\n\
+    +scopes = [\"tickets:read\"]\n+[operation.get_job.params]\n\
+    +id = { in = \"path\", type = \"token\", class = \"reference\" }\n+[operation.get_job.response]\n\
+    +state = { type = \"token\", class = \"reference\", written_by = \"system\" }\n+[operation.add_note.response]\n";
+
+#[test]
+fn advice_is_about_what_was_written() {
+    let after = format!("{NOTE}\non_error = {{ codes = [\"job_failed\"], then = \"continue\" }}");
+    let once = change(
+        "catalog/integrations/desk.toml",
+        &[("match = { topic = \"ticket.created\" }", "match = { topic = \"ticket.created\" }\nonce = [\"a\", \"b\"]")],
+    );
+    let tokens = "\n-ticket_id = { at = \"id\", type = \"token\", class = \"reference\", written_by = \"system\" }\n\
+        +ticket_id = { at = \"id\", type = \"token\", class = \"reference\", written_by = \"system\" }\n\
+        +a = { type = \"token\", class = \"reference\" }\n+b = { type = \"token\", class = \"reference\" }\n";
+    let beside = "[[step]]\nid = \"beside\"\nparallel = \"p\"\nset = { said = \"${ticket.visits + 1}\" }\n\n[[step]]\n\
+        id = \"note\"\nparallel = \"p\"";
+    let read = "when = \"topic.ended == 'answered' && beside.said > 1\"";
+    for (change, wanted) in [
+        (
+            format!("{JOB}{}", change(SORT, &[(NOTE, &after)])),
+            "| Give the operation a `confirm`: it tells whether a job",
+        ),
+        (format!("{}{tokens}", once.trim_end()), "| Name one `token`, and beside it fields of type `uuid`"),
+        (
+            change(SORT, &[("id = \"note\"", beside.trim_start_matches("[[step]]\n")), (WHEN, read)]),
+            "| What runs inside an `each`, or together with this step, has no result here.",
+        ),
+    ] {
+        let found = check(&change);
+        assert!(found.iter().any(|line| line.contains(wanted)), "{wanted}: {found:#?}");
+    }
+}

@@ -22,6 +22,7 @@ pub mod fides;
 pub mod finding;
 pub mod passkey;
 pub mod promise;
+pub mod reach;
 pub mod shape;
 
 pub mod ledger;

@@ -27,6 +27,18 @@ impl fmt::Display for BadTime {
 
 impl std::error::Error for BadTime {}
 
+impl BadTime {
+    /// What is wanted, where the text has the right form and is beyond what can be written.
+    pub(crate) fn limit(&self) -> Option<&'static str> {
+        [PERIOD_LIMIT, MOMENT_LIMIT].into_iter().find(|limit| *limit == self.wanted)
+    }
+}
+
+/// What is wanted instead of a period that is too long: [`Period::MOST`].
+const PERIOD_LIMIT: &str = "a period of at most 3660d";
+/// What is wanted instead of a moment that is too late.
+const MOMENT_LIMIT: &str = "an instant of at most `9999-12-30T22:00:00Z`";
+
 const EARLIEST: i64 = -62_135_596_800;
 /// 9999-12-30T22:00:00Z: later moments have no local time in every zone.
 const LATEST: i64 = 253_402_207_200;
@@ -89,7 +101,10 @@ impl std::str::FromStr for Moment {
     type Err = BadTime;
 
     fn from_str(text: &str) -> Result<Self, BadTime> {
-        let bad = BadTime { wanted: "an instant in UTC like `2026-03-02T09:00:00Z`" };
+        // Nothing else that has the form of an instant is too late for one.
+        let is_late = text.len() == 20 && text.starts_with("9999-12-3") && text.ends_with('Z');
+        let form = "an instant in UTC like `2026-03-02T09:00:00Z`";
+        let bad = BadTime { wanted: if is_late { MOMENT_LIMIT } else { form } };
         let Ok(timestamp) = text.parse::<Timestamp>() else { return Err(bad) };
         let moment = Self::from(timestamp);
         if moment.to_string() == text { Ok(moment) } else { Err(bad) }
@@ -179,6 +194,7 @@ impl std::str::FromStr for Period {
         let canonical = digits == "0" || !digits.starts_with('0');
         match digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit)) {
             Some(seconds) if plain && canonical && seconds <= PERIOD_MOST_SECONDS => Ok(Self(seconds)),
+            _ if plain && canonical => Err(BadTime { wanted: PERIOD_LIMIT }),
             _ => Err(bad),
         }
     }
@@ -215,8 +231,10 @@ mod tests {
         let text = "2026-03-02T09:00:00Z";
         assert_eq!(text.parse::<Moment>().map(|m| m.to_string()), Ok(text.to_owned()));
         for bad in ["2026-03-02T09:00:00+00:00", "2026-03-02T09:00:00.5Z", "2026-03-02", "2026-03-02t09:00:00z", ""] {
-            assert!(bad.parse::<Moment>().is_err(), "{bad}");
+            assert!(bad.parse::<Moment>().is_err_and(|bad| bad.limit().is_none()), "{bad}");
         }
+        let late = "9999-12-31T23:59:59Z".parse::<Moment>();
+        assert!(late.is_err_and(|bad| bad.limit() == Some(MOMENT_LIMIT)));
         assert_eq!("2026-03-02T09:00:00Z".parse::<Moment>().map(Moment::day), Ok("2026-03-02".to_owned()));
     }
 
@@ -229,5 +247,8 @@ mod tests {
         for bad in ["", "5", "m", "-1m", "01m", "1.5h", "1w", "99999999999999999999s", "100000d"] {
             assert!(bad.parse::<Period>().is_err(), "{bad}");
         }
+        assert_eq!(PERIOD_LIMIT, format!("a period of at most {}", Period::MOST));
+        let limit = |text: &str| text.parse::<Period>().err().and_then(|bad| bad.limit());
+        assert_eq!(["3661d", "99999999999999999999s", "1w"].map(limit), [Some(PERIOD_LIMIT), Some(PERIOD_LIMIT), None]);
     }
 }

@@ -7,11 +7,11 @@ use assent_schema::id::{ClientId, IntegrationId, ProviderId, Region};
 use assent_schema::ledger::LogKey;
 use assent_schema::plan::{Rate, Target};
 use assent_schema::remote::Remote;
-use assent_schema::spec::{Client, Connection, Decider, Endpoint, Guardrail, Holders, Slot, Spanned};
+use assent_schema::spec::{Client, Connection, Decider, Endpoint, Guardrail, Holders, ROTATE_MOST, Slot, Spanned};
 use assent_schema::time::Period;
 
 use super::reader::{Table, Value};
-use super::value::{base_url, boolean, currency, line, name, parsed, period, plain_line, within, word};
+use super::value::{base_url, boolean, currency, line, name, parsed, period, period_told, plain_line, within, word};
 
 /// How long workflows run without a current freshness statement, unless the client says otherwise.
 const STALE_LIMIT: Period = Period::hours(72);
@@ -209,8 +209,7 @@ struct Currency(String);
 impl std::str::FromStr for Currency {
     type Err = &'static str;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let known = assent_schema::shape::is_currency(text);
-        known.then(|| Self(text.to_owned())).ok_or("is not an ISO 4217 code like `EUR`")
+        assent_schema::shape::wrong_currency(text).map_or_else(|| Ok(Self(text.to_owned())), Err)
     }
 }
 
@@ -268,7 +267,9 @@ pub(super) fn route_endpoint(
 fn slot(value: Value<'_, '_>) -> Option<Slot> {
     let mut table = value.table()?;
     let span = table.span();
-    let rotate = table.opt("rotate", |value| value.spanned(period(Period::days(1)..=Period::MOST)));
+    // Longer ones are `no-rotation`.
+    let told = Period::days(1)..=ROTATE_MOST;
+    let rotate = table.opt("rotate", |value| value.spanned(period_told(Period::days(1)..=Period::MOST, told)));
     table.done();
     Some(Slot { span, rotate })
 }

@@ -213,6 +213,8 @@ fn money(table: &mut Table<'_, '_>) -> Option<MoneyWire> {
     let currency = match (at, fixed) {
         (Some(at), None) => CurrencyWire::At(at),
         (None, Some(code)) => CurrencyWire::Fixed(code),
+        // What could not be read was told.
+        (None, None) if table.has("currency") || table.has("currency_at") => return None,
         _ => {
             return table
                 .bad("Money has either `currency_at` or `currency`.", "Say where the currency comes from, once.");

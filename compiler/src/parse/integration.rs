@@ -359,7 +359,12 @@ fn check_once(once: &Value<'_, '_>, names: &[Name], fields: &BTreeMap<Spanned<Na
         }
     }
     if tokens > 1 {
-        once.bad::<()>("names two tokens, which cannot be told apart when they stand beside one another");
+        let help =
+            "Name one `token`, and beside it fields of type `uuid`, `integer` or `instant`: where those end is known.";
+        once.bad_with_help::<()>(
+            "names two tokens, which cannot be told apart when they stand beside one another",
+            help.into(),
+        );
     }
 }
 

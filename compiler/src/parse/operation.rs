@@ -7,8 +7,8 @@ use assent_schema::code::Code;
 use assent_schema::guard::wrong_retry;
 use assent_schema::id::Name;
 use assent_schema::plan::{
-    Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, Job, Method, OUTCOMES, OwnEvent, Param, Park,
-    Place, Retry,
+    ATTEMPTS_MOST, Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, Job, Method, OUTCOMES,
+    OwnEvent, Param, Park, Place, Retry,
 };
 use assent_schema::shape::Shape;
 use assent_schema::spec::{Operation, Spanned};
@@ -22,7 +22,8 @@ use super::integration::{header_name, refusals, statuses};
 use super::pages::{check_kept, check_polled, pages, polled};
 use super::reader::{Sink, Table, Value};
 use super::value::{
-    HEADER, answer_place, boolean, constants_by_path, name, parsed, path, path_or_all, period, plain_line, within, word,
+    HEADER, answer_place, boolean, constants_by_path, integer, name, parsed, path, path_or_all, period, plain_line,
+    within, word,
 };
 
 /// The largest answer unless said, and at most, in bytes.
@@ -388,7 +389,7 @@ pub(super) fn retry(value: Value<'_, '_>) -> Option<Retry> {
     let delay = || period(Period::seconds(1)..=Period::days(1));
     let (sink, span) = (value.sink, value.span.clone());
     let mut table = value.table()?;
-    let attempts = table.need("attempts", within(1..=u32::MAX));
+    let attempts = table.need("attempts", attempts);
     let first = table.need("first", delay());
     let most = table.need("most", delay());
     let retry = Retry { attempts: attempts?, first: first?, most: most? };
@@ -400,6 +401,14 @@ pub(super) fn retry(value: Value<'_, '_>) -> Option<Retry> {
         return None;
     }
     Some(retry)
+}
+
+/// How many attempts there are; more than the most are `bad-retry`, and that is the limit that is told.
+fn attempts(value: Value<'_, '_>) -> Option<u32> {
+    match integer(value.clone())? {
+        ..=0 => value.bad(&format!("is not within 1 to {ATTEMPTS_MOST}")),
+        _ => within(1..=u32::MAX)(value),
+    }
 }
 
 fn confirm(value: Value<'_, '_>) -> Option<Confirm> {

@@ -104,9 +104,18 @@ fn decided(value: Value<'_, '_>) -> Option<Decided> {
     let person = table.opt("person", name);
     let choice = table.opt("choice", word);
     let after = table.opt("after", parsed).unwrap_or(Period::seconds(0));
-    let edits = table.map("edits", |value| value.text().map(str::to_owned));
+    let edits = table.map("edits", edit);
     table.done();
     Some(Decided { step: step?, person, choice, after, edits })
+}
+
+/// What a person wrote at a path. Without its quotes a path is a table in a table.
+fn edit(value: Value<'_, '_>) -> Option<String> {
+    if matches!(value.inner, Written::Table(_)) {
+        let help = "Put the path in quotes, like `\"draft.text\"`: a dot makes a table of it.";
+        return value.bad_with_help("is a table, and no path with its text", help.into());
+    }
+    value.text().map(str::to_owned)
 }
 
 fn later(value: Value<'_, '_>) -> Option<Later> {

@@ -342,10 +342,13 @@ fn channel(value: Value<'_, '_>) -> Option<Channel> {
     slack.or(helpdesk)
 }
 
-/// Whether a table names a text of a file: what no record does by chance.
+/// Whether a table names a text of a file, or means to: what no record does by chance. A path that leads elsewhere is told by
+/// itself.
 fn is_text(table: &Members<'_>) -> bool {
     let file = table.get("text").and_then(|value| value.get_ref().as_str());
-    file.is_some_and(|file| file.starts_with("texts/"))
+    let holes = table.get("holes").is_some_and(|holes| matches!(holes.get_ref(), Written::Table(_)));
+    let is_path = |file: &str| file.starts_with("texts/") || (file.ends_with(".md") && !file.contains(['$', ' ']));
+    file.is_some_and(|file| is_path(file) || holes)
 }
 
 fn text_use(value: Value<'_, '_>) -> Option<TextUse> {

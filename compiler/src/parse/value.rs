@@ -7,7 +7,7 @@ use std::str::FromStr;
 use super::tree::Written;
 use assent_schema::nearest::nearest;
 use assent_schema::plan::{Constant, Expression};
-use assent_schema::shape::{is_currency, is_decimal};
+use assent_schema::shape::{is_decimal, wrong_currency};
 use assent_schema::spec::Spanned;
 use assent_schema::time::Period;
 use serde::de::value::StrDeserializer;
@@ -250,14 +250,25 @@ fn shortened(digits: &str) -> String {
     }
 }
 
-/// An ISO 4217 code.
+/// A currency of ISO 4217 that money moves in.
 pub(super) fn currency(value: Value<'_, '_>) -> Option<String> {
     let text = value.text()?;
-    if is_currency(text) { Some(text.to_owned()) } else { value.bad("is not an ISO 4217 code like `EUR`") }
+    match wrong_currency(text) {
+        None => Some(text.to_owned()),
+        Some(why) => value.bad_with_help(why, "Write an ISO 4217 code like `EUR`.".to_owned()),
+    }
 }
 
 /// A period within bounds.
 pub(super) fn period(bounds: RangeInclusive<Period>) -> impl Fn(Value<'_, '_>) -> Option<Period> {
+    period_told(bounds.clone(), bounds)
+}
+
+/// As [`period`], where what lies within these bounds and not within those that are told has a finding of its own.
+pub(super) fn period_told(
+    bounds: RangeInclusive<Period>,
+    told: RangeInclusive<Period>,
+) -> impl Fn(Value<'_, '_>) -> Option<Period> {
     move |value| {
         if !matches!(value.inner, Written::String(_)) {
             return value.mistyped("a period in quotes, like `30s` or `5m`,");
@@ -271,7 +282,7 @@ pub(super) fn period(bounds: RangeInclusive<Period>) -> impl Fn(Value<'_, '_>) -
         if bounds.contains(&period) {
             Some(period)
         } else {
-            value.bad(&format!("is not within {} to {}", bounds.start(), bounds.end()))
+            value.bad(&format!("is not within {} to {}", told.start(), told.end()))
         }
     }
 }

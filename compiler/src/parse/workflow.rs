@@ -20,7 +20,9 @@ use super::reader::{Table, Value};
 use super::step::{on, step};
 use super::trigger::trigger;
 use super::unique::Unique;
-use super::value::{boolean, expression, integer, line, name, not_one_of, path, period, template, within, word};
+use super::value::{
+    boolean, expression, integer, line, name, not_one_of, path, period, period_told, template, within, word,
+};
 
 pub(super) const SETTING_TYPES: [&str; 7] = ["text", "token", "integer", "decimal", "boolean", "period", "one_of"];
 /// The longest time that a run may take.
@@ -244,7 +246,9 @@ fn kpi(value: Value<'_, '_>) -> Option<Kpi> {
 /// How long one count lasts: what is above an hour is whole hours, so that hours add up to it.
 fn per(value: Value<'_, '_>) -> Option<Period> {
     let given = value.clone();
-    let found = period(Period::seconds(1)..=Period::days(31))(value)?;
+    // Shorter ones are `kpi-too-fine`.
+    let told = Period::hours(1)..=Period::days(31);
+    let found = period_told(Period::seconds(1)..=Period::days(31), told)(value)?;
     let hour = Period::hours(1).as_seconds();
     if found.as_seconds() > hour && found.as_seconds() % hour != 0 {
         return given.bad("is not a number of whole hours");

@@ -270,6 +270,7 @@ fn resolve_connection(
         lead.insert(id.value.clone(), resolve_endpoint(endpoint));
     }
     endpoints::check_there(parsed, id, connection, report);
+    endpoints::check_addresses(connection, id, leads, report);
     if matches!(&connection.to.value, Target::Integration(_)) {
         endpoints::check_kind(parsed, leads, report);
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use assent_schema::code::Code;
 use assent_schema::id::{ConnectionId, Environment};
 use assent_schema::plan::Target;
+use assent_schema::reach::{Reach, host_of, reach_of_host};
 use assent_schema::spec::{self, Spanned};
 
 use super::client::PRODUCTION;
@@ -42,6 +43,35 @@ pub(super) fn check_there(
         let sandbox = if environment == PRODUCTION { "" } else { " of a sandbox, with `sandbox = true`" };
         let help = format!("Add `[{table}.{environment}]`{to}: `url` and `region`{sandbox}.");
         report.add_with_help(Code::BadValue, &id.span, message, help);
+    }
+}
+
+/// A host that is written as an address is one that the agent connects to: a private one where the connection says so, and none
+/// that is nobody's. A provider's stands in the catalog, and is told at the connection.
+pub(super) fn check_addresses(
+    connection: &spec::Connection,
+    id: &Spanned<ConnectionId>,
+    leads: &Leads,
+    report: &mut Report<'_>,
+) {
+    let in_catalog = matches!(&connection.to.value, Target::Provider(_));
+    for url in leads.values().flat_map(|endpoint| std::iter::once(&endpoint.url).chain(&endpoint.tokens)) {
+        let Some((host, reach)) = host_of(&url.value).and_then(|host| Some((host, reach_of_host(host)?))) else {
+            continue;
+        };
+        let place = if in_catalog { &id.span } else { &url.span };
+        let (message, help) = match reach {
+            Reach::Private if !connection.private_addresses => (
+                format!("`{host}` is a private address, and `{}` does not say that it leads to one.", id.value),
+                "Add `private_addresses = true` to the connection, or write a host that is not private.",
+            ),
+            Reach::Never => (
+                format!("`{host}` is an address that no agent connects to."),
+                "Write the host of the API: this address is reserved, or that of a cloud's metadata service.",
+            ),
+            Reach::Public | Reach::Private => continue,
+        };
+        report.add_with_help(Code::BadValue, place, message, help.to_owned());
     }
 }
 

@@ -118,7 +118,9 @@ pub(super) fn put_settings<T>(chain: &Chain<'_>, unit: &Unit<T>, usage: &Use, fi
         let kind = &setting.kind.value;
         let given = usage.settings.get(name).or_else(|| chain.default(&name.value, setting));
         if let Some(Spanned { value, .. }) = given {
-            settings.insert(name.value.clone(), (kind.clone(), value.clone()));
+            // What does not fit was told where it is set: the library is right, and is not blamed.
+            let value = if kind.takes(value) { value.clone() } else { kind.sample() };
+            settings.insert(name.value.clone(), (kind.clone(), value));
         } else {
             // The library's own expressions are read all the same, and are not blamed.
             settings.insert(name.value.clone(), (kind.clone(), kind.sample()));

@@ -245,6 +245,7 @@ impl Resolver<'_> {
     }
 
     fn error_codes(&mut self, step: &spec::Step, operation: &spec::Operation) {
+        let of_job = |code: &Name| operation.job.is_some() && may_go_on(Origin::Job).contains(&code.as_str());
         let job = operation.job.iter().flat_map(|_| may_go_on(Origin::Job));
         // What a read ends with by itself leaves nothing open; after an effect it may be that it happened.
         let own = (operation.effect.value == Effect::None).then(|| may_go_on(Origin::Read));
@@ -265,7 +266,11 @@ impl Resolver<'_> {
             } else if !tells && !says_no(&code.value) {
                 let message =
                     format!("After `{}` nobody knows whether it happened, so the run never goes on.", code.value);
-                let help = "Give the operation a `confirm`, or list in `not_executed` the statuses that say that nothing was done.";
+                let help = if of_job(&code.value) {
+                    "Give the operation a `confirm`: it tells whether a job that failed, or is late, has done it."
+                } else {
+                    "Give the operation a `confirm`, or list in `not_executed` the statuses that say that nothing was done."
+                };
                 self.report.add_with_help(Code::BadValue, &code.span, message, help.to_owned());
             }
         }

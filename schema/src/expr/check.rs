@@ -293,7 +293,7 @@ fn result_of(function: Function, types: &[Type], arguments: &[Node]) -> Option<T
             a.clone()
         }
         (Function::Money, [Integer, _]) => match arguments {
-            [_, Node { kind: NodeKind::Text(code), .. }] if crate::shape::is_currency(code) => Money,
+            [_, Node { kind: NodeKind::Text(code), .. }] if crate::shape::wrong_currency(code).is_none() => Money,
             _ => return None,
         },
         (Function::Minor, [Money]) => Integer,

@@ -411,16 +411,17 @@ fn constant(mut arguments: Vec<Node>, span: Range<usize>, word: &str) -> Parsed 
         (Some(Node { kind: NodeKind::Text(text), .. }), true) => Some(text),
         _ => None,
     };
-    let kind = if word == "duration" {
-        text.and_then(|text| text.parse().ok()).map(NodeKind::Period)
-    } else {
-        text.and_then(|text| text.parse().ok()).map(NodeKind::Instant)
-    };
-    match kind {
-        Some(kind) => node(kind, span),
-        None if word == "duration" => {
+    let kind = text.map(|text| match word {
+        "duration" => text.parse().map(NodeKind::Period),
+        _ => text.parse().map(NodeKind::Instant),
+    });
+    let limit = kind.as_ref().and_then(|kind| kind.as_ref().err()?.limit());
+    match (kind.and_then(Result::ok), limit) {
+        (Some(kind), _) => node(kind, span),
+        (None, Some(limit)) => Err(ExprError { span, kind: ExprErrorKind::Expected(limit) }),
+        (None, None) if word == "duration" => {
             Err(arguments_error("duration", "duration('2h'), with `s`, `m`, `h` or `d`", span))
         }
-        None => Err(arguments_error("timestamp", "timestamp('2026-03-02T09:00:00Z')", span)),
+        (None, None) => Err(arguments_error("timestamp", "timestamp('2026-03-02T09:00:00Z')", span)),
     }
 }

@@ -151,7 +151,7 @@ impl Walk<'_> {
         given.map(|checked| bytes(&checked.followed)).chain(listed).fold(0, u64::saturating_add)
     }
 
-    /// Sources are a list of records with `id` and `text`.
+    /// Sources are a list of records with `id` and `text`. One that turns out to have no text is none.
     pub(super) fn sources(&mut self, step: &Step, sources: &Expression) -> Option<Flow> {
         let program = self.take(Part::Sources, Program::parse(&sources.0))?;
         let found = self.take(Part::Sources, check(&program, &self.env))?;
@@ -159,11 +159,11 @@ impl Walk<'_> {
             Type::List(of) => Some(of),
             _ => None,
         };
-        let field = |name: &str, wanted: &Type| {
-            item.and_then(|of| of.get(name)).is_some_and(|known| !known.optional && known.kind.fits(wanted))
-        };
-        if !(field("id", &Type::Token) && field("text", &Type::Text)) {
-            let wanted = "a list of records with `id`, a token, and `text`".to_owned();
+        let field =
+            |name: &str, wanted: &Type| item.and_then(|of| of.get(name)).filter(|known| known.kind.fits(wanted));
+        let named = field("id", &Type::Token).is_some_and(|id| !id.optional);
+        if !(named && field("text", &Type::Text).is_some()) {
+            let wanted = "a list of records with `id`, a token that is always there, and `text`".to_owned();
             let kind = ExprErrorKind::Mismatch { wanted, found: found.to_string() };
             self.error(Part::Sources, PlanErrorKind::Expression(ExprError { span: program.root.span, kind }));
             return None;

@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::class::Class;
-use crate::client::ClientFacts;
+use crate::client::{ClientFacts, Guardrail};
 use crate::code::Code;
 use crate::flow::{Flows, Part, Site, StepFlow, Unsure};
 use crate::id::{Name, OperationRef};
 use crate::plan::{Action, Argument, Effect, Operation, Plan, Retry, Step};
+use crate::shape::{CurrencyWire, Shape};
 
 mod amount;
 mod bad_retry;
@@ -143,6 +144,16 @@ struct Called<'a> {
 }
 
 impl Called<'_> {
+    /// The one currency of the amount, where the catalog says that it is always the same.
+    fn currency(&self) -> Option<&str> {
+        let amount = self.operation.params.values().find(|param| param.amount)?;
+        let Shape::Money { wire } = &amount.shape else { return None };
+        match &wire.currency {
+            CurrencyWire::Fixed(code) => Some(code),
+            CurrencyWire::At(_) => None,
+        }
+    }
+
     /// What to do where a decision said yes outside of the `each` that the step stands in.
     fn help_outside(&self) -> Option<String> {
         let decide = self.flow.outside.first()?;
@@ -153,6 +164,15 @@ impl Called<'_> {
 }
 
 impl Judged<'_> {
+    /// The limits of the client that bound what a step may pay: those in another currency than it ever pays bound nothing.
+    fn limits(&self, called: &Called<'_>) -> impl Iterator<Item = &Guardrail> {
+        let ours = |guardrail: &&Guardrail| match (called.currency(), &guardrail.currency) {
+            (Some(paid), Some(bounded)) => paid == bounded,
+            (None, _) | (_, None) => true,
+        };
+        self.client.guardrails.iter().filter(|guardrail| guardrail.operation == *called.reference).filter(ours)
+    }
+
     /// The `each` that a step stands in.
     fn each_of(&self, step: &Step) -> Option<&Step> {
         self.plan.steps.iter().find(|each| each.inner().iter().any(|inner| inner.id == step.id))

@@ -30,8 +30,7 @@ pub(super) fn is_marked(called: &Called<'_>) -> bool {
 }
 
 fn is_allowed(judged: &Judged<'_>, called: &Called<'_>) -> bool {
-    let mut limits = judged.client.guardrails.iter().filter(|guardrail| guardrail.operation == *called.reference);
-    limits.any(|guardrail| guardrail.model_up_to.is_some())
+    judged.limits(called).any(|guardrail| guardrail.model_up_to.is_some())
 }
 
 /// The amount that they chose; of data alone, or by conditions too.

@@ -1,6 +1,7 @@
 //! `money-needs-decision`: a step moves money, and neither a person nor a limit of the client stands before it.
 
-use super::{Breach, Judged, at, model_decides_money};
+use super::{Breach, Called, Judged, at, model_decides_money};
+use crate::client::Guardrail;
 use crate::code::Code;
 use crate::flow::Part;
 use crate::plan::Effect;
@@ -14,15 +15,25 @@ pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
     let alone = moves.filter(|called| called.flow.certain.approved.is_empty());
     // What a model chose needs a person; saying so once is enough.
     let alone = alone.filter(|called| !model_decides_money::is_marked(called));
-    let unbounded = alone.filter(|called| {
-        let limits = judged.client.guardrails.iter().filter(|guardrail| guardrail.operation == *called.reference);
-        !limits.into_iter().any(|guardrail| guardrail.per_call.is_some() && guardrail.per_day.is_some())
-    });
+    let bounds = |guardrail: &Guardrail| guardrail.per_call.is_some() && guardrail.per_day.is_some();
+    let unbounded = alone.filter(|called| !judged.limits(called).any(bounds));
     unbounded
         .map(|called| {
             let said =
                 format!("`{}` moves money, and no person and no limit of the client stands before it.", called.step.id);
-            Breach::new(Code::MoneyNeedsDecision, at(called.step, Part::Operation), said).help_if(called.help_outside())
+            let help = called.help_outside().or_else(|| in_another(judged, &called));
+            Breach::new(Code::MoneyNeedsDecision, at(called.step, Part::Operation), said).help_if(help)
         })
         .collect()
+}
+
+/// What to do where the client has limits, and all of them are in another currency than is ever paid.
+fn in_another(judged: &Judged<'_>, called: &Called<'_>) -> Option<String> {
+    let paid = called.currency()?;
+    let limits = judged.client.guardrails.iter().filter(|guardrail| guardrail.operation == *called.reference);
+    let other = limits.filter_map(|guardrail| guardrail.currency.as_deref()).find(|bounded| *bounded != paid)?;
+    Some(format!(
+        "`{}` pays in {paid} alone, and the client's limit is in {other}: write one in {paid}, with `per_call` and `per_day`.",
+        called.reference
+    ))
 }

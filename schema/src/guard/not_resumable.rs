@@ -89,6 +89,8 @@ fn lost(judged: &Judged<'_>, site: Site, place: usize, who: &str) -> Option<Brea
 /// Content that cannot be read again, with the place of the step that it came from; nothing for the event.
 struct Needed<'a> {
     judged: &'a Judged<'a>,
+    /// Whether what an AI was given counts for what it answered.
+    through_asks: bool,
     found: Vec<(Option<usize>, Path)>,
     seen: BTreeSet<Path>,
 }
@@ -96,9 +98,17 @@ struct Needed<'a> {
 impl<'a> Needed<'a> {
     /// What these paths rest on. Each path is looked at once, so this takes no longer than the plan is.
     fn by(judged: &'a Judged<'a>, paths: BTreeSet<Path>) -> Self {
-        let mut needed = Self { judged, found: Vec::new(), seen: BTreeSet::new() };
-        needed.all(paths);
-        needed
+        Self { judged, through_asks: false, found: Vec::new(), seen: BTreeSet::new() }.and(paths)
+    }
+
+    /// As [`Self::by`], and what answers of an AI among them were made of.
+    fn in_the_end(judged: &'a Judged<'a>, paths: BTreeSet<Path>) -> Self {
+        Self { judged, through_asks: true, found: Vec::new(), seen: BTreeSet::new() }.and(paths)
+    }
+
+    fn and(mut self, paths: BTreeSet<Path>) -> Self {
+        self.all(paths);
+        self
     }
 
     fn all(&mut self, paths: impl IntoIterator<Item = Path>) {
@@ -129,7 +139,14 @@ impl<'a> Needed<'a> {
                     self.found.push((Some(place), path));
                 }
             }
-            Action::Ask { .. } => self.found.push((Some(place), path)),
+            // Nobody can ask again what an answer was made of where that is lost.
+            Action::Ask { with, sources, .. } => {
+                self.found.push((Some(place), path));
+                if self.through_asks {
+                    self.all(with.values().flat_map(of_argument));
+                    self.all(sources.iter().flat_map(|_| reads_at(judged.plan, &at(step, Part::Sources))));
+                }
+            }
             Action::Set { values } => {
                 let read = values.iter().filter(|(name, _)| path.fields.first().is_none_or(|field| field == *name));
                 self.all(read.flat_map(|(_, value)| of_argument(value)));
@@ -212,16 +229,20 @@ fn is_parked(judged: &Judged<'_>, path: &Path, from: Option<usize>, to: usize) -
     })
 }
 
-/// An effect that needs content of the event: a restart loses it with the machine's memory.
+/// An effect that needs content of the event: a restart loses it with the machine's memory. It needs what it is given, what an AI
+/// wrote for it from the event, and what its own condition asks of the event. What is a fact by then, such as a `one_of` or the
+/// condition of another step, is in the journal and needs nothing.
 fn of_event(judged: &Judged<'_>, called: &Called<'_>) -> Option<Breach> {
     if called.operation.effect == Effect::None {
         return None;
     }
-    let (name, path) = called.with.iter().find_map(|(name, given)| {
-        let needed = Needed::by(judged, of_argument(given));
-        needed.found.into_iter().find(|(from, _)| from.is_none()).map(|(_, path)| (name, path))
+    let given = called.with.iter().map(|(name, given)| (Part::With(name.clone()), of_argument(given)));
+    let asked = called.step.when.iter().map(|_| (Part::When, reads_at(judged.plan, &at(called.step, Part::When))));
+    let (part, path) = given.chain(asked).find_map(|(part, paths)| {
+        let needed = Needed::in_the_end(judged, paths);
+        needed.found.into_iter().find(|(from, _)| from.is_none()).map(|(_, path)| (part, path))
     })?;
-    let site: Site = at(called.step, Part::With(name.clone()));
+    let site: Site = at(called.step, part);
     let said = format!("`{}` needs `{path}`, which a restart may lose.", called.step.id);
     let help = "Read the record again with a step, or say in `[fallback]` that `on_restart = \"manual\"`.";
     Some(Breach::new(Code::NotResumable, site, said).help(help))

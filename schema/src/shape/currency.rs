@@ -8,32 +8,49 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The codes of list one that stand for money, and those taken off it since 2018, which APIs go on listing. Sorted.
-const CURRENCIES: [&str; 172] = [
-    "AED", "AFN", "ALL", "AMD", "ANG", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BGN", "BHD", "BIF",
-    "BMD", "BND", "BOB", "BOV", "BRL", "BSD", "BTN", "BWP", "BYN", "BZD", "CAD", "CDF", "CHE", "CHF", "CHW", "CLF",
-    "CLP", "CNY", "COP", "COU", "CRC", "CUC", "CUP", "CVE", "CZK", "DJF", "DKK", "DOP", "DZD", "EGP", "ERN", "ETB",
-    "EUR", "FJD", "FKP", "GBP", "GEL", "GHS", "GIP", "GMD", "GNF", "GTQ", "GYD", "HKD", "HNL", "HRK", "HTG", "HUF",
-    "IDR", "ILS", "INR", "IQD", "IRR", "ISK", "JMD", "JOD", "JPY", "KES", "KGS", "KHR", "KMF", "KPW", "KRW", "KWD",
-    "KYD", "KZT", "LAK", "LBP", "LKR", "LRD", "LSL", "LYD", "MAD", "MDL", "MGA", "MKD", "MMK", "MNT", "MOP", "MRO",
-    "MRU", "MUR", "MVR", "MWK", "MXN", "MXV", "MYR", "MZN", "NAD", "NGN", "NIO", "NOK", "NPR", "NZD", "OMR", "PAB",
-    "PEN", "PGK", "PHP", "PKR", "PLN", "PYG", "QAR", "RON", "RSD", "RUB", "RWF", "SAR", "SBD", "SCR", "SDG", "SEK",
-    "SGD", "SHP", "SLE", "SLL", "SOS", "SRD", "SSP", "STD", "STN", "SVC", "SYP", "SZL", "THB", "TJS", "TMT", "TND",
-    "TOP", "TRY", "TTD", "TWD", "TZS", "UAH", "UGX", "USD", "USN", "UYI", "UYU", "UYW", "UZS", "VED", "VEF", "VES",
-    "VND", "VUV", "WST", "XAF", "XCD", "XCG", "XOF", "XPF", "YER", "ZAR", "ZMW", "ZWG",
+/// The codes of list one that stand for money that is paid with. Those for metals, for accounts between banks, for tests (`XTS`) and
+/// for no currency (`XXX`) are none of them. Sorted.
+const ACTIVE: [&str; 164] = [
+    "AED", "AFN", "ALL", "AMD", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BHD", "BIF", "BMD", "BND",
+    "BOB", "BOV", "BRL", "BSD", "BTN", "BWP", "BYN", "BZD", "CAD", "CDF", "CHE", "CHF", "CHW", "CLF", "CLP", "CNY",
+    "COP", "COU", "CRC", "CUP", "CVE", "CZK", "DJF", "DKK", "DOP", "DZD", "EGP", "ERN", "ETB", "EUR", "FJD", "FKP",
+    "GBP", "GEL", "GHS", "GIP", "GMD", "GNF", "GTQ", "GYD", "HKD", "HNL", "HTG", "HUF", "IDR", "ILS", "INR", "IQD",
+    "IRR", "ISK", "JMD", "JOD", "JPY", "KES", "KGS", "KHR", "KMF", "KPW", "KRW", "KWD", "KYD", "KZT", "LAK", "LBP",
+    "LKR", "LRD", "LSL", "LYD", "MAD", "MDL", "MGA", "MKD", "MMK", "MNT", "MOP", "MRU", "MUR", "MVR", "MWK", "MXN",
+    "MXV", "MYR", "MZN", "NAD", "NGN", "NIO", "NOK", "NPR", "NZD", "OMR", "PAB", "PEN", "PGK", "PHP", "PKR", "PLN",
+    "PYG", "QAR", "RON", "RSD", "RUB", "RWF", "SAR", "SBD", "SCR", "SDG", "SEK", "SGD", "SHP", "SLE", "SOS", "SRD",
+    "SSP", "STN", "SVC", "SYP", "SZL", "THB", "TJS", "TMT", "TND", "TOP", "TRY", "TTD", "TWD", "TZS", "UAH", "UGX",
+    "USD", "USN", "UYI", "UYU", "UYW", "UZS", "VED", "VES", "VND", "VUV", "WST", "XAF", "XCD", "XCG", "XOF", "XPF",
+    "YER", "ZAR", "ZMW", "ZWG",
 ];
+
+/// Codes that were taken off list one since 2018: APIs go on listing them, and no amount of them is asked for any more. Sorted.
+const FORMER: [&str; 8] = ["ANG", "BGN", "CUC", "HRK", "MRO", "SLL", "STD", "VEF"];
 
 /// The most decimals that an API may give a currency: millionths, as some write prices.
 pub const DECIMALS_MOST: u8 = 6;
 
-/// Whether a text is a currency code: three capitals.
+/// Whether a text has the form of a currency code: three capitals. So much is asked of what comes over the wire; what people write
+/// is asked for more ([`wrong_currency`]).
 pub fn is_currency(text: &str) -> bool {
     text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase())
 }
 
-/// Every currency of ISO 4217, sorted.
+/// Why a text that somebody wrote into a source file is no currency that money moves in; nothing where it is one.
+pub fn wrong_currency(text: &str) -> Option<&'static str> {
+    let listed = |list: &[&str]| list.binary_search(&text).is_ok();
+    match text {
+        _ if listed(&ACTIVE) => None,
+        _ if listed(&FORMER) => Some("is a currency that there is no more"),
+        "XTS" => Some("is what ISO 4217 calls a currency in tests, and none that money moves in"),
+        "XXX" => Some("is what ISO 4217 calls no currency at all"),
+        _ => Some("is not an ISO 4217 code like `EUR`"),
+    }
+}
+
+/// Every currency that an API may list: those of ISO 4217, and those that were.
 pub fn currencies() -> impl Iterator<Item = &'static str> {
-    CURRENCIES.into_iter()
+    ACTIVE.into_iter().chain(FORMER)
 }
 
 /// How many digits of the minor unit a currency has.
@@ -84,7 +101,7 @@ impl TryFrom<BTreeMap<String, u8>> for MinorUnits {
 
     fn try_from(table: BTreeMap<String, u8>) -> Result<Self, Self::Error> {
         for (code, decimals) in &table {
-            if CURRENCIES.binary_search(&code.as_str()).is_err() {
+            if !currencies().any(|known| known == code) {
                 return Err(WrongUnits::Currency(code.clone()));
             }
             if *decimals > DECIMALS_MOST {
@@ -125,8 +142,21 @@ mod tests {
 
     #[test]
     fn every_currency_is_listed_once_and_has_decimals() {
-        assert!(CURRENCIES.is_sorted_by(|a, b| a < b));
+        assert!(ACTIVE.is_sorted_by(|a, b| a < b) && FORMER.is_sorted_by(|a, b| a < b));
+        assert!(!FORMER.iter().any(|code| ACTIVE.contains(code)));
         assert!(currencies().all(|code| is_currency(code) && currency_digits(code) <= 4));
+    }
+
+    #[test]
+    fn money_moves_in_currencies_that_there_are() {
+        for code in ["EUR", "USD", "XAF", "XCG", "ZWG", "CLF"] {
+            assert_eq!(wrong_currency(code), None, "{code}");
+        }
+        for code in ["", "eur", "EURO", "ZZZ", "XAU", "XDR", "XTS", "XXX", "BGN", "HRK"] {
+            assert!(wrong_currency(code).is_some(), "{code}");
+        }
+        // An API may say how it counts what there was.
+        assert!(table(&[("BGN", 2)]).is_ok() && table(&[("XTS", 2)]).is_err());
     }
 
     #[test]

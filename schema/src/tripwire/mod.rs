@@ -9,8 +9,10 @@ mod bytes;
 mod entropy;
 mod named;
 mod numbers;
+mod pairs;
 mod personal;
 mod secret;
+mod values;
 
 use std::ops::Range;
 

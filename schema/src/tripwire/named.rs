@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use super::entropy::is_like_a_secret;
+
 /// The fewest characters of a value.
 pub(super) const LEAST_CHARACTERS: usize = 16;
 /// The fewest digits of one, those of algorithms left out: names in programs have one here and there.
@@ -21,6 +23,23 @@ const NAMES: [(&str, &str); 8] = [
     ("", "passwd"),
     ("secret", "key"),
 ];
+/// The last words of a name that holds what is for everybody, in the same form.
+const OPEN_NAMES: [(&str, &str); 14] = [
+    ("", "digest"),
+    ("", "checksum"),
+    ("", "fingerprint"),
+    ("", "integrity"),
+    ("", "signature"),
+    ("", "hash"),
+    ("", "md5"),
+    ("", "sha1"),
+    ("", "sha256"),
+    ("", "sha384"),
+    ("", "sha512"),
+    ("public", "key"),
+    ("verifying", "key"),
+    ("host", "key"),
+];
 /// Names of algorithms and forms, whose digits say nothing.
 const ALGORITHMS: [&str; 10] =
     ["sha256", "sha384", "sha512", "ed25519", "x25519", "base64", "base32", "oauth2", "pkcs8", "utf8"];
@@ -35,12 +54,26 @@ pub(super) fn value(text: &str, run: &Range<usize>) -> Option<Range<usize>> {
     let name = whole.trim_end_matches('=').rfind('=').map_or(0, |at| at.saturating_add(1));
     let range = run.start.saturating_add(name)..run.end;
     // The name first: it is the cheaper question, and few stretches have one.
-    let is_one = is_named(text.get(..range.start)?) && is_key(text.get(range.clone())?);
+    let is_one = is_named(text.get(..range.start)?, &NAMES) && is_key(text.get(range.clone())?);
     is_one.then_some(range)
 }
 
-/// Whether a text ends in the name of a secret and what joins a name and its value.
-fn is_named(text: &str) -> bool {
+/// Whether a value with other characters than those of keys stands behind the name of a secret, and is like one.
+pub(super) fn is_password(text: &str, range: &Range<usize>) -> bool {
+    let Some((before, value)) = text.get(..range.start).zip(text.get(range.clone())) else { return false };
+    is_named(before, &NAMES)
+        && !value.starts_with(['$', '%', '{', '<', '[', '*'])
+        && is_key(value)
+        && is_like_a_secret(value)
+}
+
+/// Whether a value stands behind a name that says that everybody may know it: a digest, a public key.
+pub(super) fn is_for_everybody(text: &str, range: &Range<usize>) -> bool {
+    text.get(..range.start).is_some_and(|before| is_named(before, &OPEN_NAMES))
+}
+
+/// Whether a text ends in one of some names and what joins a name and its value.
+fn is_named(text: &str, names: &[(&str, &str)]) -> bool {
     let joint = |c: char| matches!(c, ' ' | '\t' | '"' | '\'' | '`' | '=' | ':');
     let joined = text.trim_end_matches(joint);
     if joined.len() == text.len() {
@@ -50,7 +83,7 @@ fn is_named(text: &str) -> bool {
         .strip_suffix("is")
         .filter(|name| name.ends_with(joint))
         .map_or(joined, |name| name.trim_end_matches(joint));
-    NAMES.iter().any(|(first, last)| {
+    names.iter().any(|(first, last)| {
         let Some(name) = without(name, last) else { return false };
         first.is_empty() || without(name.strip_suffix(['_', '-', ' ', '.']).unwrap_or(name), first).is_some()
     })
@@ -120,6 +153,9 @@ mod tests {
         }
         let word = ["hunter2", "hunter2", "hunter2"].concat();
         assert_eq!(found(&format!("password: {word}")), [word.as_str()]);
+        let word = ["Tr0ub4dor&3", "xK!9qZ%w"].concat();
+        assert_eq!(found(&format!("password = \"{word}\"")), [word.as_str()]);
+        assert_eq!(found(&format!("SHOP_PASSWORD={word}")), [word.as_str()]);
         let uuid = ["550e8400-e29b-41d4", "-a716-446655440000"].concat();
         assert_eq!(found(&format!("client_secret = \"{uuid}\"")), [uuid.as_str()]);
     }
@@ -143,6 +179,9 @@ mod tests {
             "secret: hmacSha256OfTheWholeBody(secret, ed25519KeyOfTheClient)".to_owned(),
             "The private key is in /etc/assent/keys/ed25519-2026-11.".to_owned(),
             "password = correcthorsebatterystaple".to_owned(),
+            "password = \"$SHOP_Password_2_of_14\"".to_owned(),
+            "secret = \"Vault:kv2.Shop/token@2026-11\"".to_owned(),
+            "client_secret: process.env[SHOP_Secret_14]".to_owned(),
         ] {
             assert!(found(&text).is_empty(), "{text}: {:?}", found(&text));
         }

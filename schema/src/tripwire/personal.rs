@@ -79,30 +79,43 @@ pub fn personal(text: &str) -> Vec<Personal> {
     all
 }
 
-/// Addresses on domains that somebody may have.
+/// Addresses on domains that somebody may have, in the letters of any script.
 fn emails(text: &str) -> impl Iterator<Item = Range<usize>> {
     text.match_indices('@').filter_map(|(at, _)| {
-        let local = text.as_bytes().get(..at)?.iter().rev().take_while(|byte| is_local(**byte)).count();
+        let local: usize = text.get(..at)?.chars().rev().take_while(|c| is_local(*c)).map(char::len_utf8).sum();
         let start = at.saturating_sub(local);
-        let rest = text.as_bytes().get(at.saturating_add(1)..)?;
-        let length = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-')).count();
-        let domain =
-            text.get(at.saturating_add(1)..at.saturating_add(1).saturating_add(length))?.trim_end_matches(['.', '-']);
-        let end = at.saturating_add(1).saturating_add(domain.len());
+        let host = at.saturating_add(1);
+        let rest = text.get(host..)?;
+        let length = rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '-'))).unwrap_or(rest.len());
+        let domain = in_one_script(rest.get(..length)?).trim_end_matches(['.', '-']);
+        let end = host.saturating_add(domain.len());
         (local > 0 && is_domain(domain) && !is_reserved(domain)).then_some(start..end)
     })
 }
 
-fn is_local(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'%' | b'+' | b'-' | b'\'')
+/// A domain without what is written behind it, where nothing stands between words: its last part is in one script.
+fn in_one_script(domain: &str) -> &str {
+    let last = domain.rfind('.').map_or(0, |dot| dot.saturating_add(1));
+    let part = domain.get(last..).unwrap_or_default();
+    let is_ascii = part.starts_with(|c: char| c.is_ascii());
+    let length = if is_ascii { part.find(|c: char| !c.is_ascii()) } else { None };
+    domain.get(..last.saturating_add(length.unwrap_or(part.len()))).unwrap_or(domain)
 }
 
+fn is_local(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '.' | '_' | '%' | '+' | '-' | '\'')
+}
+
+/// Whether a name may be a domain: parts, the last of letters alone, or such a one as DNS writes it.
+///
+/// # Source
+/// RFC 5890 section 2.3.2.1 for `xn--`.
 fn is_domain(domain: &str) -> bool {
     let last = domain.rsplit('.').next().unwrap_or_default();
     domain.contains('.')
         && domain.split('.').all(|part| !part.is_empty())
         && last.len() >= 2
-        && last.bytes().all(|b| b.is_ascii_alphabetic())
+        && (last.chars().all(char::is_alphabetic) || last.to_ascii_lowercase().starts_with("xn--"))
 }
 
 fn is_reserved(domain: &str) -> bool {
@@ -204,6 +217,12 @@ mod tests {
             ("Write to lena.vogel+shop@gmail.com, please.", Email, "lena.vogel+shop@gmail.com"),
             ("\"email\": \"tom@notexample.com\"", Email, "tom@notexample.com"),
             ("x@example.com.evil.io", Email, "x@example.com.evil.io"),
+            ("\"a@bücher.de\"", Email, "a@bücher.de"),
+            ("jürgen.groß@müller.co.at,", Email, "jürgen.groß@müller.co.at"),
+            ("a@xn--bcher-kva.de", Email, "a@xn--bcher-kva.de"),
+            ("иван@почта.рф", Email, "иван@почта.рф"),
+            ("lee@mail.xn--p1ai.", Email, "lee@mail.xn--p1ai"),
+            ("邮箱：lena@acme.io谢谢", Email, "lena@acme.io"),
             ("Call +49 151 12345678 now", Phone, "+49 151 12345678"),
             ("(212) 736-5000", Phone, "(212) 736-5000"),
             ("1-800-356-9377", Phone, "1-800-356-9377"),
@@ -227,6 +246,8 @@ mod tests {
             "order 8825408195409505, ticket 1017, amount 12900, psp 993617895215577D",
             "0.123456789, 00000000, version 2.13.0, 01-02-2026, 2026 03 02 09 00",
             "sk-ssh-ed25519@openssh.com",
+            "a@bücher.example, b@книги.test, c@shop.example.com谢谢, d@例え.invalid",
+            "DE75 5121 0800 1245 1261 99, GB29NWBK60161331926819",
             "@acme on social media, a @ b, foo@bar, ${user}@${domain}",
             "ISO/IEC 7812-1, RFC 2606, +1, (3)",
         ] {

@@ -12,8 +12,9 @@ use sha2::{Digest as _, Sha256};
 use std::sync::LazyLock;
 
 use super::before;
-use super::entropy::{is_like_a_key, long_runs};
+use super::entropy::long_runs;
 use super::named;
+use super::values::{keys_in, passwords_in};
 
 /// Something that looks like a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,12 +145,8 @@ pub fn secrets(text: &str) -> Vec<Secret> {
             || is_verifier_key(text, range)
     };
     // One pass over the text: what is long enough for a named value is looked at as both.
-    for run in long_runs(text.as_bytes(), named::LEAST_CHARACTERS) {
-        let named =
-            named::value(text, &run).map(|range| Secret { range, what: "a secret, as the name before it says" });
-        let random = || text.get(run.clone()).is_some_and(is_like_a_key);
-        let random = || random().then(|| Secret { range: run.clone(), what: "a key: its characters are random" });
-        found.extend(named.or_else(random).filter(|secret| !is_public(&secret.range)));
+    for word in long_runs(text.as_bytes(), named::LEAST_CHARACTERS, |byte| byte.is_ascii_graphic()) {
+        found.extend(keys_in(text, &word).chain(passwords_in(text, &word)).filter(|secret| !is_public(&secret.range)));
     }
     first_of_each(found)
 }
@@ -290,7 +287,7 @@ fn is_public_key(text: &str, range: &Range<usize>) -> bool {
     let run = text.get(range.clone()).unwrap_or_default();
     let kinds = ["ssh-ed25519 ", "ssh-rsa ", "@openssh.com ", "ecdsa-sha2-nistp256 ", "ecdsa-sha2-nistp384 "];
     let is_key = run.starts_with("AAAA") && kinds.iter().any(|kind| before.ends_with(kind));
-    let is_digest = ["SHA256:", "SHA512:", "MD5:"].iter().any(|name| before.ends_with(name))
+    let is_digest = ["SHA256:", "SHA512:", "MD5:", ";base64,"].iter().any(|name| before.ends_with(name))
         || ["sha256-", "sha384-", "sha512-"].iter().any(|name| run.starts_with(name));
     let names_host = || {
         let mut words = before.rsplitn(3, ' ');
@@ -359,6 +356,9 @@ mod tests {
             "The key begins with `sk_live_` and has more after that; ghp_ tokens are longer.",
             "https://user:${PASSWORD}@db.example",
             "https://example.com:8443/a@b",
+            "digest = \"nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8\"",
+            "\"public_key\": \"dZ0OV8We4qveQh+Vi5sJPmxFK8S0Qu0h15Wit0PIEBQ=\"",
+            "<img src=\"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAACCAYAAACZgbYnAAAAEklEQVQImWNg\"/>",
         ] {
             assert!(found(public).is_empty(), "{public}: {:?}", found(public));
         }

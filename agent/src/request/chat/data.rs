@@ -22,7 +22,7 @@ pub(super) fn message(question: &Question<'_>) -> Result<String, Wrong> {
     String::from_utf8(user).or(Err(WrongKind::ArgumentMisfit.into()))
 }
 
-/// The sources as id and text; each id once.
+/// The sources as id and text; each id once. What has no text cannot be cited, and is left out.
 pub(super) fn sources(value: Option<&Value>) -> Result<Vec<(String, String)>, Wrong> {
     let items = match value {
         None | Some(Value::Absent) => return Ok(Vec::new()),
@@ -32,8 +32,10 @@ pub(super) fn sources(value: Option<&Value>) -> Result<Vec<(String, String)>, Wr
     let mut seen = BTreeSet::new();
     let mut sources = Vec::with_capacity(items.len());
     for item in items {
-        let text = |name| item.get(name).and_then(scalar_text).ok_or(WrongKind::ArgumentMisfit);
-        let (id, text) = (text("id")?, text("text")?);
+        let text = |value: &Value| scalar_text(value).ok_or(WrongKind::ArgumentMisfit);
+        let id = text(item.get("id").ok_or(WrongKind::ArgumentMisfit)?)?;
+        let Some(said) = item.get("text") else { continue };
+        let text = text(said)?;
         if seen.insert(id.clone()) {
             sources.push((id, text));
         }

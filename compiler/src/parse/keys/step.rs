@@ -138,8 +138,8 @@ static ANSWER: Table = Table {
         may("one_of", Holds::List(&Holds::Text), "Two to 32 constants, one of which is answered."),
         may("type", Holds::Words(&ANSWERS), "What is answered."),
         may("citations", Holds::Within(1, 100), "The most sources that are cited."),
-        may("between", Holds::List(&Holds::Decimal), "The least and the greatest `number`."),
-        may("most_bytes", Holds::Within(1, 1 << 20), "The largest `text`."),
+        may("between", Holds::List(&Holds::Decimal), "The least and the greatest `number`; a `number` needs it."),
+        may("most_bytes", Holds::Within(1, 1 << 20), "The largest `text`; a `text` needs it."),
     ]],
     rules: &[
         Rule::One(&["one_of", "type", "citations"]),
