@@ -75,7 +75,7 @@ fn about_branch(agent: &Agent) -> Vec<String> {
 }
 
 /// What on-call signs for an agent that stopped.
-async fn recover(agent: &Arc<Agent>) {
+async fn recover(agent: &Agent) {
     let status = agent.status().await.unwrap();
     let recover = assent_schema::status::Recover::of(&status).expect("it stopped");
     let statement = String::from_utf8(canon::to_bytes(&recover).unwrap()).unwrap();
@@ -86,17 +86,6 @@ async fn recover(agent: &Arc<Agent>) {
 
 async fn say_all(agent: &Arc<Agent>) {
     publishing::publish(agent, &mut Said::default()).await.unwrap();
-}
-
-/// Recovers an agent that stopped, as ann.
-async fn recover(agent: &Agent) {
-    let status = agent.status().await.unwrap();
-    let recover =
-        assent_schema::status::Recover::of(&status).expect("it stopped: its store is older than what it said");
-    let statement = String::from_utf8(canon::to_bytes(&recover).unwrap()).unwrap();
-    let signature = sign(&fixture::key("ann"), Namespace::Recover, statement.as_bytes());
-    let signed = halt::Signed { statement, signatures: [("ann".parse().unwrap(), signature)].into() };
-    assert_eq!(agent.recover(&signed), Ok(()));
 }
 
 /// A reason that somebody signed while the agent stood still counts after the recovery, unless the plan went back again.

@@ -264,7 +264,7 @@ fn runs_of_other_workflows_are_told_to_nobody_though_their_plans_are_gone() {
     let mut case = case();
     case.row.alert.connection = None;
     let plans = crate::incident::plans_of(&entries);
-    let text = draft(&Facts { case: &case, respond_by: None, entries: &entries, queue: &[], plans: &plans });
+    let text = draft(&Facts { case: &case, respond_by: None, entries: &entries, queue: &[], plans: &plans, life: 1 });
     let told: Vec<u64> = (1..=7).filter(|n| text.contains(&format!("(entry {n})"))).collect();
     assert_eq!(told, [2, 4, 7], "{text}");
 }
@@ -285,7 +285,8 @@ fn what_the_manual_queue_calls_perhaps_done_is_in_doubt() {
     .unwrap();
     let other = QueueItem { workflow: "reply".parse().unwrap(), ..item.clone() };
     let queue = [item, other];
-    let text = draft(&Facts { case: &case, respond_by: None, entries: &[], queue: &queue, plans: &BTreeMap::new() });
+    let text =
+        draft(&Facts { case: &case, respond_by: None, entries: &[], queue: &queue, plans: &BTreeMap::new(), life: 1 });
     assert!(text.contains("- Effects that nobody knows to have happened: 1\n"), "{text}");
     assert!(text.contains("- Items in the manual queue now: 1\n"), "{text}");
 }
