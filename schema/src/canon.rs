@@ -3,6 +3,7 @@
 //! # Source
 //! RFC 8785, restricted as formats.md section 1 says: integers within ±(2^53 − 1), no other numbers, no null.
 
+mod object;
 mod write;
 
 use std::fmt;
@@ -232,6 +233,20 @@ impl From<Digest> for String {
     fn from(digest: Digest) -> Self {
         digest.to_string()
     }
+}
+
+/// The `type` of a kind of file: an enum of one value, so that no other can be read.
+#[macro_export]
+macro_rules! only {
+    ($name:ident::$value:ident) => {
+        #[doc = concat!("The `type` of such a file: always `", stringify!($value), "`, in lower case.")]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        pub enum $name {
+            /// The only value.
+            $value,
+        }
+    };
 }
 
 #[cfg(test)]

@@ -88,13 +88,7 @@ impl ClientFacts {
     }
 }
 
-/// The `type` member of [`ClientFacts`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ClientType {
-    /// The only value.
-    Client,
-}
+crate::only!(ClientType::Client);
 
 /// A client's plan in the commercial sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

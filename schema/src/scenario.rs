@@ -30,13 +30,7 @@ pub struct Tests {
     pub scenarios: Vec<Scenario>,
 }
 
-/// The `type` member of [`Tests`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TestsType {
-    /// The only value.
-    Tests,
-}
+crate::only!(TestsType::Tests);
 
 /// One story: what comes in, what the world answers, what must then have happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

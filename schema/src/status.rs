@@ -125,13 +125,7 @@ pub struct ScopeStatus {
     pub fewer: BTreeSet<Scope>,
 }
 
-/// The `type` member of a status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StatusType {
-    /// The only value.
-    Status,
-}
+crate::only!(StatusType::Status);
 
 /// The release that an agent accepted last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -224,13 +218,7 @@ pub struct Recover {
     pub nonce: Digest,
 }
 
-/// The `type` member of a recovery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RecoverType {
-    /// The only value.
-    Recover,
-}
+crate::only!(RecoverType::Recover);
 
 impl Recover {
     /// The recovery of an agent that says this of itself; `None` while it has not stopped.
@@ -273,13 +261,7 @@ pub struct Poke {
     pub time: Moment,
 }
 
-/// The `type` member of a poke.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PokeType {
-    /// The only value.
-    Poke,
-}
+crate::only!(PokeType::Poke);
 
 impl Poke {
     /// A poke for the agents of one environment and region.

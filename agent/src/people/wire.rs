@@ -77,13 +77,7 @@ pub struct Challenge {
     pub until: Moment,
 }
 
-/// The `type` member of a challenge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ChallengeType {
-    /// The only value.
-    Console,
-}
+assent_schema::only!(ChallengeType::Console);
 
 /// What somebody asks of the agent by a command on its host; canonical JSON of it is signed under `console@assent`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,13 +107,7 @@ impl Command {
     }
 }
 
-/// The `type` member of a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CommandType {
-    /// The only value.
-    Command,
-}
+assent_schema::only!(CommandType::Command);
 
 /// A question with the command that was signed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -261,10 +249,4 @@ pub struct Start {
     pub person: PersonId,
 }
 
-/// The `type` member of a start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StartType {
-    /// The only value.
-    Start,
-}
+assent_schema::only!(StartType::Start);

@@ -152,13 +152,7 @@ pub struct Endpoints {
     pub clients: BTreeMap<ClientId, BTreeMap<ConnectionId, Endpoint>>,
 }
 
-/// The `type` member of [`Endpoints`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum EndpointsType {
-    /// The only value.
-    Endpoints,
-}
+crate::only!(EndpointsType::Endpoints);
 
 /// Where one connection leads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
