@@ -10,6 +10,7 @@ mod handover;
 mod operation;
 mod outcome;
 mod pages;
+mod repeat;
 mod step;
 mod trigger;
 
@@ -24,13 +25,14 @@ pub use end_codes::{Blame, END_CODES, EndCode, Origin, may_go_on, unanswered, un
 pub use ending::{Ending, NoSuchEnding};
 pub use handover::Handover;
 pub use operation::{
-    ATTEMPTS_MOST, Belongs, Confirm, Constant, Effect, Encoding, ErrorRule, Failure, Idempotency, Job, KEPT_HEADERS,
-    KeyForm, Method, Must, Operation, Param, Park, Place, Rate, Retry, TextFormat,
+    Belongs, Confirm, Constant, Effect, Encoding, Job, KEPT_HEADERS, Method, Must, Operation, Param, Park, Place,
+    TextFormat,
 };
 pub use outcome::{
     OUTCOMES, PROVIDER_CODES, STATUSES, UNANSWERED, kept_of_try, meaning, says_no, unanswered_codes, written,
 };
 pub use pages::{Pages, PagesBy};
+pub use repeat::{ATTEMPTS_MOST, ErrorRule, Failure, Idempotency, KeyForm, Rate, Retry};
 pub use step::{
     Action, Answer, AskLimit, Awaited, Cancel, Channel, Each, Noted, OnItemError, Spend, Step, Until, WAIT_MOST,
 };
@@ -142,13 +144,7 @@ impl Plan {
     }
 }
 
-/// The `type` member of a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PlanType {
-    /// The only value.
-    Plan,
-}
+crate::only!(PlanType::Plan);
 
 /// Whether effects are done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]

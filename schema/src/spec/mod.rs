@@ -8,9 +8,11 @@
 
 mod client;
 mod integration;
+mod library;
 mod project;
 mod provider;
 mod scenario;
+mod step;
 mod workflow;
 
 use std::borrow::Borrow;
@@ -20,13 +22,12 @@ use std::sync::Arc;
 
 pub use client::{Client, Connection, Decider, Endpoint, Guardrail, Holders, ROTATE_MOST, Slot};
 pub use integration::{ChannelKind, ChannelSpec, Event, Integration, Operation, Polled, Webhook};
+pub use library::{Classes, Library, Literal, Setting, SettingType, Use};
 pub use project::{Project, Route};
 pub use provider::{Agreement, Prices, Provider};
 pub use scenario::{Decided, Expect, ExpectedCall, Later, Reply, Scenario, Tests};
-pub use workflow::{
-    Action, Argument, AskLimit, Cancel, Classes, Each, Fallback, Kpi, Library, Limits, Literal, On, Poll, Setting,
-    SettingType, Spend, Step, Text, TextUse, Trigger, Until, Use, Workflow, WorkflowFile,
-};
+pub use step::{Action, Argument, AskLimit, Cancel, Each, On, Spend, Step, Text, TextUse, Until};
+pub use workflow::{Fallback, Kpi, Limits, Poll, Trigger, Workflow, WorkflowFile};
 
 use crate::finding::Span;
 
