@@ -8,11 +8,14 @@
 //! Web Authentication Level 3, sections 5.8.1, 6.1, 7.1 and 7.2; CTAP 2.1 section 8 (canonical CBOR); RFC 5480 and RFC 8410
 //! (keys); RFC 9053 section 7 (COSE keys).
 
+mod browser;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use browser::{HAS_CREDENTIAL, HAS_EXTENSIONS, Head, check_client, part};
 use p256::ecdsa::signature::Verifier as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -25,22 +28,11 @@ const KIND: &str = "passkey";
 const CREDENTIAL_BYTES: std::ops::RangeInclusive<usize> = 16..=1_023;
 /// The longest relying party id.
 const RP_MOST_BYTES: usize = 253;
-/// The most bytes of any one part that a browser brings.
-const PART_MOST_BYTES: usize = 8 * 1_024;
 /// What stands before an uncompressed point of P-256 in a `SubjectPublicKeyInfo`.
 const ES256_SPKI: &[u8] =
     b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00";
 /// What stands before a point of Ed25519 in a `SubjectPublicKeyInfo`.
 const EDDSA_SPKI: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
-/// The bits of the flags of authenticator data.
-const USER_PRESENT: u8 = 1;
-const USER_VERIFIED: u8 = 1 << 2;
-const MAY_BE_BACKED_UP: u8 = 1 << 3;
-const BACKED_UP: u8 = 1 << 4;
-const HAS_CREDENTIAL: u8 = 1 << 6;
-const HAS_EXTENSIONS: u8 = 1 << 7;
-/// Hash of the relying party id, flags, counter.
-const HEAD_BYTES: usize = 37;
 
 /// A passkey of a person: `passkey RP-ID CREDENTIAL KEY`, as it stands in a signed file.
 ///
@@ -314,80 +306,6 @@ impl Assertion {
         }
         Ok(Used { passkey: passkey.clone(), count: head.count })
     }
-}
-
-/// What authenticator data begins with.
-struct Head<'a> {
-    rp: [u8; 32],
-    flags: u8,
-    count: u32,
-    rest: &'a [u8],
-}
-
-impl<'a> Head<'a> {
-    fn read(data: &'a [u8]) -> Option<Self> {
-        let (head, rest) = data.split_at_checked(HEAD_BYTES)?;
-        let (rp, head) = head.split_at_checked(32)?;
-        let (flags, count) = head.split_first()?;
-        let count = u32::from_be_bytes(count.try_into().ok()?);
-        Some(Self { rp: rp.try_into().ok()?, flags: *flags, count, rest })
-    }
-
-    fn check(&self, rp: &str, origin: &str) -> Result<(), PasskeyError> {
-        let ours: [u8; 32] = Sha256::digest(rp).into();
-        if self.rp != ours || !is_within(origin, rp) {
-            return Err(PasskeyError::Rp);
-        }
-        if self.flags & USER_PRESENT == 0 {
-            return Err(PasskeyError::UserPresence);
-        }
-        if self.flags & USER_VERIFIED == 0 {
-            return Err(PasskeyError::UserVerification);
-        }
-        let is_odd = self.flags & BACKED_UP != 0 && self.flags & MAY_BE_BACKED_UP == 0;
-        if is_odd { Err(PasskeyError::Form) } else { Ok(()) }
-    }
-}
-
-/// Whether pages of an origin may use passkeys of a site: of the same host or one below it, and by TLS but on this machine.
-fn is_within(origin: &str, rp: &str) -> bool {
-    let Some((scheme, host)) = origin.split_once("://") else { return false };
-    let host = host.split_once(':').map_or(host, |(name, _)| name);
-    let below = || host.strip_suffix(rp).is_some_and(|head| head.ends_with('.'));
-    let safe = scheme == "https" || (scheme == "http" && host == "localhost");
-    safe && (host == rp || below())
-}
-
-/// What browsers say of a ceremony. Members that later levels add are read over.
-#[derive(Deserialize)]
-struct ClientData {
-    #[serde(rename = "type")]
-    kind: String,
-    challenge: String,
-    origin: String,
-    #[serde(default, rename = "crossOrigin")]
-    cross_origin: bool,
-    #[serde(default, rename = "topOrigin")]
-    top_origin: Option<String>,
-}
-
-fn check_client(bytes: &[u8], kind: &str, ceremony: &Ceremony<'_>) -> Result<(), PasskeyError> {
-    // A member that is there twice is refused.
-    let client: ClientData = serde_json::from_slice(bytes).or(Err(PasskeyError::Form))?;
-    if client.kind != kind || client.cross_origin || client.top_origin.is_some() {
-        return Err(PasskeyError::Type);
-    }
-    if client.challenge != URL_SAFE_NO_PAD.encode(Sha256::digest(ceremony.file)) {
-        return Err(PasskeyError::Challenge);
-    }
-    if client.origin == ceremony.origin { Ok(()) } else { Err(PasskeyError::Origin) }
-}
-
-/// One part: base64url without padding, of one spelling.
-fn part(text: &str) -> Result<Vec<u8>, PasskeyError> {
-    let is_short = text.len() <= PART_MOST_BYTES.saturating_mul(4) / 3;
-    let bytes = if is_short { URL_SAFE_NO_PAD.decode(text).ok() } else { None };
-    bytes.filter(|bytes| !bytes.is_empty()).ok_or(PasskeyError::Form)
 }
 
 impl fmt::Display for Passkey {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::canon::Digest;
 use crate::id::{ClientId, PersonId};
@@ -48,13 +48,7 @@ pub struct Approvers {
     pub people: People,
 }
 
-/// The `type` key of such a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ApproversType {
-    /// The only value.
-    Approvers,
-}
+crate::only!(ApproversType::Approvers);
 
 impl Approvers {
     /// The first approvers file of a client.

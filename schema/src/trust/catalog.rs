@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::canon::Digest;
 
@@ -10,7 +10,8 @@ use super::emit::Toml;
 use super::error::TrustError;
 use super::numbered::{self, Numbered, SCHEMA};
 use super::people::SignedFile;
-use super::root::{RoleName, RootChain};
+use super::root::RoleName;
+use super::root_chain::RootChain;
 use super::verified::Verified;
 
 /// What the catalog is.
@@ -31,13 +32,7 @@ pub struct CatalogLock {
     pub files: BTreeMap<String, Digest>,
 }
 
-/// The `type` key of such a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CatalogType {
-    /// The only value.
-    Catalog,
-}
+crate::only!(CatalogType::Catalog);
 
 impl Numbered for CatalogLock {
     const ROLE: RoleName = RoleName::Catalog;

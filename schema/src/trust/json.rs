@@ -15,7 +15,8 @@ use crate::status::{Poke, Recover, Status};
 
 use super::error::TrustError;
 use super::people::SignedFile;
-use super::root::{AgentEntry, RoleName, Root, RootChain};
+use super::root::{AgentEntry, RoleName, Root};
+use super::root_chain::RootChain;
 use super::sshsig::{self, Namespace};
 use super::verified::Verified;
 

@@ -9,7 +9,8 @@ use crate::canon::Digest;
 
 use super::error::TrustError;
 use super::people::SignedFile;
-use super::root::{RoleName, RootChain};
+use super::root::RoleName;
+use super::root_chain::RootChain;
 use super::strict;
 use super::verified::Verified;
 

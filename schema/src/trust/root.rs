@@ -3,6 +3,10 @@
 //! # Source
 //! trust.md section 2.
 
+#[cfg(test)]
+#[path = "root_tests.rs"]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
@@ -10,24 +14,20 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::canon::Digest;
-use crate::id::{AgentId, ClientId, Environment, PersonId, Region};
-use crate::shape::is_false;
-use crate::time::Moment;
-
 use super::emit::Toml;
-use super::error::{Need, TrustError};
+use super::error::TrustError;
 use super::key::PublicKey;
-use super::people::{self, Owners, People, Points, Role, Rule, SignedFile};
+use super::people::{self, Owners, People, Points, Role, Rule};
 use super::reset::{RESETS_MOST, Reset};
 use super::sshsig::Namespace;
 use super::strict;
-use super::verified::Verified;
+use crate::canon::Digest;
+use crate::id::{AgentId, ClientId, Environment, Region};
+use crate::shape::is_false;
+use crate::time::Moment;
 
 /// The current number of this format.
 const SCHEMA: u32 = 1;
-/// The most root versions that are walked.
-const VERSIONS_MOST: usize = 10_000;
 
 /// A role of the agency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -117,13 +117,7 @@ pub struct Root {
     pub clients: BTreeMap<ClientId, ClientEntry>,
 }
 
-/// The `type` key of such a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RootType {
-    /// The only value.
-    Root,
-}
+crate::only!(RootType::Root);
 
 /// A machine that runs workflows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -284,16 +278,6 @@ impl Root {
         Ok(())
     }
 
-    /// Checks what a version may not change of the one before it, whoever signs it.
-    ///
-    /// # Errors
-    /// When it takes keys of the release or freshness role away in the same generation, or says something else of what means
-    /// one thing for ever.
-    pub fn check_after(&self, file: &str, old: &Self) -> Result<(), TrustError> {
-        check_generation(file, old, self)?;
-        check_constant(file, old, self)
-    }
-
     /// Whose the keys that it lists are.
     pub fn owners(&self) -> Owners {
         // A root that was verified lists each key once.
@@ -320,7 +304,7 @@ impl Root {
     }
 
     /// The keys of a role.
-    fn keys(&self, role: RoleName) -> BTreeSet<&PublicKey> {
+    pub(super) fn keys(&self, role: RoleName) -> BTreeSet<&PublicKey> {
         let members = self.roles.get(&role).map(|role| &role.people);
         members.into_iter().flatten().filter_map(|name| self.people.get(name)).flat_map(|person| &person.keys).collect()
     }
@@ -338,155 +322,3 @@ fn put_entries<K: AsRef<str>, T: Serialize>(toml: &mut Toml, table: &str, entrie
         }
     }
 }
-
-/// All versions, verified one after the other.
-#[derive(Clone, Debug)]
-pub struct RootChain {
-    versions: Vec<Verified<Root>>,
-    newest: Verified<Root>,
-}
-
-impl RootChain {
-    /// Walks from version 1, which is what the project is, to the newest: each signed by the thresholds of the version
-    /// before it and of its own. Expiry is left to [`RootChain::check_current`]: that of versions in between says nothing.
-    ///
-    /// # Errors
-    /// At the first version that is missing, badly signed or breaks a rule.
-    pub fn walk(files: &BTreeMap<u32, SignedFile>) -> Result<Self, TrustError> {
-        let mut versions: Vec<Verified<Root>> = Vec::new();
-        if files.len() > VERSIONS_MOST {
-            return Err(TrustError::new("trust/root", format!("holds more than {VERSIONS_MOST} versions")));
-        }
-        for (number, (version, signed)) in (1..).zip(files) {
-            let file = format!("trust/root/{version}.toml");
-            if *version != number {
-                return Err(TrustError::new(file, format!("stands where version {number} must")));
-            }
-            let root = Root::parse(&file, &signed.bytes)?;
-            step(&file, &root, *version, signed, &versions)?;
-            versions.push(Verified::new(&signed.bytes, root));
-        }
-        let newest = versions.last().cloned();
-        let newest = newest.ok_or_else(|| TrustError::missing("trust/root/1.toml"))?;
-        Ok(Self { versions, newest })
-    }
-
-    /// SHA-256 of version 1, which names the project.
-    pub fn project(&self) -> Digest {
-        self.versions.first().unwrap_or(&self.newest).digest()
-    }
-
-    /// The newest version.
-    pub fn newest(&self) -> &Verified<Root> {
-        &self.newest
-    }
-
-    /// Whether somebody is, or was in some version, one of the agency's people.
-    pub fn knows(&self, person: &PersonId) -> bool {
-        self.versions.iter().any(|root| root.people.contains_key(person))
-    }
-
-    /// A version by its number.
-    pub fn version(&self, number: u32) -> Option<&Verified<Root>> {
-        self.versions.get(usize::try_from(number).ok()?.checked_sub(1)?)
-    }
-
-    /// Checks that the newest version has not expired.
-    ///
-    /// # Errors
-    /// When it has.
-    pub fn check_current(&self, at: Moment) -> Result<(), TrustError> {
-        let newest = &self.newest;
-        if at < newest.expires {
-            return Ok(());
-        }
-        let file = format!("trust/root/{}.toml", newest.version);
-        let expired = TrustError::new(file, format!("expired at {}", newest.expires));
-        Err(TrustError { need: Need::Renewal, ..expired })
-    }
-
-    /// Checks a file that a role signs: every signature counts and the threshold is reached.
-    ///
-    /// # Errors
-    /// As [`people::check`].
-    pub fn check_role(&self, role: RoleName, file: &str, signed: &SignedFile) -> Result<(), TrustError> {
-        let rule =
-            self.newest.rule(role).ok_or_else(|| TrustError::new(file, "is signed by a role that nobody holds"))?;
-        let namespace = role.namespaces().first().copied().unwrap_or(Namespace::Trust);
-        people::check(file, namespace, signed, &[rule])
-    }
-}
-
-/// Checks one version against those before it.
-fn step(
-    file: &str,
-    root: &Root,
-    version: u32,
-    signed: &SignedFile,
-    before: &[Verified<Root>],
-) -> Result<(), TrustError> {
-    let refuse = |what: String| Err(TrustError::new(file, what));
-    if root.version != version {
-        return refuse(format!("says that it is version {}", root.version));
-    }
-    if root.project != before.first().map(Verified::digest) {
-        return refuse("belongs to another project".to_owned());
-    }
-    let mut rules: Vec<Rule<'_>> = root.rule(RoleName::Root).into_iter().collect();
-    if let Some(old) = before.last() {
-        rules.extend(old.rule(RoleName::Root));
-        check_generation(file, old, root)?;
-    }
-    for old in before {
-        check_constant(file, old, root)?;
-    }
-    people::check(file, Namespace::Trust, signed, &rules)
-}
-
-/// Keys that are taken away from the release or freshness role end the generation in which they could have signed.
-fn check_generation(file: &str, old: &Root, new: &Root) -> Result<(), TrustError> {
-    let raised = old.generation.checked_add(1) == Some(new.generation);
-    if !raised && new.generation != old.generation {
-        return Err(TrustError::new(file, "changes the generation by more than one"));
-    }
-    let taken = |role| !old.keys(role).is_subset(&new.keys(role));
-    if !raised && (taken(RoleName::Release) || taken(RoleName::Freshness)) {
-        return Err(TrustError::new(
-            file,
-            "replaces keys of the release or freshness role without raising the generation (`--new-generation`)",
-        ));
-    }
-    Ok(())
-}
-
-/// What a name meant in any version, it means for ever: a client's first approvers, an agent's place and ledger.
-fn check_constant(file: &str, old: &Root, new: &Root) -> Result<(), TrustError> {
-    let moved = |(name, was): &(&ClientId, &ClientEntry)| {
-        new.clients.get(*name).is_some_and(|is| is.approvers != was.approvers)
-    };
-    let moved = old.clients.iter().find(moved);
-    if let Some((client, _)) = moved {
-        return Err(TrustError::new(
-            file,
-            format!("names other first approvers for {client}; only the client changes them"),
-        ));
-    }
-    let rewritten = |(name, was): &(&ClientId, &ClientEntry)| {
-        new.clients.get(*name).is_some_and(|is| !is.resets.starts_with(&was.resets))
-    };
-    if let Some((client, _)) = old.clients.iter().find(rewritten) {
-        return Err(TrustError::new(file, format!("changes what an older version says of a reset for {client}")));
-    }
-    let place = |agent: &AgentEntry| (agent.region.clone(), agent.environment.clone(), agent.ledger_key.clone());
-    let differs =
-        |(name, was): &(&AgentId, &AgentEntry)| new.agents.get(*name).is_some_and(|is| place(is) != place(was));
-    if let Some((agent, _)) = old.agents.iter().find(differs) {
-        let what = format!("gives the agent {agent} another region, environment or ledger key; that is a new agent");
-        return Err(TrustError::new(file, what));
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-#[path = "root_tests.rs"]
-mod tests;

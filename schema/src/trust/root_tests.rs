@@ -2,6 +2,7 @@
 
 use super::super::fixture::{agent, chain, first_root, id, key, moment, people, project, roots, second_root, signed};
 use super::super::people::Person;
+use super::super::root_chain::RootChain;
 use super::*;
 
 fn walk(versions: &[(&Root, &[&str])]) -> Result<RootChain, TrustError> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::canon::Digest;
 use crate::id::{ClientId, PersonId};
@@ -11,7 +11,8 @@ use super::emit::Toml;
 use super::error::TrustError;
 use super::numbered::{self, Numbered, SCHEMA};
 use super::people::SignedFile;
-use super::root::{RoleName, RootChain};
+use super::root::RoleName;
+use super::root_chain::RootChain;
 use super::verified::Verified;
 
 /// The teams of all clients.
@@ -32,13 +33,7 @@ pub struct Teams {
     pub clients: BTreeMap<ClientId, BTreeSet<PersonId>>,
 }
 
-/// The `type` key of such a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TeamsType {
-    /// The only value.
-    Teams,
-}
+crate::only!(TeamsType::Teams);
 
 impl Numbered for Teams {
     const ROLE: RoleName = RoleName::Teams;
