@@ -102,13 +102,6 @@ impl BusinessHours {
         None
     }
 
-    /// When the first business day after the day of `from` opens.
-    ///
-    /// `None` when none of the next 400 days is open.
-    pub fn next_day(&self, from: Moment) -> Option<Moment> {
-        self.opening(self.local_date(from).tomorrow().ok()?).map(|(opens, _)| opens)
-    }
-
     /// When the first business day after the day of `from` closes: the end of "by the next business day".
     ///
     /// `None` when none of the next 400 days is open.
@@ -213,12 +206,11 @@ mod tests {
 
     #[test]
     fn the_next_business_day_is_never_today() {
-        let next = |from| berlin().next_day(at(from)).map(|m| m.to_string()).unwrap();
-        assert_eq!(next("2026-12-22T05:00:00Z"), "2026-12-23T08:00:00Z");
-        assert_eq!(next("2026-12-24T12:00:00Z"), "2026-12-28T08:00:00Z");
+        let next = |from| berlin().end_of_next_day(at(from)).map(|m| m.to_string()).unwrap();
+        assert_eq!(next("2026-12-22T05:00:00Z"), "2026-12-23T16:00:00Z");
+        assert_eq!(next("2026-12-24T12:00:00Z"), "2026-12-28T16:00:00Z");
         // 23:30Z is the next day in Berlin already.
-        assert_eq!(next("2026-12-21T23:30:00Z"), "2026-12-23T08:00:00Z");
-        assert_eq!(berlin().end_of_next_day(at("2026-12-24T12:00:00Z")), Some(at("2026-12-28T16:00:00Z")));
+        assert_eq!(next("2026-12-21T23:30:00Z"), "2026-12-23T16:00:00Z");
         assert!(berlin().is_open(at("2026-12-24T15:59:59Z")) && !berlin().is_open(at("2026-12-24T16:00:00Z")));
     }
 

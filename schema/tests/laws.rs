@@ -156,17 +156,22 @@ proptest! {
     }
 }
 
+/// A plan in which a step has another name.
+fn with_other_name(text: &str, step: &str) -> Plan {
+    let mut json: Value = serde_json::from_str(text).expect("json");
+    for part in ["steps", "kpis"] {
+        let renamed = renamed(&json[part].to_string(), step, "renamed_step");
+        json[part] = serde_json::from_str(&renamed).expect("json");
+    }
+    plan(&json)
+}
+
 #[test]
 fn the_name_of_a_step_is_in_no_read_and_no_effect() {
     for text in PLANS {
         let before = plan(&serde_json::from_str(text).expect("json"));
         for step in &before.steps {
-            let mut json: Value = serde_json::from_str(text).expect("json");
-            for part in ["steps", "kpis"] {
-                let renamed = renamed(&json[part].to_string(), step.id.as_str(), "renamed_step");
-                json[part] = serde_json::from_str(&renamed).expect("json");
-            }
-            let after = plan(&json);
+            let after = with_other_name(text, step.id.as_str());
             let named = |plan: &Plan| -> Vec<DataUse> {
                 let mut uses = uses(plan);
                 // What an AI answered is named by the step that asked.
@@ -194,12 +199,7 @@ fn the_name_of_a_step_breaks_no_rule_and_mends_none() {
         for text in [text, bent.as_str()] {
             let before = plan(&serde_json::from_str(text).expect("json"));
             for step in &before.steps {
-                let mut json: Value = serde_json::from_str(text).expect("json");
-                for part in ["steps", "kpis"] {
-                    let renamed = renamed(&json[part].to_string(), step.id.as_str(), "renamed_step");
-                    json[part] = serde_json::from_str(&renamed).expect("json");
-                }
-                let after = plan(&json);
+                let after = with_other_name(text, step.id.as_str());
                 let codes = |plan: &Plan| {
                     let flows = analyse(plan).ok()?;
                     let broken = breaches(plan, &flows, &acme());

@@ -209,7 +209,7 @@ pub fn follow_partly(plan: &Plan) -> (Flows, Vec<PlanError>) {
 
 /// What the expressions of a step may read: its condition first, then all else with what the condition makes certain.
 ///
-/// Without a step, what KPIs may read.
+/// Without a step, what KPIs may read. For whoever writes expressions that a plan could hold, as `tests/interference` does.
 pub fn env_of(plan: &Plan, step: Option<&Name>) -> crate::expr::Env {
     walk::walk(plan, step.map_or(Open::Behind, Open::Step)).0.env.unwrap_or_default()
 }

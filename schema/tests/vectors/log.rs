@@ -14,17 +14,27 @@ use super::{ORIGIN, Vectors, ledger_key, moment};
 /// Seconds, run, step, attempt, actor, kind, data.
 pub(crate) type Told = (i64, Option<u64>, Option<&'static str>, Option<u32>, Option<&'static str>, &'static str, Value);
 
+/// What is about no run, and by nobody.
+fn own(seconds: i64, kind: &'static str, data: Value) -> Told {
+    (seconds, None, None, None, None, kind, data)
+}
+
+/// The same, by a person.
+fn by(person: &'static str, seconds: i64, kind: &'static str, data: Value) -> Told {
+    (seconds, None, None, None, Some(person), kind, data)
+}
+
 pub(crate) fn story(project: Digest, approved: Digest, manifest: Digest) -> Vec<Told> {
     let head = json!([{"origin": "assent/harbor/eu-production-1", "size": 3, "root": Digest::of_file(b"its root")}]);
     let intent = json!({"operation": "shop.refund", "keyed": Digest::of_file(b"keyed"), "amount": {"minor": 4_900, "currency": "EUR"}});
     let decided = json!({"choice": "approve", "shown": Digest::of_file(b"what was shown"), "by": "support-leads"});
     let accepted = |id: &str, event: &str| json!({"id": id, "trigger": "webhook", "event": event});
     vec![
-        (0, None, None, None, None, "opened", json!({"root": project})),
-        (0, None, None, None, None, "started", json!({"clean": true, "version": "0.1.0"})),
-        (5, None, None, None, None, "root", json!({"version": 2})),
-        (5, None, None, None, None, "statement", json!({"digest": approved, "decision": "approve"})),
-        (5, None, None, None, None, "released", json!({"sequence": 1, "manifest": manifest})),
+        own(0, "opened", json!({"root": project})),
+        own(0, "started", json!({"clean": true, "version": "0.1.0"})),
+        own(5, "root", json!({"version": 2})),
+        own(5, "statement", json!({"digest": approved, "decision": "approve"})),
+        own(5, "released", json!({"sequence": 1, "manifest": manifest})),
         (60, Some(1), None, None, None, "accepted", accepted("019cadf6a2c07f0a1b2c3d4e5f607182", "evt-1")),
         (61, Some(2), None, None, None, "accepted", accepted("019cadf6a6a87f0a1b2c3d4e5f607183", "evt-2")),
         (65, Some(2), None, None, None, "ended", json!({"outcome": "done", "name": "not-a-refund"})),
@@ -32,10 +42,10 @@ pub(crate) fn story(project: Digest, approved: Digest, manifest: Digest) -> Vec<
         (301, Some(1), Some("pay"), Some(1), None, "intent", intent),
         (302, Some(1), Some("pay"), Some(1), None, "outcome", json!({"code": "ok", "status": 200})),
         (303, Some(1), None, None, None, "ended", json!({"outcome": "done"})),
-        (3_600, None, None, None, None, "tick", json!({"accepted": 2, "finished": 2, "heads": head})),
-        (4_000, None, None, None, Some("alice"), "viewed", json!({"what": "run:1", "why": "T-81"})),
-        (4_100, None, None, None, Some("alice"), "erased", json!({"ranges": [[6, 7]], "request": "dsr-2026-4"})),
-        (4_200, None, None, None, None, "stopped", json!({})),
+        own(3_600, "tick", json!({"accepted": 2, "finished": 2, "heads": head})),
+        by("alice", 4_000, "viewed", json!({"what": "run:1", "why": "T-81"})),
+        by("alice", 4_100, "erased", json!({"ranges": [[6, 7]], "request": "dsr-2026-4"})),
+        own(4_200, "stopped", json!({})),
     ]
 }
 
@@ -133,31 +143,15 @@ pub(crate) fn every_kind(vectors: &mut Vectors, ended: &str) {
     let head = |size: u64| json!([{"origin": "assent/harbor/eu-production-1.2", "size": size, "root": Digest::of_file(&size.to_be_bytes())}]);
     let digest = |text: &str| Digest::of_file(text.as_bytes());
     let told: Vec<Told> = vec![
-        (0, None, None, None, None, "opened", json!({"root": digest("a root"), "old": [ended]})),
-        (
-            0,
-            None,
-            None,
-            None,
-            Some("chen"),
-            "recovered",
-            json!({"why": ["ledger-older"], "statement": digest("recover"), "runs": 1}),
-        ),
-        (0, None, None, None, None, "started", json!({"clean": false, "version": "0.1.0"})),
-        (
-            1,
-            None,
-            None,
-            None,
-            Some("chen"),
-            "handled",
-            json!({"id": "019cadf6a2c07f0a1b2c3d4e5f607182", "what": "done", "why": "T-82"}),
-        ),
-        (2, None, None, None, None, "refused", json!({"code": "sequence-older", "digest": digest("a manifest")})),
-        (3, None, None, None, None, "root", json!({"version": 3})),
-        (3, None, None, None, None, "statement", json!({"digest": digest("a statement"), "decision": "approve"})),
-        (3, None, None, None, None, "released", json!({"sequence": 2, "manifest": digest("a manifest")})),
-        (3, None, None, None, None, "deployed", json!({"workflow": "refund", "stage": "trial"})),
+        own(0, "opened", json!({"root": digest("a root"), "old": [ended]})),
+        by("chen", 0, "recovered", json!({"why": ["ledger-older"], "statement": digest("recover"), "runs": 1})),
+        own(0, "started", json!({"clean": false, "version": "0.1.0"})),
+        by("chen", 1, "handled", json!({"id": "019cadf6a2c07f0a1b2c3d4e5f607182", "what": "done", "why": "T-82"})),
+        own(2, "refused", json!({"code": "sequence-older", "digest": digest("a manifest")})),
+        own(3, "root", json!({"version": 3})),
+        own(3, "statement", json!({"digest": digest("a statement"), "decision": "approve"})),
+        own(3, "released", json!({"sequence": 2, "manifest": digest("a manifest")})),
+        own(3, "deployed", json!({"workflow": "refund", "stage": "trial"})),
         (
             9,
             Some(1),
@@ -178,98 +172,53 @@ pub(crate) fn every_kind(vectors: &mut Vectors, ended: &str) {
         ),
         (11, Some(1), Some("order"), Some(1), None, "outcome", json!({"code": "never_connected"})),
         (12, Some(1), None, None, None, "ended", json!({"outcome": "failed", "name": "never_connected"})),
-        (13, None, None, None, None, "alerted", json!({"rule": "run-failed", "delay": 4})),
-        (
+        own(13, "alerted", json!({"rule": "run-failed", "delay": 4})),
+        own(
             13,
-            None,
-            None,
-            None,
-            None,
             "incident",
             json!({"id": "i-1", "state": "opened", "severity": "critical", "cause": "run-failed", "respond_by": "2026-03-02T13:00:13Z"}),
         ),
-        (
+        by(
+            "chen",
             14,
-            None,
-            None,
-            None,
-            Some("chen"),
             "rolled-back",
             json!({"workflow": "refund", "from": digest("a plan"), "to": digest("an older plan"), "why": "by-hand"}),
         ),
-        (
+        by(
+            "chen",
             15,
-            None,
-            None,
-            None,
-            Some("chen"),
             "held",
             json!({"id": "h-1", "what": {"workflow": "refund"}, "why": "T-83", "until": "2026-03-02T12:00:00Z"}),
         ),
-        (16, None, None, None, Some("chen"), "resumed", json!({"id": "h-1"})),
-        (17, None, None, None, None, "rotated", json!({"connection": "shop", "slot": "token"})),
-        (18, None, None, None, Some("alice"), "viewed", json!({"what": "run:1", "why": "T-84"})),
-        (HOUR, None, None, None, None, "tick", json!({"accepted": 1, "finished": 1, "heads": head(7)})),
+        by("chen", 16, "resumed", json!({"id": "h-1"})),
+        own(17, "rotated", json!({"connection": "shop", "slot": "token"})),
+        by("alice", 18, "viewed", json!({"what": "run:1", "why": "T-84"})),
+        own(HOUR, "tick", json!({"accepted": 1, "finished": 1, "heads": head(7)})),
         // The host slept for two days.
-        (HOUR + 2 * DAY, None, None, None, None, "clock", json!({"was": "2026-03-02T10:00:30Z"})),
-        (2 * HOUR + 2 * DAY, None, None, None, None, "tick", json!({"accepted": 1, "finished": 1, "heads": head(9)})),
-        (2 * HOUR + 2 * DAY, None, None, None, Some("alice"), "legal-held", json!({"id": "l-1", "why": "CASE-9"})),
-        (2 * HOUR + 2 * DAY, None, None, None, Some("alice"), "legal-released", json!({"id": "l-1"})),
-        (
+        own(HOUR + 2 * DAY, "clock", json!({"was": "2026-03-02T10:00:30Z"})),
+        own(2 * HOUR + 2 * DAY, "tick", json!({"accepted": 1, "finished": 1, "heads": head(9)})),
+        by("alice", 2 * HOUR + 2 * DAY, "legal-held", json!({"id": "l-1", "why": "CASE-9"})),
+        by("alice", 2 * HOUR + 2 * DAY, "legal-released", json!({"id": "l-1"})),
+        by(
+            "alice",
             2 * HOUR + 2 * DAY,
-            None,
-            None,
-            None,
-            Some("alice"),
             "decided",
             json!({"choice": "late", "shown": digest("shown"), "by": "support-leads"}),
         ),
-        (
+        own(2 * HOUR + 2 * DAY, "pruned", json!({"ranges": [[1, 20]], "rule": "retention", "reason": "90d"})),
+        by("alice", 2 * HOUR + 2 * DAY, "erased", json!({"ranges": [[1, 20], [25, 25]], "request": "dsr-2026-5"})),
+        by("alice", 2 * HOUR + 2 * DAY, "acknowledged", json!({"id": "a-1", "rule": "run-failed"})),
+        own(
             2 * HOUR + 2 * DAY,
-            None,
-            None,
-            None,
-            None,
-            "pruned",
-            json!({"ranges": [[1, 20]], "rule": "retention", "reason": "90d"}),
-        ),
-        (
-            2 * HOUR + 2 * DAY,
-            None,
-            None,
-            None,
-            Some("alice"),
-            "erased",
-            json!({"ranges": [[1, 20], [25, 25]], "request": "dsr-2026-5"}),
-        ),
-        (
-            2 * HOUR + 2 * DAY,
-            None,
-            None,
-            None,
-            Some("alice"),
-            "acknowledged",
-            json!({"id": "a-1", "rule": "run-failed"}),
-        ),
-        (
-            2 * HOUR + 2 * DAY,
-            None,
-            None,
-            None,
-            None,
             "approvers-reset",
             json!({"number": 2, "approvers": digest("approvers"), "standing": "waits", "until": "2026-03-11T10:00:00Z"}),
         ),
-        (
+        own(
             2 * HOUR + 2 * DAY,
-            None,
-            None,
-            None,
-            None,
             "used",
             json!({"connection": "shop", "hour": "2026-03-04T10:00:00Z", "sent_bytes": 1000, "received_bytes": 2000}),
         ),
-        (3 * HOUR + 2 * DAY, None, None, None, None, "stopped", json!({})),
+        own(3 * HOUR + 2 * DAY, "stopped", json!({})),
     ];
     let kinds: BTreeSet<&str> = told.iter().map(|told| told.5).collect();
     assert_eq!(kinds, Kind::NAMES.iter().copied().collect(), "every kind stands in the vectors");
