@@ -3,7 +3,7 @@
 use super::*;
 use assent_schema::class::Class;
 use assent_schema::expr::Money;
-use assent_schema::shape::MinorUnits;
+use assent_schema::shape::{MinorUnits, MoneyUnit};
 
 fn field(at: &str, shape: Shape) -> Field {
     Field {
