@@ -8,6 +8,7 @@ mod deliveries;
 #[cfg(test)]
 #[path = "full_tests.rs"]
 mod full;
+mod group;
 mod known;
 mod packed;
 mod read;
@@ -18,47 +19,27 @@ mod sums;
 mod torn;
 
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::Duration;
 
 use assent_schema::id::ClientId;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
-use tokio::sync::oneshot;
 
+use self::group::{Db, Queue, write_queued};
 use super::{
     AlertRow, Books, CommitTimes, JournalRow, LedgerRow, LedgerTile, Log, OpenRun, QueueItem, RunFilter, RunId,
     RunLine, StepAt, Store, StoreError, Tail, Transaction, Waiting,
 };
-use crate::sync::{lock, wait};
+use crate::sync::lock;
 use crate::world::Wall;
 
-/// Transactions that share one fsync at most: bounds the time for which a reader waits.
-const GROUP_MOST: usize = 256;
 /// Statements kept prepared: more than there are in this room.
 const STATEMENTS: usize = 64;
 /// Pages of the write-ahead log before they move into the database. A larger one made single commits slow.
 const CHECKPOINT_PAGES: i64 = 1_000;
-
 /// How long to wait for a process that is just going away.
 const BUSY_WAIT: Duration = Duration::from_millis(500);
-
-type Waiter = (Arc<Transaction>, oneshot::Sender<Result<(), StoreError>>);
-
-struct Db {
-    connection: Connection,
-    books: Box<dyn Books>,
-    runs: known::Runs,
-    logs: known::Logs,
-    deliveries: deliveries::Deliveries,
-    commits: u64,
-}
-
-#[derive(Default)]
-struct Queue {
-    waiters: Vec<Waiter>,
-    closed: bool,
-}
 
 struct Shared {
     db: Mutex<Db>,
@@ -227,89 +208,6 @@ impl Drop for Sqlite {
     }
 }
 
-/// The writer thread: commits whatever is queued, until the store is closed and nothing is left.
-fn write_queued(shared: &Shared) {
-    loop {
-        let group: Vec<Waiter> = {
-            let mut queue = lock(&shared.queue);
-            while queue.waiters.is_empty() {
-                if queue.closed {
-                    return;
-                }
-                queue = wait(&shared.wake, queue);
-            }
-            let count = queue.waiters.len().min(GROUP_MOST);
-            queue.waiters.drain(..count).collect()
-        };
-        let (transactions, senders): (Vec<_>, Vec<_>) = group.into_iter().unzip();
-        let results = lock(&shared.db).commit(&transactions);
-        // Whoever was refused wants what it gave back.
-        drop(transactions);
-        for (sender, result) in senders.into_iter().zip(results) {
-            // Nobody waits any more when the caller's task was dropped; the transaction is durable all the same.
-            drop(sender.send(result));
-        }
-    }
-}
-
-impl Db {
-    /// Commits a group with one fsync. One that cannot be written does not take the others with it.
-    fn commit(&mut self, group: &[Arc<Transaction>]) -> Vec<Result<(), StoreError>> {
-        match (self.together(group), group) {
-            (Ok(results), _) => results,
-            (Err(error), [_]) => vec![Err(error)],
-            (Err(_), _) => group.chunks(1).map(|one| self.together(one).and_then(single)).collect(),
-        }
-    }
-
-    /// # Errors
-    /// When a transaction could not be written; then none of the group was.
-    fn together(&mut self, group: &[Arc<Transaction>]) -> Result<Vec<Result<(), StoreError>>, StoreError> {
-        let done = self.try_together(group);
-        if done.is_ok() {
-            self.books.keep();
-            self.runs.keep();
-            self.deliveries.keep();
-        } else {
-            self.books.drop_back();
-            self.runs.forget();
-            self.logs.forget();
-            self.deliveries.drop_back();
-        }
-        done
-    }
-
-    fn try_together(&mut self, group: &[Arc<Transaction>]) -> Result<Vec<Result<(), StoreError>>, StoreError> {
-        let db = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(failed)?;
-        let mut sums = sums::Sums::default();
-        let mut tables = apply::Tables {
-            db: &db,
-            books: self.books.as_mut(),
-            runs: &mut self.runs,
-            logs: &mut self.logs,
-            deliveries: &mut self.deliveries,
-            sums: &mut sums,
-        };
-        let mut results = Vec::with_capacity(group.len());
-        for one in group {
-            results.push(match apply::apply(&mut tables, one) {
-                Err(StoreError::Refused(refusal)) => Err(StoreError::Refused(refusal)),
-                Err(error) => return Err(error),
-                Ok(()) => Ok(()),
-            });
-        }
-        sums.write(&db)?;
-        self.deliveries.move_some(&db)?;
-        db.commit().map_err(failed)?;
-        self.commits = self.commits.saturating_add(1);
-        Ok(results)
-    }
-}
-
-fn single(results: Vec<Result<(), StoreError>>) -> Result<(), StoreError> {
-    results.into_iter().next().unwrap_or(Err(StoreError::Broken))
-}
-
 impl Store for Sqlite {
     async fn commit(&self, transaction: impl Into<Arc<Transaction>> + Send) -> Result<(), StoreError> {
         let transaction = transaction.into();
@@ -408,51 +306,5 @@ impl Store for Sqlite {
 
     fn run_counts(&self, client: &ClientId) -> Result<(u64, u64), StoreError> {
         super::counts(&Log::Client(client.clone()), |name| self.sum(name))
-    }
-}
-
-impl Sqlite {
-    async fn commit_it(&self, transaction: Arc<Transaction>) -> Result<(), StoreError> {
-        let flight = Flight::begin(&self.shared.in_flight);
-        // One thread drives all runs: whoever committed at once would never meet another. So all that is ready to commit
-        // now comes here first.
-        tokio::task::yield_now().await;
-        if flight.is_alone()
-            && let Ok(mut db) = self.shared.db.try_lock()
-        {
-            return single(db.commit(&[transaction]));
-        }
-        let (sender, receiver) = oneshot::channel();
-        {
-            let mut queue = lock(&self.shared.queue);
-            if queue.closed {
-                return Err(StoreError::Broken);
-            }
-            queue.waiters.push((transaction, sender));
-        }
-        self.shared.wake.notify_one();
-        receiver.await.unwrap_or(Err(StoreError::Broken))
-    }
-}
-
-/// One commit between its begin and its end, dropped futures included.
-struct Flight<'a> {
-    count: &'a AtomicUsize,
-}
-
-impl<'a> Flight<'a> {
-    fn begin(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::AcqRel);
-        Self { count }
-    }
-
-    fn is_alone(&self) -> bool {
-        self.count.load(Ordering::Acquire) == 1
-    }
-}
-
-impl Drop for Flight<'_> {
-    fn drop(&mut self) {
-        self.count.fetch_sub(1, Ordering::AcqRel);
     }
 }
