@@ -1,5 +1,7 @@
 //! The whole way of an entry: into a store's transaction, out as export and proof, through a restart.
 
+mod gone;
+
 use std::sync::{Arc, Mutex};
 
 use assent_schema::canon::Digest;
@@ -137,19 +139,21 @@ fn checkpoint(place: &Place, store: &Memory) -> Checkpoint {
     publishers.last(&acme()).unwrap().clone()
 }
 
+fn reader<'a>(
+    store: &'a Memory,
+    key: &'a LogKey,
+    days: &'a mut DayKeys<Folder>,
+    checkpoint: &'a Checkpoint,
+) -> Reader<'a, Memory, Folder> {
+    Reader { store, log: acme(), key, days, checkpoint, announced: announced(store, &acme()).unwrap() }
+}
+
 #[test]
 fn a_log_that_lived_verifies_exports_and_proves() {
     let place = lived();
     let (store, key, mut days) = (place.store(), key(), place.days());
     let checkpoint = checkpoint(&place, &store);
-    let mut reader = Reader {
-        store: &store,
-        log: acme(),
-        key: &key,
-        days: &mut days,
-        checkpoint: &checkpoint,
-        announced: announced(&store, &acme()).unwrap(),
-    };
+    let mut reader = reader(&store, &key, &mut days, &checkpoint);
     let summary = reader.verify(&[]).unwrap();
     assert_eq!((summary.accepted, summary.finished, summary.gone), (2, 2, 0));
     let mut file = Vec::new();
@@ -257,14 +261,7 @@ fn a_transaction_that_fails_leaves_no_trace_in_the_tree() {
     place.accept(&store, 3);
     assert_eq!(place.tables.lock().unwrap().rows(&acme(), 0, 100).unwrap().len(), before + 1);
     let (key, checkpoint, mut days) = (key(), checkpoint(&place, &store), place.days());
-    let mut reader = Reader {
-        store: &store,
-        log: acme(),
-        key: &key,
-        days: &mut days,
-        checkpoint: &checkpoint,
-        announced: announced(&store, &acme()).unwrap(),
-    };
+    let mut reader = reader(&store, &key, &mut days, &checkpoint);
     assert!(reader.verify(&[]).is_ok());
 }
 
@@ -277,14 +274,7 @@ fn time_never_goes_back() {
     let store = place.store();
     place.note(&store, 1, started(acme(), true)).unwrap();
     let (key, checkpoint, mut days) = (key(), checkpoint(&place, &store), place.days());
-    let mut reader = Reader {
-        store: &store,
-        log: acme(),
-        key: &key,
-        days: &mut days,
-        checkpoint: &checkpoint,
-        announced: announced(&store, &acme()).unwrap(),
-    };
+    let mut reader = reader(&store, &key, &mut days, &checkpoint);
     assert!(reader.verify(&[]).is_ok());
 }
 
@@ -296,14 +286,7 @@ fn a_day_whose_key_is_gone_cannot_be_opened_and_is_missed() {
     let mut days = place.days();
     let first = days.days(&checkpoint.head().origin).unwrap()[0].clone();
     days.destroy(&checkpoint.head().origin, &first).unwrap();
-    let mut reader = Reader {
-        store: &store,
-        log: acme(),
-        key: &key,
-        days: &mut days,
-        checkpoint: &checkpoint,
-        announced: announced(&store, &acme()).unwrap(),
-    };
+    let mut reader = reader(&store, &key, &mut days, &checkpoint);
     let fault = ExportFault::at(Some(0), Fault::BodyGone);
     assert!(matches!(reader.verify(&[]), Err(AnswerError::Fault(found)) if found == fault));
     // The proof of an entry whose body is gone still holds against its commitment.
@@ -324,14 +307,7 @@ fn a_lost_day_key_stops_no_start_and_is_found() {
     place.note(&store, 60, tick(acme())).unwrap();
     let (key, checkpoint) = (key(), checkpoint(&place, &store));
     let mut days = place.days();
-    let mut reader = Reader {
-        store: &store,
-        log: acme(),
-        key: &key,
-        days: &mut days,
-        checkpoint: &checkpoint,
-        announced: announced(&store, &acme()).unwrap(),
-    };
+    let mut reader = reader(&store, &key, &mut days, &checkpoint);
     let found = reader.verify(&[]);
     assert!(matches!(found, Err(AnswerError::Fault(ExportFault { index: Some(0), fault: Fault::BodyGone, .. }))));
 }
@@ -344,14 +320,7 @@ fn a_clock_that_was_set_is_told_before_the_tick_that_would_be_late() {
     place.note(&store, 7_200, missed.note(acme())).unwrap();
     place.note(&store, 1, tick(acme())).unwrap();
     let (key, checkpoint, mut days) = (key(), checkpoint(&place, &store), place.days());
-    let mut reader = Reader {
-        store: &store,
-        log: acme(),
-        key: &key,
-        days: &mut days,
-        checkpoint: &checkpoint,
-        announced: announced(&store, &acme()).unwrap(),
-    };
+    let mut reader = reader(&store, &key, &mut days, &checkpoint);
     assert!(reader.verify(&[]).is_ok());
 }
 
@@ -413,14 +382,7 @@ fn a_row_that_was_changed_is_found_in_its_tile() {
         row.sealed = None;
         row.commitment[0] ^= 1;
     });
-    let mut reader = Reader {
-        store: &store,
-        log: acme(),
-        key: &key,
-        days: &mut days,
-        checkpoint: &checkpoint,
-        announced: announced(&store, &acme()).unwrap(),
-    };
+    let mut reader = reader(&store, &key, &mut days, &checkpoint);
     let found = reader.verify(&[]);
     let place = ExportFault { index: Some(256), until: Some(511), fault: Fault::WrongRoot };
     assert!(matches!(found, Err(AnswerError::Fault(found)) if found == place), "not {place}");
@@ -439,143 +401,4 @@ fn verified(place: &Place, store: &Memory) -> Result<assent_schema::ledger::Summ
 
 fn log_name() -> assent_schema::ledger::Origin {
     "assent/harbor/eu-1/acme".parse().unwrap()
-}
-
-async fn go(place: &mut Place, store: &Memory) -> Result<Step, StoreError> {
-    let now = place.at(0).at;
-    let mut days = place.days();
-    step(store, &mut days, &Counting::default(), (&acme(), &log_name()), now).await
-}
-
-/// Plays an announcement with a crash after each number of steps, and with one between what a step does to the disk and its
-/// commit. At every moment the log verifies, and in the end everything is done. Gives the places as they were left.
-async fn crashed_at_each_step(announce: impl Fn(&mut Place, &Memory)) -> Vec<Place> {
-    let mut left = Vec::new();
-    for crash in 0..20 {
-        let mut place = lived();
-        let store = place.store();
-        announce(&mut place, &store);
-        let gone = verified(&place, &store).unwrap().gone;
-        assert!(gone > 0, "announced is as good as gone");
-        let mut ended = false;
-        for _ in 0..crash {
-            ended |= go(&mut place, &store).await.unwrap() != Step::Went;
-            assert_eq!(verified(&place, &store).unwrap().gone, gone);
-        }
-        place.tables.lock().unwrap().set_full(true);
-        let torn = go(&mut place, &store).await;
-        assert!(torn != Ok(Step::Went), "nothing can be committed");
-        place.tables.lock().unwrap().set_full(false);
-        drop(store);
-        let store = place.store();
-        assert_eq!(verified(&place, &store).unwrap().gone, gone);
-        for _ in 0..20 {
-            if go(&mut place, &store).await.unwrap() != Step::Went {
-                break;
-            }
-        }
-        assert_eq!(work(&store, &acme()).unwrap(), None);
-        assert_eq!(verified(&place, &store).unwrap().gone, gone);
-        place.accept(&store, 9);
-        place.note(&store, 1, tick(acme())).unwrap();
-        assert_eq!(verified(&place, &store).unwrap().gone, gone);
-        drop(store);
-        left.push(place);
-        if ended {
-            return left;
-        }
-    }
-    panic!("it never ends");
-}
-
-fn first_day(place: &Place) -> String {
-    place.days().days(&log_name()).unwrap().remove(0)
-}
-
-#[tokio::test]
-async fn a_day_that_is_pruned_is_gone_after_a_crash_at_any_step() {
-    let announce = |place: &mut Place, store: &Memory| {
-        let days = place.days().days(&log_name()).unwrap();
-        let old = before(store, &acme(), &days[1]).unwrap().unwrap();
-        assert_eq!(old, (0, 5));
-        let note = Note::new(acme(), "pruned").fact("rule", "retention").fact("reason", "90d");
-        let writes = announce(store, &acme(), &[old], Some(note), vec![days[0].clone()], vec![]).unwrap();
-        store.commit_now(Transaction { writes, ..place.at(1) }).unwrap();
-    };
-    let left = crashed_at_each_step(announce).await;
-    assert!(left.len() > 2, "bodies, key, end: {}", left.len());
-    for place in left {
-        let store = place.store();
-        let told = verified(&place, &store).unwrap().told;
-        assert_eq!(told.iter().map(|told| (told.entry, told.ranges.clone())).collect::<Vec<_>>(), [(9, vec![(0, 5)])]);
-        assert_eq!(place.days().days(&log_name()).unwrap().len(), 1, "the key is destroyed");
-        assert!(store.ledger_rows(&acme(), 0, 6).unwrap().iter().all(|row| row.sealed.is_none()));
-        let proof = proof_of(&place, &store, 2);
-        assert!(proof.opened.is_none());
-    }
-}
-
-fn proof_of(place: &Place, store: &Memory, index: u64) -> assent_schema::ledger::proof::Inclusion {
-    let (key, checkpoint, mut days) = (key(), checkpoint(place, store), place.days());
-    let mut reader =
-        Reader { store, log: acme(), key: &key, days: &mut days, checkpoint: &checkpoint, announced: vec![] };
-    reader.prove(Target::Index(index)).unwrap().remove(0)
-}
-
-#[tokio::test]
-async fn what_is_erased_is_gone_and_the_rest_of_the_day_is_under_a_new_key() {
-    let announce = |place: &mut Place, store: &Memory| {
-        let anew = Anew { day: first_day(place), next: 0, made: false };
-        let note = Note::new(acme(), "erased").fact("request", "dsr-1");
-        let writes = announce(store, &acme(), &[(2, 2), (4, 4)], Some(note), vec![], vec![anew]).unwrap();
-        store.commit_now(Transaction { writes, ..place.at(1) }).unwrap();
-    };
-    let untouched = lived();
-    let left = crashed_at_each_step(announce).await;
-    assert!(left.len() > 4, "bodies, new key, sealing, change of keys, end: {}", left.len());
-    for place in left {
-        let store = place.store();
-        assert_eq!(place.disk.list("ledger/keys/acme").unwrap().len(), 2, "no key is left beside those of the days");
-        let rows = store.ledger_rows(&acme(), 0, 6).unwrap();
-        let sealed: Vec<u64> = rows.iter().filter(|row| row.sealed.is_some()).map(|row| row.index).collect();
-        assert_eq!(sealed, [0, 1, 3, 5]);
-        let before = untouched.tables.lock().unwrap().rows(&acme(), 0, 6).unwrap();
-        for row in rows.iter().filter(|row| row.sealed.is_some()) {
-            let old = &before[usize::try_from(row.index).unwrap()];
-            assert_eq!(row.commitment, old.commitment);
-            assert_ne!(row.sealed, old.sealed, "sealed again");
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_day_that_is_written_on_waits_for_its_end() {
-    let mut place = lived();
-    let store = place.store();
-    let today = place.days().days(&log_name()).unwrap().remove(1);
-    let anew = Anew { day: today.clone(), next: 6, made: false };
-    let note = Note::new(acme(), "erased").fact("request", "dsr-1");
-    let writes = announce(&store, &acme(), &[(7, 7)], Some(note), vec![], vec![anew]).unwrap();
-    store.commit_now(Transaction { writes, ..place.at(1) }).unwrap();
-    assert_eq!(go(&mut place, &store).await, Ok(Step::Went), "the body goes at once");
-    assert_eq!(go(&mut place, &store).await, Ok(Step::Waits));
-    assert_eq!(verified(&place, &store).unwrap().gone, 1);
-    place.note(&store, 86_400, started(acme(), false)).unwrap();
-    while go(&mut place, &store).await.unwrap() == Step::Went {}
-    assert_eq!(work(&store, &acme()), Ok(None));
-    assert_eq!(verified(&place, &store).unwrap().gone, 1);
-    assert_eq!(first_on(&store, &acme(), &today), Ok(6));
-}
-
-#[test]
-fn bodies_that_go_without_an_entry_are_missed() {
-    let mut place = lived();
-    let store = place.store();
-    store.commit_now(place.at(1).with(Write::Prune { log: acme(), from: 0, to: 5 })).unwrap();
-    let found = verified(&place, &store);
-    assert!(matches!(found, Err(AnswerError::Fault(ExportFault { index: Some(0), fault: Fault::BodyGone, .. }))));
-    // Neither does it help to say so where no entry is: what is announced is compared with the entries.
-    let forged = Write::State { name: "ledger/gone/acme".into(), value: Some(b"[[0,5]]".to_vec()) };
-    store.commit_now(place.at(1).with(forged)).unwrap();
-    assert!(verified(&place, &store).is_err());
 }
