@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use assent_schema::id::{Environment, Region};
 use serde_json::json;
 
-use super::compiled::{Wanted, compiled};
+use super::compiled::{TargetArgs, Wanted, compiled};
 use super::elsewhere::write_bundle;
 use super::repository::SourceArgs;
 use super::{Context, Outcome};
@@ -19,12 +18,8 @@ use crate::show::findings::Style;
 pub(super) struct Args {
     #[command(flatten)]
     source: SourceArgs,
-    /// The environment that it is for.
-    #[arg(long, value_name = "ENVIRONMENT")]
-    environment: Environment,
-    /// The region that it is for; all that have clients, unless said.
-    #[arg(long = "region", value_name = "REGION")]
-    regions: Vec<Region>,
+    #[command(flatten)]
+    target: TargetArgs,
     /// The folder that takes a folder for each region.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -38,12 +33,12 @@ pub(super) struct Args {
 /// # Errors
 /// When there is no such repository, commit or environment, or the folder cannot be written.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
-    let wanted = Wanted { environment: &args.environment, regions: &args.regions, believed: &[], format: args.format };
+    let wanted = Wanted { target: &args.target, believed: &[], format: args.format };
     let Some(compiled) = compiled(&args.source, &wanted, context)? else { return Ok(Outcome::Findings) };
     let generation = roots(&compiled.checked)?.newest().generation;
     let mut rows = Vec::new();
     for region in &compiled.regions {
-        let target = Target { environment: args.environment.clone(), region: region.clone() };
+        let target = Target { environment: args.target.environment.clone(), region: region.clone() };
         let before = published(&compiled.repository, &target, &[])?;
         let numbering = Numbering::after(before.as_ref(), generation);
         let rehearsals = compiled.rehearsals_of(region);

@@ -19,12 +19,20 @@ use crate::publish::rehearsals::{Rehearsals, collect};
 use crate::show::findings::{self, Style, show};
 use crate::source::{Commit, Parts as _, changes_since, open_commit, resolve_commit, tree_digest_of_commit};
 
+/// Where a release goes.
+#[derive(Debug, clap::Args)]
+pub(super) struct TargetArgs {
+    /// The environment that it is for.
+    #[arg(long, value_name = "ENVIRONMENT")]
+    pub(super) environment: Environment,
+    /// The region that it is for; all that have clients, unless said.
+    #[arg(long = "region", value_name = "REGION")]
+    pub(super) regions: Vec<Region>,
+}
+
 /// What is to be built.
 pub(super) struct Wanted<'a> {
-    /// The environment.
-    pub(super) environment: &'a Environment,
-    /// The regions; all that have clients when empty.
-    pub(super) regions: &'a [Region],
+    pub(super) target: &'a TargetArgs,
     /// Manifests that are the newest of their branch although a newer one was seen.
     pub(super) believed: &'a [Digest],
     /// Output format.
@@ -81,7 +89,7 @@ pub(super) fn compiled(
     let (regions, rehearses) = scope(&checked, wanted)?;
     let mut authors = BTreeMap::new();
     for region in &regions {
-        let target = Target { environment: wanted.environment.clone(), region: region.clone() };
+        let target = Target { environment: wanted.target.environment.clone(), region: region.clone() };
         let published = published(&repository, &target, wanted.believed)?;
         let base = last_source(&repository, published.as_ref(), &target, roots(&checked)?)?;
         let changes = changes_since(&repository, base, commit)?;
@@ -115,21 +123,21 @@ fn scope(checked: &Checked, wanted: &Wanted<'_>) -> Result<(Vec<Region>, bool), 
     let survey = checked.survey();
     let project = survey.parsed.project.as_ref().ok_or_else(|| Error::input("assent.toml is missing"))?;
     let known: Vec<&Environment> = project.spec.environments.iter().map(|e| &e.value).collect();
-    if !known.contains(&wanted.environment) {
+    if !known.contains(&&wanted.target.environment) {
         let names: Vec<&str> = known.iter().map(|e| e.as_str()).collect();
         return Err(Error::input(format!(
             "there is no environment {}; there are {}",
-            wanted.environment,
+            wanted.target.environment,
             names.join(", ")
         )));
     }
     let with_clients: BTreeSet<&Region> = survey.resolved.clients.values().map(|c| &c.facts.region).collect();
-    if let Some(stranger) = wanted.regions.iter().find(|region| !with_clients.contains(region)) {
+    if let Some(stranger) = wanted.target.regions.iter().find(|region| !with_clients.contains(region)) {
         return Err(Error::input(format!("no client is in the region {stranger}")));
     }
-    let asked = |region: &&&Region| wanted.regions.is_empty() || wanted.regions.contains(**region);
+    let asked = |region: &&&Region| wanted.target.regions.is_empty() || wanted.target.regions.contains(**region);
     let regions = with_clients.iter().filter(asked).map(|region| (*region).clone()).collect();
-    Ok((regions, project.spec.rehearse_in.value == *wanted.environment))
+    Ok((regions, project.spec.rehearse_in.value == wanted.target.environment))
 }
 
 fn rehearsed(repository: &Repository, checked: &Checked, at: Moment) -> Result<Rehearsals, Error> {

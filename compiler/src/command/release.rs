@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use assent_schema::canon::Digest;
-use assent_schema::id::{Environment, Region};
+use assent_schema::id::Region;
 use assent_schema::release::{Manifest, Readmitted};
 use assent_schema::time::Moment;
 use assent_schema::trust::Signatures;
 use serde_json::json;
 
-use super::compiled::{Compiled, Wanted, compiled};
+use super::compiled::{Compiled, TargetArgs, Wanted, compiled};
 use super::elsewhere::{Elsewhere, Written};
 use super::poke::{self, poke};
 use super::repository::{RemoteArgs, SourceArgs, pushed};
@@ -28,12 +28,8 @@ use crate::show::findings::Style;
 pub(super) struct Args {
     #[command(flatten)]
     source: SourceArgs,
-    /// The environment that it is for.
-    #[arg(long, value_name = "ENVIRONMENT")]
-    environment: Environment,
-    /// The region that it is for; all that have clients, unless said.
-    #[arg(long = "region", value_name = "REGION")]
-    regions: Vec<Region>,
+    #[command(flatten)]
+    target: TargetArgs,
     /// Who signs the release, and with which key: a private one, or the public half of one that `ssh-agent` holds.
     #[arg(long = "key", required_unless_present_any = ["out", "from"], value_name = "PERSON=KEY")]
     keys: Vec<KeyFile>,
@@ -72,19 +68,14 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         args.remote.must_lead(&repository)?;
     }
     args.remote.fetch(&repository, &["release/", "status/"], context)?;
-    let wanted = Wanted {
-        environment: &args.environment,
-        regions: &args.regions,
-        believed: &args.believed,
-        format: args.format,
-    };
+    let wanted = Wanted { target: &args.target, believed: &args.believed, format: args.format };
     let mut source = args.source.clone();
-    source.at = args.elsewhere.at(&args.environment, &args.regions)?.or(source.at);
+    source.at = args.elsewhere.at(&args.target.environment, &args.target.regions)?.or(source.at);
     let Some(compiled) = compiled(&source, &wanted, context)? else { return Ok(Outcome::Findings) };
     let (mut branches, mut rows, mut targets) = (Vec::new(), Vec::new(), Vec::new());
     let mut manifests = Vec::new();
     for region in &compiled.regions {
-        let target = Target { environment: args.environment.clone(), region: region.clone() };
+        let target = Target { environment: args.target.environment.clone(), region: region.clone() };
         let (bundle, heard) = assembled(args, &compiled, &target, region, context.now())?;
         let written = args.elsewhere.write(region, &bundle)?;
         if written.is_none() {
