@@ -12,6 +12,7 @@ use assent_tests::browser::{Browser, Window, axe};
 use assent_tests::{command, have, run_with_input};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use tempfile::TempDir;
 
 use crate::words::words_in;
 use played::{FAILED, PEOPLE, Place, WAITS, run, signer};
@@ -58,29 +59,38 @@ fn sign(browser: &Browser, line: &str, folder: &Path) {
     browser.write("[name=signature]", signature.trim());
 }
 
+/// A played agent's console, and the browser before it.
+struct Opened {
+    browser: Browser,
+    place: Place,
+    base: String,
+    folder: TempDir,
+}
+
+impl Opened {
+    /// Nothing where the machine has no browser, or nothing that signs.
+    fn new() -> Option<Self> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let browser = have("ssh-keygen").then(|| Browser::open(folder.path()))??;
+        let place = Place::new();
+        let base = format!("http://{}", place.address);
+        Some(Self { browser, place, base, folder })
+    }
+
+    fn sign_in(&self, person: &str) {
+        sign_in(&self.browser, &self.base, person, self.folder.path());
+    }
+}
+
 fn pictures() -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/pictures");
     std::fs::create_dir_all(&folder).expect("a folder");
     folder
 }
 
-#[test]
-fn a_person_signs_in_decides_looks_retries_and_acknowledges() {
-    let folder = tempfile::tempdir().expect("a folder");
-    if !have("ssh-keygen") {
-        return;
-    }
-    let Some(browser) = Browser::open(folder.path()) else { return };
-    let place = Place::new();
-    let base = format!("http://{}", place.address);
-    browser.fit(DESK);
-
-    // A link to a page leads to it, after the way in.
-    browser.go(&format!("{base}/decisions"));
-    assert!(browser.text("h1").contains("Sign in"));
-    sign_in(&browser, &base, "lena", folder.path());
-
-    // The reply: changed and agreed to, with the keyboard alone.
+/// The reply: changed and agreed to, with the keyboard alone.
+fn changes_a_reply_and_agrees(opened: &Opened) {
+    let Opened { browser, place, .. } = opened;
     browser.find_text("decisions are waiting for you");
     browser.tab_to(&format!("a[href='/decisions/{}']", "0a".repeat(32)));
     browser.press(&["Enter"]);
@@ -93,21 +103,27 @@ fn a_person_signs_in_decides_looks_retries_and_acknowledges() {
     browser.find_text("You agreed");
     let deed = place.done().concat();
     assert!(deed.starts_with("lena Approve") && deed.contains("Dear "), "{deed}");
+}
 
-    // The refund: signed.
+/// The refund: signed.
+fn signs_a_refund(opened: &Opened) {
+    let Opened { browser, place, folder, .. } = opened;
     browser.click(&format!("a[href='/decisions/{}']", "07".repeat(32)));
     browser.find_text("129.90 EUR");
     browser.click("button.yes");
     let line = browser.text("pre code");
-    paste(&browser, &line, 3, folder.path());
+    paste(browser, &line, 3, folder.path());
     browser.click("button.yes");
     browser.find_text("Nothing is waiting for you");
     assert_eq!(place.done(), ["lena signed Approve"]);
     browser.click(".me button");
     browser.find("[name=person]");
+}
 
-    // On-call: finds the run, sees what failed and where it was written, lets it go on, looks after the alert.
-    sign_in(&browser, &base, "alice", folder.path());
+/// On-call: finds the run, sees what failed and where it was written, lets it go on, looks after the alert.
+fn lets_a_run_go_on(opened: &Opened) {
+    let Opened { browser, place, .. } = opened;
+    opened.sign_in("alice");
     let failed = run(FAILED.0, FAILED.1).to_string();
     browser.click("nav a[href='/runs']");
     browser.write("[name=q]", &failed);
@@ -122,8 +138,11 @@ fn a_person_signs_in_decides_looks_retries_and_acknowledges() {
     browser.click("a.brand");
     browser.click("form[action='/incidents'] button");
     browser.find_text("alice has acknowledged it");
+}
 
-    // The post-mortem: what the ledger tells, and the two sections that only a person can write.
+/// The post-mortem: what the ledger tells, and the two sections that only a person can write.
+fn writes_a_post_mortem(opened: &Opened) {
+    let Opened { browser, place, .. } = opened;
     browser.click("form[action='/incidents'] button");
     browser.find_text("A post-mortem is due");
     browser.find_text("The first failure had the code");
@@ -139,16 +158,22 @@ fn a_person_signs_in_decides_looks_retries_and_acknowledges() {
     assert_eq!(place.done(), [shares]);
     browser.click("form[action='/incidents'] button");
     browser.find_text("Nothing is left to do");
+}
 
-    // An alert that is no incident: found with the keyboard alone, and taken care of.
+/// An alert that is no incident: found with the keyboard alone, and taken care of.
+fn takes_care_of_an_alert(opened: &Opened) {
+    let Opened { browser, place, base, .. } = opened;
     browser.go(&format!("{base}/incidents"));
     browser.tab_to("form[action='/alerts'] button");
     browser.press(&["Enter"]);
     browser.find_text("The alert stays open");
     assert!(browser.text("#alerts").contains("alice has acknowledged it"), "{}", browser.text("#alerts"));
     assert!(place.done().iter().all(|done| done.starts_with("alice takes care of a-")));
+}
 
-    // A hold, and the ledger that tells of all of it.
+/// A hold, and the ledger that tells of all of it.
+fn holds_and_reads_the_ledger(opened: &Opened) {
+    let Opened { browser, place, .. } = opened;
     browser.click("nav a[href='/holds']");
     browser.click("[name=at] option[value=acme]");
     browser.write("[name=why]", "TICKET-8");
@@ -163,6 +188,24 @@ fn a_person_signs_in_decides_looks_retries_and_acknowledges() {
     let noted = place.noted();
     assert!(noted.contains(&"acme incident alice acknowledged".to_owned()), "{noted:?}");
     assert!(noted.contains(&"acme viewed alice run".to_owned()));
+}
+
+#[test]
+fn a_person_signs_in_decides_looks_retries_and_acknowledges() {
+    let Some(opened) = Opened::new() else { return };
+    let Opened { browser, place, base, .. } = &opened;
+    browser.fit(DESK);
+
+    // A link to a page leads to it, after the way in.
+    browser.go(&format!("{base}/decisions"));
+    assert!(browser.text("h1").contains("Sign in"));
+    opened.sign_in("lena");
+    changes_a_reply_and_agrees(&opened);
+    signs_a_refund(&opened);
+    lets_a_run_go_on(&opened);
+    writes_a_post_mortem(&opened);
+    takes_care_of_an_alert(&opened);
+    holds_and_reads_the_ledger(&opened);
 
     // What changes comes by itself, without a further entry.
     browser.go(&format!("{base}/decisions"));
@@ -175,14 +218,9 @@ fn a_person_signs_in_decides_looks_retries_and_acknowledges() {
 
 #[test]
 fn pages_are_easy_to_use_narrow_enlarged_light_and_dark() {
-    let folder = tempfile::tempdir().expect("a folder");
-    if !have("ssh-keygen") {
-        return;
-    }
-    let Some(browser) = Browser::open(folder.path()) else { return };
+    let Some(opened) = Opened::new() else { return };
+    let Opened { browser, base, .. } = &opened;
     let axe = axe();
-    let place = Place::new();
-    let base = format!("http://{}", place.address);
     let pictures = pictures();
     let failed = format!("/runs/{}", run(FAILED.0, FAILED.1));
     let skipped = format!("/runs/{}", run(101, 87_000));
@@ -215,7 +253,7 @@ fn pages_are_easy_to_use_narrow_enlarged_light_and_dark() {
     browser.press(&["Enter"]);
     browser.find("pre");
     look("prove", None);
-    sign_in(&browser, &base, "lena", folder.path());
+    opened.sign_in("lena");
     for (name, path) in [("decisions", "/decisions"), ("question", refund.as_str()), ("question-edit", &reply)] {
         look(name, Some(path));
     }
@@ -224,7 +262,7 @@ fn pages_are_easy_to_use_narrow_enlarged_light_and_dark() {
     browser.find("pre");
     look("to-sign", None);
     browser.chrome("Network.clearBrowserCookies", &serde_json::json!({}));
-    sign_in(&browser, &base, "alice", folder.path());
+    opened.sign_in("alice");
     browser.go(&format!("{base}/incidents"));
     let incident = format!("/incidents/{}", browser.find_id("li.incident").trim_start_matches("incident-"));
     let alert = format!("/alerts/{}", browser.find_id("li.alert").trim_start_matches("alert-"));
@@ -266,14 +304,10 @@ fn pages_are_easy_to_use_narrow_enlarged_light_and_dark() {
 
 #[test]
 fn a_page_never_says_now_of_what_was_before() {
-    let folder = tempfile::tempdir().expect("a folder");
-    if !have("ssh-keygen") {
-        return;
-    }
-    let Some(browser) = Browser::open(folder.path()) else { return };
-    let place = Place::new();
+    let Some(opened) = Opened::new() else { return };
+    let Opened { browser, place, .. } = &opened;
     browser.fit(DESK);
-    sign_in(&browser, &format!("http://{}", place.address), "alice", folder.path());
+    opened.sign_in("alice");
     let alice = place.sign_in("alice");
 
     // On a link of the part that changes: it comes up to date, and who was on the link is on it still.
@@ -301,15 +335,10 @@ fn a_page_never_says_now_of_what_was_before() {
 
 #[test]
 fn menus_and_names_fit_phones_and_twice_the_size() {
-    let folder = tempfile::tempdir().expect("a folder");
-    if !have("ssh-keygen") {
-        return;
-    }
-    let Some(browser) = Browser::open(folder.path()) else { return };
-    let place = Place::new();
-    let base = format!("http://{}", place.address);
+    let Some(opened) = Opened::new() else { return };
+    let Opened { browser, base, .. } = &opened;
     browser.fit(PHONE);
-    sign_in(&browser, &base, "alice", folder.path());
+    opened.sign_in("alice");
     let outside = "return [...document.querySelectorAll('details.menu')].filter(menu => {
         document.querySelectorAll('details.menu').forEach(other => { other.open = false; });
         menu.open = true;

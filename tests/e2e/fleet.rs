@@ -223,12 +223,13 @@ fn roots(agent: &Agent, key: &str, log: &[&str]) -> Vec<u64> {
     of.filter_map(|entry| entry.pointer("/data/version")?.as_u64()).collect()
 }
 
-#[test]
-fn a_fleet_of_three_regions_lives_through_a_cut_and_a_sleep() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let Some(mut fleet) = Fleet::found(folder.path()) else { return };
+/// The clients whose workflows an agent has.
+fn clients(status: &Status) -> Vec<String> {
+    status.workflows.keys().map(ToString::to_string).collect()
+}
 
-    // One commit flows through all: rehearsed on staging, then production, region by region.
+/// One commit flows through all: rehearsed on staging, then production, region by region.
+fn one_commit_flows_through_all(fleet: &mut Fleet) {
     for name in REGIONS {
         for agent in fleet.region(name).agents() {
             agent.start().expect("an agent that starts");
@@ -237,13 +238,14 @@ fn a_fleet_of_three_regions_lives_through_a_cut_and_a_sleep() {
         assert!(!matches!(early, Ok((Outcome::Fine, _))), "{name}: nothing is released that nobody rehearsed");
         fleet.roll_out(name, 1);
     }
-    let clients = |status: &Status| status.workflows.keys().map(ToString::to_string).collect::<Vec<_>>();
     for (name, client) in [("eu", "acme"), ("us", "borealis"), ("apac", "cedar")] {
         let status = fleet.region(name).production.status().expect("a status");
         assert_eq!(clients(&status), [client], "each region has its own client's workflows and no other's");
     }
+}
 
-    // The server of one region goes away. The others move on; this one works on with what it has.
+/// The server of one region goes away. The others move on; this one works on with what it has, and catches up.
+fn a_region_is_cut_off_and_comes_back(fleet: &mut Fleet) {
     fleet.region("apac").server.stop();
     let prompt = fleet.agency.source.join("clients/acme/prompts/intent.md");
     let mut text = std::fs::read(&prompt).expect("a prompt");
@@ -268,8 +270,10 @@ fn a_fleet_of_three_regions_lives_through_a_cut_and_a_sleep() {
     // It comes back, and the region catches up.
     fleet.region("apac").server.again();
     fleet.roll_out("apac", 2);
+}
 
-    // One agent sleeps through three roots and walks them when it wakes.
+/// One agent sleeps through three roots and walks them when it wakes.
+fn an_agent_sleeps_through_three_roots(fleet: &mut Fleet) {
     fleet.region("us").production.stop().expect("an agent that stops");
     for version in 3..=5 {
         fleet.commit_root(version);
@@ -290,8 +294,10 @@ fn a_fleet_of_three_regions_lives_through_a_cut_and_a_sleep() {
         let status = fleet.region(name).production.status().expect("a status");
         assert_eq!(status.release.map(|release| release.root), Some(5));
     }
+}
 
-    // One verdict per region, from what the agents signed: in trial, for nobody's plan saw twenty runs yet.
+/// One verdict per region, from what the agents signed: in trial, for nobody's plan saw twenty runs yet.
+fn what_was_deployed_is_told_by_releases_that_are_there(fleet: &mut Fleet) {
     fleet.stands("eu", "trial");
     // A release that agents refuse, or that is gone, is no evidence of deployments that are versioned.
     let source = branch::open(&fleet.agency.source).expect("the source");
@@ -314,8 +320,11 @@ fn a_fleet_of_three_regions_lives_through_a_cut_and_a_sleep() {
     let found = against(&fleet.agency, place);
     assert!(!found.is_empty(), "a release that is gone speaks against nothing");
     source.reference(&format!("refs/heads/{release}"), tip, true, "back").expect("a branch");
+}
 
-    // What another agent signed is not this one's word, and no word is none.
+/// What another agent signed is not this one's word, and no word is none.
+fn nobody_speaks_for_another_agent(fleet: &Fleet) {
+    let source = branch::open(&fleet.agency.source).expect("the source");
     let (own, other) = ("status/production/eu/eu-production-1", "status/staging/eu/eu-staging-1");
     let tip = branch::tip(&source, other).expect("a repository").expect("a fetched status");
     let mut forged = branch::read(&source, tip).expect("a status");
@@ -329,8 +338,10 @@ fn a_fleet_of_three_regions_lives_through_a_cut_and_a_sleep() {
     source.find_reference(&format!("refs/heads/{own}")).and_then(|mut found| found.delete()).expect("a branch");
     let (outcome, verdicts, why) = verdict(&fleet.agency, "eu", None);
     assert_eq!((outcome, verdicts), unknown, "{why}");
+}
 
-    // What each agent says of itself stands on its region's server, and its ledger is whole.
+/// What each agent says of itself stands on its region's server, and its ledger is whole.
+fn each_agent_tells_of_itself(fleet: &mut Fleet) {
     let key = fleet.agency.private("bruno").expect("a key");
     for region in &mut fleet.regions {
         for (environment, agent) in [("staging", &region.staging), ("production", &region.production)] {
@@ -347,4 +358,16 @@ fn a_fleet_of_three_regions_lives_through_a_cut_and_a_sleep() {
             assert_eq!((status.region.as_str(), status.environment.as_str()), (region.name, environment));
         }
     }
+}
+
+#[test]
+fn a_fleet_of_three_regions_lives_through_a_cut_and_a_sleep() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(mut fleet) = Fleet::found(folder.path()) else { return };
+    one_commit_flows_through_all(&mut fleet);
+    a_region_is_cut_off_and_comes_back(&mut fleet);
+    an_agent_sleeps_through_three_roots(&mut fleet);
+    what_was_deployed_is_told_by_releases_that_are_there(&mut fleet);
+    nobody_speaks_for_another_agent(&fleet);
+    each_agent_tells_of_itself(&mut fleet);
 }
