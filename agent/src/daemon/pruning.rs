@@ -221,7 +221,7 @@ impl Agent {
         let gone = ledger::announced(&*self.store, &log)?;
         let new: Ranges =
             found.entries.iter().filter(|at| !ledger::covers(&gone, **at)).fold(Vec::new(), |mut all, at| {
-                assent_schema::ledger::audit::push_index(&mut all, *at);
+                assent_schema::ledger::ranges::push_index(&mut all, *at);
                 all
             });
         if new.is_empty() {

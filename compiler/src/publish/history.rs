@@ -8,7 +8,7 @@ use std::sync::Arc;
 use assent_schema::canon::{self, Digest};
 use assent_schema::client::ClientFacts;
 use assent_schema::id::{AgentId, ClientId};
-use assent_schema::ledger::checkpoint::NOTE_MOST_BYTES;
+use assent_schema::ledger::NOTE_MOST_BYTES;
 use assent_schema::ledger::{Checkpoint, Origin};
 use assent_schema::plan::Plan;
 use assent_schema::release::{FileName, Manifest};

@@ -6,11 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::entry::Entry;
 use serde::{Deserialize, Serialize};
 
+use super::entry::Entry;
 use super::kind::{Kind, Tick, Token};
 use super::origin::Origin;
+use super::ranges::{covers, first_difference, push_index, without};
 use super::tree::Head;
 use crate::id::PersonId;
 use crate::time::{Moment, Period};
@@ -383,46 +384,4 @@ impl Audit {
 
 fn in_time(before: Option<Moment>, now: Moment) -> Result<(), Fault> {
     if before.is_some_and(|before| now.since(before) > TICK_MOST) { Err(Fault::TickLate) } else { Ok(()) }
-}
-
-/// What of sorted ranges others, each of which lies in one of them, leave.
-fn without(ranges: &[(u64, u64)], others: &[(u64, u64)]) -> Vec<(u64, u64)> {
-    let (mut left, mut others) = (Vec::new(), others.iter().peekable());
-    for (first, last) in ranges {
-        let mut next = *first;
-        while let Some((begin, end)) = others.next_if(|(_, end)| end <= last) {
-            if next < *begin {
-                left.push((next, begin - 1));
-            }
-            next = end + 1;
-        }
-        if next <= *last {
-            left.push((next, *last));
-        }
-    }
-    left
-}
-
-fn covers(ranges: &[(u64, u64)], old: (u64, u64)) -> bool {
-    ranges.iter().any(|(first, last)| *first <= old.0 && old.1 <= *last)
-}
-
-/// Adds an index above all others to sorted ranges.
-pub fn push_index(ranges: &mut Vec<(u64, u64)>, index: u64) {
-    match ranges.last_mut() {
-        Some((_, last)) if *last + 1 == index => *last = index,
-        _ => ranges.push((index, index)),
-    }
-}
-
-fn first_difference(a: &[(u64, u64)], b: &[(u64, u64)]) -> Option<u64> {
-    let (a, b) = a
-        .iter()
-        .zip(b)
-        .find(|(a, b)| a != b)
-        .map_or_else(|| (a.get(b.len()).copied(), b.get(a.len()).copied()), |(a, b)| (Some(*a), Some(*b)));
-    match (a, b) {
-        (Some(a), Some(b)) if a.0 == b.0 => Some(a.1.min(b.1) + 1),
-        (a, b) => a.into_iter().chain(b).map(|(first, _)| first).min(),
-    }
 }

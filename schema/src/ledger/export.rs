@@ -10,8 +10,10 @@ use base64::prelude::BASE64_STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 
 use super::audit::{Audit, Fault, Told};
-use super::checkpoint::{Checkpoint, LogKey, NoteError};
+use super::checkpoint::Checkpoint;
 use super::entry::{BODY_MOST_BYTES, Entry, Salt, commitment};
+use super::log_key::LogKey;
+use super::note::NoteError;
 use super::origin::Origin;
 use super::tree::{Frontier, Head};
 use crate::canon::{self, Digest};

@@ -7,8 +7,10 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
 
 use super::audit::Fault;
-use super::checkpoint::{Checkpoint, LogKey, parse_hash, parse_size};
+use super::checkpoint::Checkpoint;
 use super::entry::{BODY_MOST_BYTES, Entry, Salt, commitment};
+use super::log_key::LogKey;
+use super::note::{parse_hash, parse_size};
 use super::tree::{PROOF_MOST, verify_consistency, verify_inclusion};
 use crate::canon::Digest;
 
