@@ -6,7 +6,7 @@
 use std::fmt;
 use std::io::{self, Read};
 
-use crate::ledger::checkpoint::NOTE_MOST_BYTES;
+use crate::ledger::NOTE_MOST_BYTES;
 
 /// What a named file is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

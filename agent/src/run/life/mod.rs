@@ -11,3 +11,4 @@ pub(super) mod hours;
 pub(super) mod machine;
 pub(super) mod progress;
 pub(super) mod resume;
+mod taken_over;

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use assent_schema::canon::Digest;
-use assent_schema::id::{GroupId, Name};
+use assent_schema::id::{GroupId, Name, OperationRef};
 use assent_schema::plan::Effect;
 
 use crate::request::Built;
@@ -25,7 +25,7 @@ use crate::run::driver::{Run, Stop};
 use crate::run::life::progress::{Stand, Tried};
 use crate::run::request::guard::Check;
 use crate::run::steps::call::{Arguments, Calling, fail_at};
-use crate::store::{Aim, Entry, Fact, Intent, Refusal, Store, Write};
+use crate::store::{Aim, Entry, Fact, Intent, Note, Refusal, Store, Write};
 use crate::world::World;
 
 /// What came of making an intent durable.
@@ -74,20 +74,47 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let lives = || call.operation.idempotency.as_ref().map(|idempotency| idempotency.lives.duration());
         let (key_until, key_of) =
             before.unwrap_or_else(|| (lives().map(|lives| self.now().plus(lives).millis()), None));
+        let keyed = built.keyed(self.key.reveal());
+        let plain = self.plain_intent(&step.id, attempt, (&call.name, call.operation.effect), keyed);
+        Intent { key_until, key_of, confirm: asks_with(call, arguments), ..plain }
+    }
+
+    /// The intent of a request of a step that has no key, and of which nothing counts.
+    pub(in crate::run) fn plain_intent(
+        &self,
+        step: &Name,
+        attempt: u32,
+        (operation, effect): (&OperationRef, Effect),
+        keyed: Digest,
+    ) -> Intent {
         Intent {
-            step: step.id.clone(),
+            step: step.clone(),
             item: self.item.clone(),
             attempt,
-            operation: call.name.clone(),
-            effect: call.operation.effect,
+            operation: operation.clone(),
+            effect,
             aim: Aim::Step,
-            keyed: Some(built.keyed(self.key.reveal())),
-            key_until,
-            key_of,
+            keyed: Some(keyed),
+            key_until: None,
+            key_of: None,
             counted: BTreeMap::new(),
-            confirm: asks_with(call, arguments),
+            confirm: None,
             shadow: false,
         }
+    }
+
+    /// What the ledger says of an intent.
+    pub(in crate::run) fn intent_note(&self, intent: &Intent) -> Note {
+        let keyed = intent.keyed.unwrap_or(Digest::from_bytes([0; 32]));
+        let note = self.note("intent").fact("operation", intent.operation.to_string()).fact("keyed", keyed.to_string());
+        Note { step: Some(intent.step.clone()), attempt: Some(intent.attempt), ..note }
+    }
+
+    /// Puts an intent and its entry into the next commit.
+    pub(in crate::run) fn pend_intent(&mut self, intent: Intent) {
+        let note = self.intent_note(&intent);
+        self.record(Entry::Intent(intent));
+        self.pending.push(Write::Note(Box::new(note)));
     }
 
     /// Commits the intent with what guardrails count, or asks people where a guardrail says so.
@@ -98,7 +125,6 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     ) -> Result<Made, Stop> {
         let Calling { step, call, arguments } = calling;
         let amount = crate::run::request::guard::amount(&call.operation, arguments);
-        let keyed = intent.keyed.unwrap_or(Digest::from_bytes([0; 32]));
         let is_effect = call.operation.effect != Effect::None;
         let guard = if is_effect { self.guardrails(calling)? } else { Check::default() };
         if let Some(code) = guard.refused {
@@ -108,9 +134,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             return self.ask_first(calling, &group).await;
         }
         intent.counted = guard.counted;
-        let mut note = self.note("intent").fact("operation", call.name.to_string()).fact("keyed", keyed.to_string());
-        note.step = Some(step.id.clone());
-        note.attempt = Some(intent.attempt);
+        let mut note = self.intent_note(&intent);
         if let Some(money) = amount {
             note = note.fact("amount", serde_json::json!({ "currency": money.currency, "minor": money.minor }));
         }

@@ -3,7 +3,6 @@
 //! # Source
 //! engine.md section 3, "Effects" and "Failing".
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use assent_schema::id::OperationRef;
@@ -17,7 +16,7 @@ use crate::run::driver::{Run, Stop};
 use crate::run::life::progress::OK;
 use crate::run::request::tokens::Generation;
 use crate::run::steps::call::Arguments;
-use crate::store::{Aim, Entry, Intent, Note, Store, Write};
+use crate::store::{Aim, Intent, Note, Store, Write};
 use crate::vault::tripwire;
 use crate::world::World;
 
@@ -108,24 +107,11 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             Err(code) => return not_sent(Failed::with_code(Failure::Permanent, &code)),
         };
         let keyed = built.keyed(self.key.reveal());
-        if let Some(aim) = read.aim {
-            self.record(Entry::Intent(Intent {
-                step: step.clone(),
-                item: self.item.clone(),
-                attempt,
-                operation: read.name.clone(),
-                effect: read.operation.effect,
-                aim,
-                keyed: Some(keyed),
-                key_until: None,
-                key_of: None,
-                counted: BTreeMap::new(),
-                confirm: None,
-                shadow: false,
-            }));
+        let intent = self.plain_intent(step, attempt, (read.name, read.operation.effect), keyed);
+        match read.aim {
+            Some(aim) => self.pend_intent(Intent { aim, ..intent }),
+            None => self.pending.push(Write::Note(Box::new(self.intent_note(&intent)))),
         }
-        let intent = self.note("intent").fact("operation", read.name.to_string()).fact("keyed", keyed.to_string());
-        self.pend_aside(read, attempt, intent);
         self.flush_all().await?;
         let mut request = built.request;
         request.timeout = request.timeout.min(self.left().max(LEAST));
@@ -133,13 +119,8 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         let answer = response.and_then(|response| request::read(read.operation, &response, tripwire::holds));
         let code = answer.as_ref().map_or_else(|failed| failed.code.clone(), |_| OK.to_owned());
         let outcome = self.note("outcome").fact("code", code);
-        self.pend_aside(read, attempt, outcome);
+        let outcome = Note { step: Some(step.clone()), attempt: Some(attempt), ..outcome };
+        self.pending.push(Write::Note(Box::new(outcome)));
         Ok(Sent { answer, token })
-    }
-
-    fn pend_aside(&mut self, read: &Aside<'_>, attempt: u32, mut note: Note) {
-        note.step = Some(read.step.id.clone());
-        note.attempt = Some(attempt);
-        self.pending.push(Write::Note(Box::new(note)));
     }
 }

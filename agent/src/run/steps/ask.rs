@@ -24,7 +24,7 @@ use crate::run::life::resume::answer_value;
 use crate::run::request::tokens::Generation;
 use crate::run::request::usage::Used;
 use crate::run::{Deployed, Reach, Unreachable};
-use crate::store::{Aim, AskEnd, Ending, Entry, Fact, Intent, Store, Write};
+use crate::store::{AskEnd, Ending, Entry, Fact, Store};
 use crate::vault::Secret;
 use crate::world::World;
 
@@ -222,25 +222,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         built: &Built,
     ) -> Result<(), Stop> {
         let keyed = built.keyed(self.key.reveal());
-        let intent = Intent {
-            step: step.id.clone(),
-            item: self.item.clone(),
-            attempt,
-            operation: ask.name.clone(),
-            effect: Effect::None,
-            aim: Aim::Step,
-            keyed: Some(keyed),
-            key_until: None,
-            key_of: None,
-            counted: BTreeMap::new(),
-            confirm: None,
-            shadow: false,
-        };
-        self.record(Entry::Intent(intent));
-        let mut note = self.note("intent").fact("operation", ask.name.to_string()).fact("keyed", keyed.to_string());
-        note.step = Some(step.id.clone());
-        note.attempt = Some(attempt);
-        self.pending.push(Write::Note(Box::new(note)));
+        self.pend_intent(self.plain_intent(&step.id, attempt, (&ask.name, Effect::None), keyed));
         self.flush_all().await
     }
 

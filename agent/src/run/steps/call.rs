@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use assent_schema::canon::Digest;
 use assent_schema::client::ClientFacts;
 use assent_schema::expr::Value;
 use assent_schema::id::{Name, OperationRef};
@@ -18,7 +17,7 @@ use crate::run::driver::{End, Run, Stop, expression_failed};
 use crate::run::life::progress::{CONFIRMED, SHADOW, Stand};
 use crate::run::request::reads::Aside;
 use crate::run::{Deployed, Reach, Unreachable};
-use crate::store::{Aim, Ending, Entry, Fact, Intent, Store, Write};
+use crate::store::{Ending, Fact, Intent, Store};
 use crate::vault::Secret;
 use crate::world::{Dice as _, World};
 
@@ -183,12 +182,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
             Err(code) => return self.failed(step, call, &code),
         };
         let intent = Intent { shadow: true, ..self.intent(calling, (1, &built)) };
-        let keyed = intent.keyed.unwrap_or(Digest::from_bytes([0; 32]));
-        self.record(Entry::Intent(intent));
-        let mut note = self.note("intent").fact("operation", call.name.to_string()).fact("keyed", keyed.to_string());
-        note.step = Some(step.id.clone());
-        note.attempt = Some(1);
-        self.pending.push(Write::Note(Box::new(note)));
+        self.pend_intent(intent);
         self.outcome(step, 1, SHADOW, None, false, BTreeMap::new());
         Ok(())
     }
@@ -197,24 +191,8 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     pub(in crate::run) fn only_name(&mut self, step: &CompiledStep, call: &CompiledCall) {
         // Of a request that cannot be built.
         let keyed = request::keyed::keyed(self.key.reveal(), request::keyed::Purpose::Request, &[]);
-        self.record(Entry::Intent(Intent {
-            step: step.id.clone(),
-            item: self.item.clone(),
-            attempt: 1,
-            operation: call.name.clone(),
-            effect: call.operation.effect,
-            aim: Aim::Step,
-            keyed: Some(keyed),
-            key_until: None,
-            key_of: None,
-            counted: BTreeMap::new(),
-            confirm: None,
-            shadow: true,
-        }));
-        let mut note = self.note("intent").fact("operation", call.name.to_string()).fact("keyed", keyed.to_string());
-        note.step = Some(step.id.clone());
-        note.attempt = Some(1);
-        self.pending.push(Write::Note(Box::new(note)));
+        let plain = self.plain_intent(&step.id, 1, (&call.name, call.operation.effect), keyed);
+        self.pend_intent(Intent { shadow: true, ..plain });
         self.outcome(step, 1, SHADOW, None, false, BTreeMap::new());
     }
 
