@@ -66,7 +66,8 @@ fn the_page_names_each_member_of_a_use() {
     let page = fs::read_to_string(folder().join("../../docs/formats.md")).expect("docs/formats.md");
     let (_, table) = page.split_once("The members of a use;").expect("the table");
     let (table, _) = table.split_once("`tests/vectors/statements/").expect("its end");
-    let source = fs::read_to_string(folder().join("../../schema/src/uses/mod.rs")).expect("the source");
+    let read = |file: &str| fs::read_to_string(folder().join("../../schema/src/uses").join(file)).expect("the source");
+    let source = read("mod.rs") + &read("party.rs");
     for name in
         ["DataUse", "FolderParty", "ConnectionParty", "AgentParty", "GroupParty", "GuardrailUse", "AgreementUse"]
     {
