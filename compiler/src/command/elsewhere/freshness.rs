@@ -2,16 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
+use assent_schema::named::Kind;
 use assent_schema::release::Freshness;
 use assent_schema::time::Moment;
 use assent_schema::trust::{Namespace, Signatures};
 
 use super::Written;
 use crate::error::Error;
-use crate::publish::named::read_named;
+use crate::named::read_named;
 use crate::publish::place;
 use crate::publish::prepare::Target;
-use crate::publish::sign::{SIGNED_MOST_BYTES, signatures_beside};
+use crate::publish::sign::signatures_beside;
 
 /// Whether statements go out for signatures, or come back with them.
 #[derive(Clone, Debug, clap::Args)]
@@ -51,7 +52,7 @@ impl FreshElsewhere {
     pub(in super::super) fn back(&self, target: &Target) -> Result<Option<Back>, Error> {
         let file = self.from.as_deref().map(|from| file_of(from, target)).filter(|file| file.exists());
         let Some(file) = file else { return Ok(None) };
-        let bytes = read_named(&file, SIGNED_MOST_BYTES)?;
+        let bytes = read_named(&file, Kind::Signed)?;
         let statement: Freshness = assent_schema::canon::from_bytes(&bytes)
             .map_err(|e| Error::input(format!("{} says of no release that it is the newest: {e}", file.display())))?;
         Ok(Some(Back { at: statement.time, file, bytes }))
