@@ -219,7 +219,7 @@ fn a_person_signs_in_decides_looks_retries_and_acknowledges() {
 #[test]
 fn pages_are_easy_to_use_narrow_enlarged_light_and_dark() {
     let Some(opened) = Opened::new() else { return };
-    let Opened { browser, base, .. } = &opened;
+    let Opened { browser, place, base, .. } = &opened;
     let axe = axe();
     let pictures = pictures();
     let failed = format!("/runs/{}", run(FAILED.0, FAILED.1));
@@ -336,7 +336,7 @@ fn a_page_never_says_now_of_what_was_before() {
 #[test]
 fn menus_and_names_fit_phones_and_twice_the_size() {
     let Some(opened) = Opened::new() else { return };
-    let Opened { browser, base, .. } = &opened;
+    let Opened { browser, place, base, .. } = &opened;
     browser.fit(PHONE);
     opened.sign_in("alice");
     let outside = "return [...document.querySelectorAll('details.menu')].filter(menu => {
