@@ -195,7 +195,7 @@ fn what_passes_a_faulty_way_is_what_the_api_publishes_and_what_comes_back_spoile
         assert!(read > TIMES / 3, "{} was answered {read} times of {TIMES}", known.name);
     }
     let mut faults: BTreeMap<_, u64> = BTreeMap::new();
-    ways.values().flat_map(|way| way.counts()).for_each(|(fault, count)| *faults.entry(fault).or_default() += count);
+    ways.values().flat_map(Faulty::counts).for_each(|(fault, count)| *faults.entry(fault).or_default() += count);
     println!("{codes:?}\n{faults:?}");
     let kinds = faults.keys().filter(|fault| fault.is_some()).count();
     assert!(kinds == Fault::QUICK.len() && codes.len() > 4, "{codes:?}, {faults:?}");

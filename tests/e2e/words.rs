@@ -20,11 +20,8 @@ pub(crate) fn files_with_words(path: &Path) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(path).expect("a folder").map(|entry| entry.expect("an entry").path());
         return entries.flat_map(|path| files_with_words(&path)).collect();
     }
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
-        // A socket is no file.
-        Err(_) => return Vec::new(),
-    };
+    // A socket is no file.
+    let Ok(bytes) = std::fs::read(path) else { return Vec::new() };
     // What is no text stays what is no text; words of ASCII stay as they are.
     let found = words_in(&String::from_utf8_lossy(&bytes));
     if found.is_empty() { Vec::new() } else { vec![path.to_owned()] }
