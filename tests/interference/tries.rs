@@ -36,6 +36,8 @@ const NAMED: [&str; 6] = [
     r#"{"error":{"type":"billing_error"}}"#,
     r#"{"error":{"type":"rate_limit_error","details":{"error_code":"enforced_spend_limit_reached"}}}"#,
 ];
+/// How many repositories are looked through for a plan that asks.
+const SEEDS_MOST: u64 = 4;
 /// Answers: of use, refused, of no use, cut.
 const ANSWERS: usize = 4;
 
@@ -107,17 +109,22 @@ fn timeless(value: &mut Value) {
 
 /// A plan that asks with content, twice at most, and nothing more: what follows would part as well.
 fn asking() -> Ready {
-    let fits = plans(0).into_iter().find_map(|(mut plan, facts)| {
+    let mut wrong = Vec::new();
+    let fits = (0..SEEDS_MOST).flat_map(plans).find_map(|(mut plan, facts)| {
         let place = plan.steps.iter().position(|step| step.id.as_str() == STEP)?;
         plan.steps.truncate(place + 1);
         plan.kpis.clear();
         plan.cancels.clear();
-        let flows = analyse(&plan).ok()?;
+        // Nothing else may read the steps that are gone.
+        plan.fallback.open = None;
+        let flows = analyse(&plan).inspect_err(|errors| wrong.push(format!("{errors:?}"))).ok()?;
         let ready = ready(plan, &facts, flows)?;
-        let plays = ready.play(&inputs(&[0, 0])).is_some_and(|trace| asked(&trace) == 1);
-        (plays && codes(ready.plan(), &ready.flows, &facts).is_empty()).then_some(ready)
+        let asks = ready.play(&inputs(&[0, 0])).map(|trace| asked(&trace));
+        let codes = codes(ready.plan(), &ready.flows, &facts);
+        wrong.push(format!("asks {asks:?}, breaks {codes:?}"));
+        (asks == Some(1) && codes.is_empty()).then_some(ready)
     });
-    fits.expect("a plan that asks")
+    fits.unwrap_or_else(|| panic!("no plan asks: {wrong:#?}"))
 }
 
 fn inputs(ends: &[usize]) -> Inputs {
@@ -157,7 +164,5 @@ fn each_try_of_an_ask_tells_as_much_as_is_listed() {
     assert!(ways.len() <= most, "{} ways of {most}", ways.len());
     // And hardly less: what is listed is what there is.
     assert!(ways.len() > most / 2, "{} ways of {most}", ways.len());
-    let kept: BTreeSet<_> = ways.iter().flatten().filter(|line| line.contains("\"status\"")).collect();
-    assert!(kept.iter().all(|line| !line.contains(&format!("\"{STEP}\""))), "{kept:?}");
     assert!(matches!(ready.plan().step(STEP).map(|step| &step.action), Some(Action::Ask { .. })));
 }
