@@ -139,7 +139,7 @@ pub struct Load {
     /// All of it, in bytes.
     pub all: u64,
     /// How many changes it takes.
-    depth: usize,
+    pub depth: usize,
 }
 
 /// Whoever can look at a pack.
@@ -154,8 +154,7 @@ pub trait Pack {
 /// The loads of the objects of one pack; what was weighed is known.
 #[derive(Debug)]
 pub struct Loads {
-    /// Where its objects lie.
-    pub index: Index,
+    index: Index,
     known: BTreeMap<usize, Load>,
 }
 
@@ -163,6 +162,11 @@ impl Loads {
     /// Nothing weighed yet.
     pub fn new(index: Index) -> Self {
         Self { index, known: BTreeMap::new() }
+    }
+
+    /// Where its objects lie.
+    pub fn index(&self) -> &Index {
+        &self.index
     }
 
     /// What has to be made on the way to the object of a number; nothing where that cannot be told, or is a chain that is too
@@ -231,8 +235,8 @@ mod tests {
             let below = objects.iter().filter(|(name, _)| *name <= row).count();
             bytes.extend(u32::try_from(below).unwrap().to_be_bytes());
         }
-        objects.iter().for_each(|(name, _)| bytes.extend([*name; 20]));
-        objects.iter().for_each(|_| bytes.extend([0; 4]));
+        bytes.extend(objects.iter().flat_map(|(name, _)| [*name; 20]));
+        bytes.extend(objects.iter().flat_map(|_| [0; 4]));
         let mut large = Vec::new();
         for (_, place) in objects {
             let small = u32::try_from(*place).ok().filter(|place| place & LARGE == 0);
@@ -284,7 +288,7 @@ mod tests {
     fn what_is_no_index_is_none() {
         let whole = index(&[(1, 12)]).bytes;
         assert!(Index::parse(whole.clone()).is_some());
-        assert!(Index::parse(whole.get(..whole.len() - 1).unwrap().to_vec()).is_none());
+        assert!(Index::parse(whole[..whole.len() - 1].to_vec()).is_none());
         assert!(Index::parse(Vec::new()).is_none());
         let mut other = whole;
         other[7] = 1;

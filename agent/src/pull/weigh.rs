@@ -100,12 +100,12 @@ fn heavy(odb: &Odb<'_>, index: &Path) -> Result<Vec<(Oid, u64)>, PullFailure> {
     let pack = OnDisk { file, odb };
     let mut loads = Loads::new(Index::parse(bytes).ok_or(PullFailure::Broken)?);
     let mut found = Vec::new();
-    for number in 0..loads.index.count() {
+    for number in 0..loads.index().count() {
         let load = loads.of(number, &pack).ok_or(PullFailure::TooLarge)?;
         if load.largest == 0 {
             continue;
         }
-        let name = loads.index.name(number).ok_or(PullFailure::Broken)?;
+        let name = loads.index().name(number).ok_or(PullFailure::Broken)?;
         let id = Oid::from_bytes(name).or(Err(PullFailure::Broken))?;
         let (size, kind) = odb.read_header(id).or(Err(PullFailure::Broken))?;
         // Whatever changes lead to it, an object is of the kind that it began as.

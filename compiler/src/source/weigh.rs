@@ -99,7 +99,7 @@ fn weigh(packs: &[Laid], odb: &Odb<'_>, id: Oid) -> Option<Load> {
     let mut worst = Load::default();
     for pack in packs {
         let mut loads = pack.loads.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(number) = loads.index.find(name) else { continue };
+        let Some(number) = loads.index().find(name) else { continue };
         let file = if let Some(file) = pack.file.get() {
             file
         } else {
