@@ -137,7 +137,7 @@ fn what_was_kept_of_lists_is_still_known() {
     let (client, workflow) = (ClientId::new("acme").unwrap(), WorkflowId::new("w").unwrap());
     let place = Place { client: &client, workflow: &workflow };
     let (list, other): (OperationRef, OperationRef) = ("shop.list".parse().unwrap(), "shop.other".parse().unwrap());
-    let hex = |key: &[u8; 16]| key.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |key: &[u8; 16]| key.map(|byte| format!("{byte:02x}")).concat();
     let keys = |known| place.keys(known, &[list.clone()].into()).iter().map(hex).collect::<Vec<_>>();
     let item = one(1, "a");
     for (known, before) in [

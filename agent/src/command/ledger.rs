@@ -476,7 +476,9 @@ mod tests {
         let mut out = Output::new(Format::Human, &mut said);
         std::fs::create_dir(folder.path().join("given")).unwrap();
         for (place, is_there) in [("nowhere", false), ("given", true)] {
-            files.iter().for_each(|file| std::fs::write(&file.at, b"an entry").unwrap());
+            for file in &files {
+                std::fs::write(&file.at, b"an entry").unwrap();
+            }
             let given = take(&files, &To::Folder(&folder.path().join(place)), &mut out);
             assert_eq!(given.is_ok(), is_there);
             assert!(files.iter().all(|file| !file.at.exists()));

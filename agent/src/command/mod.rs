@@ -54,7 +54,7 @@ struct Arguments {
 /// What every subcommand takes.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Call {
-    /// The agent's configuration. Unless it is said: the file that ASSENT_CONFIG names, else `agent.toml` here, and
+    /// The agent's configuration. Unless it is said: the file that `ASSENT_CONFIG` names, else `agent.toml` here, and
     /// where there is none `/etc/assent/agent.toml`.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -104,7 +104,6 @@ fn credentials() -> Option<PathBuf> {
     std::env::var("CREDENTIALS_DIRECTORY").ok().map(PathBuf::from)
 }
 
-#[expect(clippy::disallowed_methods, reason = "commands read the environment; here which agent is meant")]
 fn configured() -> Option<OsString> {
     std::env::var_os("ASSENT_CONFIG")
 }

@@ -57,19 +57,13 @@ impl Show for Told {
         }
         let why: Vec<_> = self.halt.why.iter().map(ToString::to_string).collect();
         writeln!(out, "stopped since {}: {}", self.halt.since, why.join(", "))?;
-        match &self.written {
-            Some(file) => writeln!(
-                out,
-                "Sign it: ssh-keygen -Y sign -n {} -f KEY {}",
-                Namespace::Recover.as_str(),
-                file.display()
-            ),
-            None => {
-                let flag = self.flag.as_ref().map(|flag| format!(" {flag}")).unwrap_or_default();
-                let then = format!("assent-agent recover --key PERSON=FILE{flag}");
-                writeln!(out, "Make sure that no other instance runs, then: {then}")
-            }
+        if let Some(file) = &self.written {
+            let namespace = Namespace::Recover.as_str();
+            return writeln!(out, "Sign it: ssh-keygen -Y sign -n {namespace} -f KEY {}", file.display());
         }
+        let flag = self.flag.as_ref().map(|flag| format!(" {flag}")).unwrap_or_default();
+        let then = format!("assent-agent recover --key PERSON=FILE{flag}");
+        writeln!(out, "Make sure that no other instance runs, then: {then}")
     }
 }
 

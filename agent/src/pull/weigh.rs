@@ -44,8 +44,8 @@ pub(super) fn packs(repository: &Repository) -> Result<(), PullFailure> {
         }
         match heavy(&odb, &index) {
             Ok(heavy) => {
-                let lines: String = heavy.iter().map(|(id, load)| format!("{id} {load}\n")).collect();
-                durable::put(&mark, lines.as_bytes()).or(Err(PullFailure::Broken))?;
+                let lines: Vec<String> = heavy.iter().map(|(id, load)| format!("{id} {load}\n")).collect();
+                durable::put(&mark, lines.concat().as_bytes()).or(Err(PullFailure::Broken))?;
             }
             Err(failure) => {
                 // The index first: without it git does not know the pack.

@@ -43,7 +43,9 @@ impl Tally {
     #[must_use]
     pub fn with(mut self, other: &Self) -> Self {
         for ((client, of), codes) in &other.places {
-            codes.iter().for_each(|(code, count)| self.add(client, of, code, *count));
+            for (code, count) in codes {
+                self.add(client, of, code, *count);
+            }
         }
         self
     }
