@@ -157,6 +157,7 @@ proptest! {
 }
 
 /// A plan in which a step has another name.
+#[expect(clippy::indexing_slicing, reason = "a plan has both")]
 fn with_other_name(text: &str, step: &str) -> Plan {
     let mut json: Value = serde_json::from_str(text).expect("json");
     for part in ["steps", "kpis"] {

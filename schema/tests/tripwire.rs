@@ -74,7 +74,9 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
 /// How much was looked through, and each place that looks like a secret.
 fn looked_through(folders: &[PathBuf]) -> (usize, usize, Vec<String>) {
     let mut all = Vec::new();
-    folders.iter().for_each(|folder| files(folder, &mut all));
+    for folder in folders {
+        files(folder, &mut all);
+    }
     let (mut bytes, mut count, mut alarms) = (0, 0, Vec::new());
     for path in all {
         let Ok(text) = std::fs::read_to_string(&path) else { continue };
@@ -93,7 +95,9 @@ fn what_people_write_is_no_secret() {
     if let Ok(folders) = std::env::var("ASSENT_LOOK") {
         let folders: Vec<PathBuf> = folders.split(':').map(PathBuf::from).collect();
         let (count, bytes, alarms) = looked_through(&folders);
-        alarms.iter().for_each(|alarm| println!("{alarm}"));
+        for alarm in &alarms {
+            println!("{alarm}");
+        }
         println!("{count} files, {bytes} bytes, {} alarms", alarms.len());
     }
     // Folders without keys that were made for tests.

@@ -162,6 +162,7 @@ const OWN_FILES: [(&str, &[&str]); 2] = [
             "daemon/ledger_questions.rs", // a proof that was written for this answer
             "durable.rs",
             "named.rs",
+            "pull/weigh.rs", // packs of the agent's own repository, which a fetch bounds
         ],
     ),
     (
@@ -172,8 +173,8 @@ const OWN_FILES: [(&str, &[&str]); 2] = [
             "publish/back.rs", // what stands in the repository's own folder
             "publish/config.rs",
             "publish/newest.rs",
-            "publish/sign.rs", // a folder, to be made durable
-            "source/",         // files of the repository, measured there
+            "publish/place.rs", // a folder, to be made durable
+            "source/",          // files of the repository, measured there
         ],
     ),
 ];

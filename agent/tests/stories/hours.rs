@@ -32,6 +32,7 @@ impl<S: Service> Service for Listening<S> {
 
 /// A workflow that waits two hours, half an hour before midnight in UTC, and then tells the day and when an hour of business is
 /// over.
+#[expect(clippy::indexing_slicing, reason = "bends JSON that it wrote itself")]
 fn telling() -> Workflow {
     let base = workflow("borealis", "overdue");
     let param = |shape: serde_json::Value| json!({"place": "query", "at": "it", "shape": shape, "class": "reference"});
@@ -75,7 +76,7 @@ fn telling() -> Workflow {
 /// A client in a zone, open at the same hours each day.
 fn with(facts: &ClientFacts, zone: &str, hours: &str) -> Arc<ClientFacts> {
     let mut facts = facts.clone();
-    facts.zone = zone.to_owned();
+    zone.clone_into(&mut facts.zone);
     facts.calendar.hours = (1..=7).map(|day| (day.to_string(), hours.to_owned())).collect();
     facts.calendar.holidays.clear();
     Arc::new(facts)
@@ -92,8 +93,7 @@ fn told(after: Option<Period>, crash: Option<Crash>) -> Vec<String> {
     story.releases = after.map(|after| (scenario.at.plus(after), Some(newer))).into_iter().collect();
     story.live(|process, host| host.crash_at(crash.filter(|_| process == 0)));
     assert_eq!(story.check(), Some(Ending::Done));
-    let asked = asked.lock().expect("a lock").clone();
-    asked
+    asked.lock().expect("a lock").clone()
 }
 
 #[test]

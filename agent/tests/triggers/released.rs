@@ -3,6 +3,7 @@
 use super::*;
 
 /// The plan of a trigger that reads its list by another operation, with another lag.
+#[expect(clippy::indexing_slicing, reason = "a plan has these members")]
 fn reading(trigger: &Value, read: &str, path: &str, lag: &str) -> Arc<Compiled> {
     let mut whole = serde_json::to_value(plan(trigger)).expect("JSON");
     let operations = whole["operations"].as_object_mut().expect("an object");

@@ -175,7 +175,9 @@ fn sign_place(
     }
     // What could not be pushed is fresh for nobody.
     let to = remote.push(repository, &branches)?;
-    rows.into_iter().for_each(|row| signed.tell(&row, to.as_deref()));
+    for row in rows {
+        signed.tell(&row, to.as_deref());
+    }
     Ok(())
 }
 

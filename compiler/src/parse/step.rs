@@ -1,6 +1,7 @@
 //! Reads one step of a workflow.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use super::tree::{Members, Written};
 use assent_schema::code::Code;
@@ -347,7 +348,10 @@ fn channel(value: Value<'_, '_>) -> Option<Channel> {
 fn is_text(table: &Members<'_>) -> bool {
     let file = table.get("text").and_then(|value| value.get_ref().as_str());
     let holes = table.get("holes").is_some_and(|holes| matches!(holes.get_ref(), Written::Table(_)));
-    let is_path = |file: &str| file.starts_with("texts/") || (file.ends_with(".md") && !file.contains(['$', ' ']));
+    let is_path = |file: &str| {
+        file.starts_with("texts/")
+            || (Path::new(file).extension().is_some_and(|kind| kind == "md") && !file.contains(['$', ' ']))
+    };
     file.is_some_and(|file| is_path(file) || holes)
 }
 

@@ -236,7 +236,7 @@ fn each_run_that_failed_alone_is_seen() {
 #[test]
 fn what_was_done_beyond_plan_guardrail_and_end_is_seen() {
     let more: Rewrite = |entries| paid(entries)["data"]["amount"]["minor"] = 99_999_999.into();
-    is_seen(more, &[("P25", "above the client's guardrail")], Some("P11"));
+    is_seen(more, &[("P25", "above what the client's guardrail allows for a day")], Some("P11"));
     let other: Rewrite = |entries| {
         kind(entries, "intent").next().expect("an intent")["data"]["operation"] = "shop.delete_everything".into();
     };

@@ -44,9 +44,9 @@ pub(super) fn later(args: &Args, name: &str, file: &Path) -> String {
     if args.agents.is_empty() {
         return String::new();
     }
-    let to: String = args.agents.iter().map(|to| format!(" --to {to}")).collect();
+    let to: Vec<String> = args.agents.iter().map(|to| format!(" --to {to}")).collect();
     let file = quoted(&file.display().to_string());
-    format!("Then, to hand it over: assent {name} {} --signed {file}{to}\n", args.client)
+    format!("Then, to hand it over: assent {name} {} --signed {file}{}\n", args.client, to.concat())
 }
 
 /// Hands over a statement that somebody signed before.
@@ -74,19 +74,19 @@ pub(super) fn hand_over(
     let text = String::from_utf8(bytes).map_err(|e| Error::internal("read the statement", e))?;
     let people: Vec<&str> = signatures.keys().map(PersonId::as_str).collect();
     let told = (format!("signed by {}\n", people.join(", ")), approve::told(file, &statement, None));
-    hand(args, &statement, wire::Handed { statement: text, signatures }, agents, told, context)
+    hand(args, &statement, &wire::Handed { statement: text, signatures }, agents, told, context)
 }
 
 /// Hands a statement to each of some agents, and tells what they said beside what is told of it.
 pub(super) fn hand(
     args: &Args,
     statement: &Statement,
-    handed: wire::Handed,
+    handed: &wire::Handed,
     agents: &Agents<'_>,
     (signed, mut told): (String, Value),
     context: &mut Context<'_>,
 ) -> Result<Outcome, Error> {
-    let body = serde_json::to_string(&handed).map_err(|e| Error::internal("write the statement", e))?;
+    let body = serde_json::to_string(handed).map_err(|e| Error::internal("write the statement", e))?;
     let handed: Vec<Handed> = agents.iter().map(|(to, agent)| give(to, agent, &body)).collect();
     let sentences: String = handed.iter().map(Handed::sentence).collect();
     let words = format!("{}\n{signed}{sentences}", approve::words(statement));

@@ -129,7 +129,7 @@ fn state(
     })?;
     let signatures = [(key.person.clone(), signed.armour()?)].into();
     let told = (signed.sentence(), approve::told(&file, &statement, Some(&signed)));
-    handing::hand(args, &statement, wire::Handed { statement: text, signatures }, &agents, told, context)
+    handing::hand(args, &statement, &wire::Handed { statement: text, signatures }, &agents, told, context)
 }
 
 fn cancelled(args: &Args, reset: Option<&WaitingReset>) -> Result<Vec<Cancelled>, Error> {
