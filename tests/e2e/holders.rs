@@ -106,7 +106,10 @@ impl Scene {
         };
         self.agent.wait_for(look).unwrap_or_else(|e| panic!("{rule} {codes:?} is not told: {e}"));
         let heard = self.heard(rule);
-        assert!(codes.iter().any(|code| heard["code"] == *code), "{rule} {codes:?} does not leave: {heard}");
+        assert!(
+            heard.get("code").is_some_and(|heard| codes.iter().any(|code| heard == code)),
+            "{rule} {codes:?} does not leave: {heard}"
+        );
     }
 
     /// What the route of alerts was told by a rule, once it was.

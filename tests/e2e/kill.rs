@@ -217,7 +217,7 @@ fn money_moves_once_whenever_the_agent_is_killed() {
     // The look itself finds what is there.
     let planted = stage.production.state().join("planted");
     put(&planted, "Robin <robin@example.com>".as_bytes()).expect("a file");
-    assert_eq!(files_with_words(&stage.production.state()), [planted.clone()]);
+    assert_eq!(files_with_words(&stage.production.state()), std::slice::from_ref(&planted));
     std::fs::remove_file(planted).expect("a file");
     for log in [&["ledger", "verify"][..], &["ledger", "verify", "acme"]] {
         stage.production.call(log).expect("a ledger that verifies");

@@ -119,7 +119,10 @@ fn what_the_pages_name_is_there() {
         for name in ticked(&page) {
             let is_path =
                 ["schema/src/", "agent/src/", "compiler/src/", "tests/"].iter().any(|at| name.starts_with(at));
-            if is_path && name.ends_with(".rs") && !name.contains(['<', '*', ' ']) {
+            if is_path
+                && Path::new(name).extension().is_some_and(|kind| kind == "rs")
+                && !name.contains(['<', '*', ' '])
+            {
                 assert!(root.join(name).exists(), "{} names {name}, which is not there", path.display());
                 count += 1;
             }

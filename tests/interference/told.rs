@@ -94,7 +94,7 @@ impl Ready {
         let sent = sent.lock().unwrap().clone();
         let mut trace = self.read(&host, sent);
         trace.points = points;
-        trace.did = did.lock().unwrap().clone();
+        trace.did.clone_from(&did.lock().unwrap());
         trace.rest.push(String::from_utf8_lossy(&lines.0.lock().unwrap()).into_owned());
         Some(trace)
     }
