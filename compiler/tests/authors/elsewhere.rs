@@ -88,6 +88,7 @@ fn two_people_release_and_roll_back_with_a_key_each() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "what somebody puts into the folder")]
 fn what_comes_back_is_what_would_be_released_or_nothing() {
     let (folder, agency) = two();
     let (out, path) = out(&folder, "out");
@@ -122,6 +123,7 @@ fn what_comes_back_is_what_would_be_released_or_nothing() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "what somebody puts into the folder")]
 fn two_people_say_which_release_is_the_newest_with_a_key_each() {
     let (folder, agency) = agency();
     let more = ["trust", "root", "--role", "freshness=2:timer,bruno", "--new-generation"];
