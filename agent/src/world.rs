@@ -43,3 +43,34 @@ pub trait World: Send + Sync + 'static {
     /// Keys that die by themselves.
     fn keyring(&self) -> &Self::Keyring;
 }
+
+/// One value that is all of the outside.
+pub trait Whole: Clock + Dice + Net + Disk + Keyring + 'static {}
+
+impl<W: Whole> World for W {
+    type Clock = Self;
+    type Dice = Self;
+    type Net = Self;
+    type Disk = Self;
+    type Keyring = Self;
+
+    fn clock(&self) -> &Self {
+        self
+    }
+
+    fn dice(&self) -> &Self {
+        self
+    }
+
+    fn net(&self) -> &Self {
+        self
+    }
+
+    fn disk(&self) -> &Self {
+        self
+    }
+
+    fn keyring(&self) -> &Self {
+        self
+    }
+}

@@ -1,6 +1,9 @@
 //! `assent-agent vault connect` from the address that is printed to the record in the vault, with a person's browser played by
 //! this test, an API on loopback, and people on the way who want the code, or want their own taken.
 
+#[path = "support/read.rs"]
+mod read;
+
 use std::io::{self, Read as _, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -16,6 +19,7 @@ use assent_agent::vault::{FileVault, Secret, SlotPath, Vault as _};
 use assent_schema::client::{ConnectionFacts, Endpoint};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use read::read_request;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -28,20 +32,6 @@ struct Api {
     forms: Vec<String>,
     /// Who asked there, as they said it.
     who: Vec<String>,
-}
-
-fn read_request(stream: &mut TcpStream) -> Option<(String, String)> {
-    let mut bytes = Vec::new();
-    let mut byte = [0];
-    while !bytes.ends_with(b"\r\n\r\n") {
-        stream.read_exact(&mut byte).ok()?;
-        bytes.push(byte[0]);
-    }
-    let head = String::from_utf8_lossy(&bytes).into_owned();
-    let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
-    let mut body = vec![0; length.unwrap_or(0)];
-    stream.read_exact(&mut body).ok()?;
-    Some((head, String::from_utf8(body).ok()?))
 }
 
 /// Puts one member into an object.

@@ -1,5 +1,8 @@
 //! Requests out over real loopback connections, to servers that are slow, rude, huge or lead elsewhere.
 
+#[path = "support/read.rs"]
+mod read;
+
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,6 +14,7 @@ use assent_agent::real::{Egress, RealNet, tls};
 use assent_agent::world::{HttpRequest, HttpResponse, Net as _, NetFailure};
 use assent_schema::id::{ClientId, ConnectionId};
 use assent_schema::plan::Method;
+use read::read_request;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -29,22 +33,6 @@ fn serve(script: impl Fn(&mut TcpStream) + Send + 'static) -> (u16, Arc<AtomicUs
         }
     });
     (port, count)
-}
-
-/// Reads one request's head, and its body if a length is given.
-fn read_request(stream: &mut TcpStream) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let mut byte = [0];
-    while !bytes.ends_with(b"\r\n\r\n") {
-        stream.read_exact(&mut byte).ok()?;
-        bytes.push(byte[0]);
-    }
-    let head = String::from_utf8_lossy(&bytes).to_lowercase();
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok()).unwrap_or(0);
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body).ok()?;
-    bytes.extend(body);
-    Some(bytes)
 }
 
 /// Answers every request of a connection with the same bytes.
@@ -108,7 +96,8 @@ fn a_request_arrives_as_it_was_built() {
     let answer = exchange(request(Method::Post, "127.0.0.1", port)).unwrap_or_else(|failure| panic!("{failure}"));
     assert_eq!((answer.status, answer.body.reveal().as_slice()), (200, b"ok".as_slice()));
     assert_eq!(answer.header("x-id"), Some(b"7".as_slice()));
-    let seen = String::from_utf8(seen.recv().expect("a request")).expect("text");
+    let (head, body) = seen.recv().expect("a request");
+    let seen = head + &body;
     assert!(seen.starts_with("POST /orders/o-1?full=yes HTTP/1.1\r\n"), "{seen}");
     assert!(seen.contains(&format!("host: 127.0.0.1:{port}\r\n")), "{seen}");
     assert!(seen.contains("authorization: Bearer s3cret\r\n"), "{seen}");

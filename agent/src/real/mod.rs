@@ -24,10 +24,10 @@ pub use inboxes::RealInboxes;
 pub use keyring::RealKeyring;
 pub use net::RealNet;
 
-use crate::world::{Clock, World};
+use crate::world::{Clock, Keyring, World};
 
 /// Production's world.
-pub struct Real<C = RealClock> {
+pub struct Real<C = RealClock, K = RealKeyring> {
     /// The system's clock; in the agent itself a bounded one.
     pub clock: C,
     /// The kernel's dice.
@@ -37,15 +37,15 @@ pub struct Real<C = RealClock> {
     /// The state folder.
     pub disk: RealDisk,
     /// The kernel's keyring.
-    pub keyring: RealKeyring,
+    pub keyring: K,
 }
 
-impl<C: Clock + 'static> World for Real<C> {
+impl<C: Clock + 'static, K: Keyring + 'static> World for Real<C, K> {
     type Clock = C;
     type Dice = RealDice;
     type Net = RealNet;
     type Disk = RealDisk;
-    type Keyring = RealKeyring;
+    type Keyring = K;
 
     fn clock(&self) -> &C {
         &self.clock
@@ -63,7 +63,7 @@ impl<C: Clock + 'static> World for Real<C> {
         &self.disk
     }
 
-    fn keyring(&self) -> &RealKeyring {
+    fn keyring(&self) -> &K {
         &self.keyring
     }
 }

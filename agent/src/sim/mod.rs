@@ -4,6 +4,7 @@
 //! whatever happens to the process on it. [`Host::boot`] gives the world of one process. [`run`] drives its tasks until all
 //! have ended, nothing can go on any more, or a crash point stops it; then all its tasks are gone at once.
 
+mod devices;
 mod exec;
 mod host;
 mod script;

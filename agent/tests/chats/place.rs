@@ -1,28 +1,36 @@
 //! A desk whose questions go to a Slack and a helpdesk that stand in for the real ones, all of it over loopback HTTP.
 
-use std::collections::{BTreeMap, BTreeSet};
+#[path = "../support/fixed.rs"]
+mod fixed;
+#[path = "../support/noted.rs"]
+mod noted;
+#[path = "../support/post.rs"]
+mod post;
+
+use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::time::Duration;
 
 use assent_agent::accept::webhook;
-use assent_agent::desk::{FrontDesk, Registry};
+use assent_agent::desk::FrontDesk;
 use assent_agent::listen;
 use assent_agent::people::Itself;
 use assent_agent::real::{Egress, Real, RealClock, RealDice, RealDisk, RealKeyring, RealNet, tls};
-use assent_agent::run::{Compiled, Deployed, Engine, Permission, Use, Went};
-use assent_agent::sim::NoBooks;
-use assent_agent::store::{Books, LedgerRow, Memory, Note, Store as _, StoreError, Tables};
-use assent_agent::vault::{Secret, VaultError};
-use assent_agent::world::{Clock as _, Wall};
+use assent_agent::run::Engine;
+use assent_agent::store::{Memory, Store as _};
+use assent_agent::world::Clock as _;
 use assent_schema::canon::Digest;
-use assent_schema::client::{ClientFacts, Endpoint};
-use assent_schema::id::{AgentId, ClientId, ConnectionId, PersonId, SlotId, WorkflowId};
+use assent_schema::client::ClientFacts;
+use assent_schema::id::{AgentId, PersonId};
 use assent_schema::plan::Plan;
 use assent_schema::time::Moment;
-use assent_schema::trust::{PublicKey, Signer};
+use assent_schema::trust::Signer;
+use fixed::{Fixed, compiled, only};
 use hmac::{Hmac, Mac as _};
+use noted::noted;
+use post::{exchange, request, status};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -142,96 +150,8 @@ fn facts(wanted: Wanted) -> ClientFacts {
     .expect("facts")
 }
 
-struct Deployment {
-    compiled: Arc<Compiled>,
-    facts: Arc<ClientFacts>,
-    author: Option<&'static str>,
-    outside: SocketAddr,
-}
-
-impl Deployed for Deployment {
-    fn active(&self, client: &ClientId, _: &WorkflowId) -> Option<Arc<Compiled>> {
-        (client.as_str() == "acme").then(|| Arc::clone(&self.compiled))
-    }
-
-    fn plan(&self, digest: &Digest) -> Option<Arc<Compiled>> {
-        (self.compiled.digest == *digest).then(|| Arc::clone(&self.compiled))
-    }
-
-    fn client(&self, client: &ClientId) -> Option<Arc<ClientFacts>> {
-        (client.as_str() == "acme").then(|| Arc::clone(&self.facts))
-    }
-
-    fn endpoint(&self, _: &ClientId, _: &ConnectionId) -> Option<Endpoint> {
-        let url = format!("http://{}", self.outside);
-        Some(Endpoint { url, tokens: None, region: "eu".parse().expect("a region"), sandbox: false })
-    }
-
-    async fn secret(&self, _: &ClientId, of: &ConnectionId, slot: &SlotId) -> Result<Secret, VaultError> {
-        match (of.as_str(), slot.as_str()) {
-            ("chat", "webhook") => Secret::new(SIGNING.to_vec()),
-            ("desk", "webhook") => Secret::new(WEBHOOK.to_vec()),
-            _ => Err(VaultError::Missing),
-        }
-    }
-
-    fn permission(&self, _: &Use<'_>) -> Permission {
-        Permission::Go
-    }
-
-    fn ended(&self, _: &ClientId, _: &WorkflowId, _: &Digest, _: Went, _: Duration) {}
-}
-
-impl Registry for Deployment {
-    fn active(&self) -> Vec<(ClientId, WorkflowId)> {
-        vec![(self.facts.client.clone(), self.compiled.plan.workflow.clone())]
-    }
-
-    fn expects(&self, _: &ClientId, _: &WorkflowId) -> bool {
-        false
-    }
-
-    fn approvers(&self, _: &ClientId) -> Option<Digest> {
-        Some(Digest::from_bytes([2; 32]))
-    }
-
-    fn authors(&self, _: &ClientId, _: &Digest) -> BTreeSet<PersonId> {
-        self.author.into_iter().map(|author| author.parse().expect("a person")).collect()
-    }
-
-    fn assigned(&self, _: &ClientId) -> BTreeMap<PersonId, BTreeSet<PublicKey>> {
-        BTreeMap::new()
-    }
-}
-
-/// Books that remember what was noted, whole.
-struct Noted {
-    books: NoBooks,
-    lines: Lines,
-}
-
 /// What was noted, and the call of who waits for more.
 type Lines = Arc<(Mutex<Vec<String>>, Condvar)>;
-
-impl Books for Noted {
-    fn append(&mut self, at: Wall, run: Option<u64>, note: &Note) -> Result<LedgerRow, StoreError> {
-        let actor = note.actor.as_ref().map_or("-", PersonId::as_str);
-        let facts = ["code", "operation", "choice", "through"];
-        let told = facts.iter().filter_map(|name| note.data.get(*name)).filter_map(Value::as_str);
-        let line = [note.kind, actor].into_iter().chain(told).collect::<Vec<_>>().join(" ");
-        self.lines.0.lock().expect("a lock").push(line);
-        self.lines.1.notify_all();
-        self.books.append(at, run, note)
-    }
-
-    fn keep(&mut self) {
-        self.books.keep();
-    }
-
-    fn drop_back(&mut self) {
-        self.books.drop_back();
-    }
-}
 
 /// A request that reached the outside.
 pub(crate) struct Reached {
@@ -301,9 +221,16 @@ impl Place {
     pub(crate) fn new(wanted: Wanted) -> Self {
         let (outside, reached) = outside();
         let lines: Lines = Arc::default();
-        let books = Noted { books: NoBooks::default(), lines: Arc::clone(&lines) };
-        let tables: Arc<Mutex<Tables>> = Arc::default();
-        let store = Arc::new(Memory::open(tables, Box::new(books)));
+        let said = Arc::clone(&lines);
+        let books = noted(move |note| {
+            let actor = note.actor.as_ref().map_or("-", PersonId::as_str);
+            let facts = ["code", "operation", "choice", "through"];
+            let told = facts.iter().filter_map(|name| note.data.get(*name)).filter_map(Value::as_str);
+            let line = [note.kind, actor].into_iter().chain(told).collect::<Vec<_>>().join(" ");
+            said.0.lock().expect("a lock").push(line);
+            said.1.notify_all();
+        });
+        let store = Arc::new(Memory::open(Arc::default(), books));
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let folder = tempfile::tempdir().expect("a folder");
@@ -317,11 +244,10 @@ impl Place {
         let disk = RealDisk::open(folder.path()).expect("a folder");
         let keyring = RealKeyring::new("chats-test");
         let world = Arc::new(Real { clock: RealClock, dice: RealDice, net, disk, keyring });
-        let plan = plan(wanted);
-        let digest = plan.to_bytes().expect("bytes").1;
-        let compiled = Arc::new(Compiled::new(Arc::new(plan), digest).unwrap_or_else(|_| panic!("a plan that runs")));
-        let facts = Arc::new(facts(wanted));
-        let deployed = Arc::new(Deployment { compiled, facts, author: wanted.author, outside });
+        let (url, secrets) =
+            (Some(format!("http://{outside}")), &[("chat/webhook", SIGNING), ("desk/webhook", WEBHOOK)]);
+        let fixed = Fixed::new(only(compiled(plan(wanted))), facts(wanted));
+        let deployed = Arc::new(Fixed { url, secrets, author: wanted.author, ..fixed });
         let itself = Itself { project: Digest::from_bytes([1; 32]), agent: AgentId::new("eu-1").expect("an id") };
         let (stop, stopped) = watch::channel(false);
         let kept = Arc::clone(&store);
@@ -382,26 +308,8 @@ impl Place {
     }
 
     pub(crate) fn post(&self, path: &str, headers: &[(String, Vec<u8>)], body: &[u8]) -> (u16, String) {
-        let mut bytes = format!(
-            "POST {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n",
-            self.address,
-            body.len()
-        )
-        .into_bytes();
-        for (name, value) in headers {
-            bytes.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
-        }
-        bytes.extend(b"\r\n");
-        bytes.extend(body);
-        let mut stream = TcpStream::connect(self.address).expect("a connection");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        drop(stream.write_all(&bytes));
-        let mut answer = Vec::new();
-        drop(stream.read_to_end(&mut answer));
-        let text = String::from_utf8_lossy(&answer).into_owned();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-        (status, body.to_owned())
+        let (head, body) = exchange(self.address, &request(self.address, path, headers, body));
+        (status(&head), body)
     }
 
     /// A press of a button, signed as Slack signs.

@@ -2,6 +2,8 @@
 
 #[path = "played/filling.rs"]
 mod filling;
+#[path = "../support/noted.rs"]
+mod noted;
 #[path = "played/place.rs"]
 mod place;
 
@@ -18,8 +20,7 @@ use assent_agent::ledger::{Page, Sought};
 use assent_agent::people::proof::{check, counted};
 use assent_agent::people::wire::{Shown, SignedDecision};
 use assent_agent::people::{Itself, Keys, NotTaken};
-use assent_agent::sim::NoBooks;
-use assent_agent::store::{Books, LedgerRow, Log, Memory, Note, RunId, Store as _, StoreError, Transaction, Write};
+use assent_agent::store::{Books, Log, Memory, Note, RunId, Store as _, StoreError, Transaction, Write};
 use assent_agent::watch::ACKNOWLEDGED;
 use assent_agent::world::Wall;
 use assent_schema::canon::Digest;
@@ -32,6 +33,7 @@ use assent_schema::release::Choice;
 use assent_schema::status::{Hold, Status};
 use assent_schema::time::{Moment, Period};
 use assent_schema::trust::{Namespace, Signer, sign};
+use noted::noted;
 use serde_json::{Value, json};
 
 /// When all of it happens.
@@ -54,27 +56,14 @@ pub(crate) type Deeds = Arc<Mutex<Vec<String>>>;
 type Passkeys = Arc<Mutex<BTreeMap<String, BTreeSet<Passkey>>>>;
 
 /// Books that remember who did what.
-struct Noted {
-    books: NoBooks,
-    said: Deeds,
-}
-
-impl Books for Noted {
-    fn append(&mut self, at: Wall, run: Option<u64>, note: &Note) -> Result<LedgerRow, StoreError> {
+fn noting(said: &Deeds) -> Box<dyn Books> {
+    let said = Arc::clone(said);
+    noted(move |note| {
         let actor = note.actor.as_ref().map_or("-", PersonId::as_str);
         let what = ["what", "code", "state"].iter().find_map(|name| note.data.get(*name)).and_then(Value::as_str);
         let line = format!("{} {} {actor} {}", note.log.as_str(), note.kind, what.unwrap_or("-"));
-        self.said.lock().expect("a lock").push(line);
-        self.books.append(at, run, note)
-    }
-
-    fn keep(&mut self) {
-        self.books.keep();
-    }
-
-    fn drop_back(&mut self) {
-        self.books.drop_back();
-    }
+        said.lock().expect("a lock").push(line);
+    })
 }
 
 /// The played agent.

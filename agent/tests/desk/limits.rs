@@ -3,14 +3,14 @@
 use std::sync::{Arc, Mutex};
 
 use assent_agent::accept::webhook;
-use assent_agent::run::{Compiled, Engine, NewRun, NotBegun};
+use assent_agent::run::{Engine, NewRun, NotBegun};
 use assent_agent::sim::NoBooks;
 use assent_agent::store::{Memory, RunFilter, Store as _, Tables, TriggerKind};
 use assent_schema::client::{ClientFacts, ClientLimits};
 use assent_schema::plan::Rate;
 use assent_schema::time::Period;
 
-use super::{BODY, Deployment, Place, SECRET, facts, now, plan, world};
+use super::{BODY, Place, SECRET, deployed, facts, now, plan, world};
 
 #[test]
 fn runs_that_wait_for_people_count_towards_what_a_client_may_have() {
@@ -58,12 +58,10 @@ fn strangers_use_up_nothing_of_a_clients_rate() {
 #[tokio::test]
 async fn a_client_has_as_many_runs_after_a_restart_as_before() {
     let tables: Arc<Mutex<Tables>> = Arc::default();
-    let (folder, digest) = (tempfile::tempdir().expect("a folder"), plan().to_bytes().expect("bytes").1);
+    let folder = tempfile::tempdir().expect("a folder");
     let limits = ClientLimits { waiting: 3, ..facts().limits };
     let start = async || {
-        let compiled = Compiled::new(Arc::new(plan()), digest).unwrap_or_else(|_| panic!("a plan that runs"));
-        let facts = Arc::new(ClientFacts { limits, ..facts() });
-        let deployed = Arc::new(Deployment { compiled: Arc::new(compiled), facts });
+        let deployed = deployed(plan(), ClientFacts { limits, ..facts() });
         let store = Arc::new(Memory::open(Arc::clone(&tables), Box::new(NoBooks::default())));
         Engine::open(Arc::new(world(folder.path())), store, deployed).await.expect("an engine")
     };

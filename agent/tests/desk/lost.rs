@@ -7,9 +7,8 @@ use super::*;
 
 #[test]
 fn a_genuine_event_that_is_refused_for_good_is_told_to_on_call() {
-    let kinds = Arc::new(Mutex::new(Vec::new()));
-    let books = Noted { books: NoBooks::default(), kinds: Arc::clone(&kinds) };
-    let store = Arc::new(Memory::open(Arc::default(), Box::new(books)));
+    let (store, kinds) = noting();
+    let store = Arc::new(store);
     let place = Place::over(Arc::clone(&store), kinds);
     let changed = BODY.replace("\"T-1\"", "{\"no\":1}");
     for n in 0..3 {
@@ -25,9 +24,8 @@ fn a_genuine_event_that_is_refused_for_good_is_told_to_on_call() {
 
 #[test]
 fn the_secret_before_counts_for_a_day_after_the_new_one_does() {
-    let kinds = Arc::new(Mutex::new(Vec::new()));
-    let books = Noted { books: NoBooks::default(), kinds: Arc::clone(&kinds) };
-    let store = Arc::new(Memory::open(Arc::default(), Box::new(books)));
+    let (store, kinds) = noting();
+    let store = Arc::new(store);
     let place = Place::over(Arc::clone(&store), kinds);
     let by = |secret: &[u8], id: &str| {
         let signed = webhook::sign(secret, id, now(), BODY.as_bytes()).unwrap_or_default();

@@ -1,34 +1,39 @@
 //! The whole way in, over real loopback HTTP: signed webhooks, people who sign in and decide, and everybody who may not.
 
+mod callers;
+#[path = "../support/fixed.rs"]
+mod fixed;
 mod limits;
 mod lost;
+#[path = "../support/noted.rs"]
+mod noted;
+#[path = "../support/post.rs"]
+mod post;
 mod starts;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, mpsc};
-use std::time::Duration;
 
 use assent_agent::accept::webhook;
-use assent_agent::desk::{FrontDesk, Registry};
+use assent_agent::desk::FrontDesk;
 use assent_agent::listen;
 use assent_agent::people::Itself;
-use assent_agent::people::NotTaken;
-use assent_agent::people::wire::Received;
 use assent_agent::real::{Real, RealClock, RealDice, RealDisk, RealKeyring, RealNet, tls};
-use assent_agent::run::{Compiled, Deployed, Engine, Permission, Use, Went};
-use assent_agent::sim::NoBooks;
-use assent_agent::store::{Books, Gate, LedgerRow, Memory, Note, RunFilter, Store, StoreError, Tables};
-use assent_agent::vault::{Secret, VaultError};
-use assent_agent::world::{Clock as _, Wall};
+use assent_agent::run::Engine;
+use assent_agent::store::{Gate, Memory, RunFilter, Store};
+use assent_agent::world::Clock as _;
 use assent_schema::canon::{self, Digest};
-use assent_schema::client::{ClientFacts, Endpoint};
-use assent_schema::id::{AgentId, ClientId, ConnectionId, PersonId, SlotId, WorkflowId};
+use assent_schema::client::ClientFacts;
+use assent_schema::id::{AgentId, PersonId};
 use assent_schema::plan::Plan;
 use assent_schema::time::Moment;
-use assent_schema::trust::{Namespace, PublicKey, SignedFile, Signer, sign};
+use assent_schema::trust::{Namespace, Signer, sign};
+use fixed::{Fixed, compiled, only};
+use noted::noted;
+use post::{exchange, request, status};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -37,96 +42,24 @@ const SECRET: &[u8] = b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const BEFORE: &[u8] = b"whsec_BfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// One plan that asks a person about what a webhook brought.
-struct Deployment {
-    compiled: Arc<Compiled>,
-    facts: Arc<ClientFacts>,
+fn deployed(plan: Plan, facts: ClientFacts) -> Arc<Fixed> {
+    let bruno = (PersonId::new("bruno").expect("an id"), BTreeSet::from([signer(7).public().clone()]));
+    let assigned = BTreeMap::from([bruno]);
+    let secrets = &[("helpdesk/webhook", SECRET), ("helpdesk/webhook-previous", BEFORE)];
+    Arc::new(Fixed { secrets, expected: Some("frozen"), assigned, ..Fixed::new(only(compiled(plan)), facts) })
 }
 
-impl Deployed for Deployment {
-    fn active(&self, client: &ClientId, workflow: &WorkflowId) -> Option<Arc<Compiled>> {
-        (client.as_str() == "acme" && workflow.as_str() == "refund").then(|| Arc::clone(&self.compiled))
-    }
+type Kinds = Arc<Mutex<Vec<String>>>;
 
-    fn plan(&self, digest: &Digest) -> Option<Arc<Compiled>> {
-        (self.compiled.digest == *digest).then(|| Arc::clone(&self.compiled))
-    }
-
-    fn client(&self, client: &ClientId) -> Option<Arc<ClientFacts>> {
-        (client.as_str() == "acme").then(|| Arc::clone(&self.facts))
-    }
-
-    fn endpoint(&self, _: &ClientId, _: &ConnectionId) -> Option<Endpoint> {
-        None
-    }
-
-    async fn secret(&self, _: &ClientId, _: &ConnectionId, slot: &SlotId) -> Result<Secret, VaultError> {
-        match slot.as_str() {
-            "webhook" => Secret::new(SECRET.to_vec()),
-            "webhook-previous" => Secret::new(BEFORE.to_vec()),
-            _ => Err(VaultError::Missing),
-        }
-    }
-
-    fn permission(&self, _: &Use<'_>) -> Permission {
-        Permission::Go
-    }
-
-    fn ended(&self, _: &ClientId, _: &WorkflowId, _: &Digest, _: Went, _: Duration) {}
-}
-
-impl Registry for Deployment {
-    fn active(&self) -> Vec<(ClientId, WorkflowId)> {
-        vec![(self.facts.client.clone(), self.compiled.plan.workflow.clone())]
-    }
-
-    fn expects(&self, client: &ClientId, workflow: &WorkflowId) -> bool {
-        client.as_str() == "acme" && workflow.as_str() == "frozen"
-    }
-
-    fn approvers(&self, _: &ClientId) -> Option<Digest> {
-        Some(Digest::from_bytes([2; 32]))
-    }
-
-    fn authors(&self, _: &ClientId, _: &Digest) -> BTreeSet<PersonId> {
-        BTreeSet::new()
-    }
-
-    fn assigned(&self, _: &ClientId) -> BTreeMap<PersonId, BTreeSet<PublicKey>> {
-        BTreeMap::from([(PersonId::new("bruno").expect("an id"), BTreeSet::from([signer(7).public().clone()]))])
-    }
-
-    /// Whose name stands in the file, if that is who signed it.
-    fn vouched(&self, signed: &SignedFile) -> Result<ClientId, NotTaken> {
-        let client = std::str::from_utf8(&signed.bytes).ok().and_then(|text| text.parse().ok());
-        let by = signed.signatures.keys().next().map(|person| person.as_str().to_owned());
-        client.filter(|client: &ClientId| by.as_deref() == Some(client.as_str())).ok_or(NotTaken::BadStatement)
-    }
-
-    fn take_statement(&self, signed: SignedFile) -> impl Future<Output = Result<Received, NotTaken>> + Send {
-        std::future::ready(Ok(Received { statement: Digest::of_file(&signed.bytes), known: false }))
-    }
-}
-
-/// Books that remember what was noted.
-struct Noted {
-    books: NoBooks,
-    kinds: Arc<Mutex<Vec<String>>>,
-}
-
-impl Books for Noted {
-    fn append(&mut self, at: Wall, run: Option<u64>, note: &Note) -> Result<LedgerRow, StoreError> {
+/// A store whose books remember what was noted, and by whom.
+fn noting() -> (Memory, Kinds) {
+    let kinds = Kinds::default();
+    let said = Arc::clone(&kinds);
+    let books = noted(move |note| {
         let actor = note.actor.as_ref().map_or("-", PersonId::as_str);
-        self.kinds.lock().expect("a lock").push(format!("{} {actor}", note.kind));
-        self.books.append(at, run, note)
-    }
-
-    fn keep(&mut self) {
-        self.books.keep();
-    }
-
-    fn drop_back(&mut self) {
-        self.books.drop_back();
-    }
+        said.lock().expect("a lock").push(format!("{} {actor}", note.kind));
+    });
+    (Memory::open(Arc::default(), books), kinds)
 }
 
 fn signer(seed: u8) -> Signer {
@@ -189,7 +122,7 @@ fn world(folder: &std::path::Path) -> Real {
 
 struct Place {
     address: SocketAddr,
-    kinds: Arc<Mutex<Vec<String>>>,
+    kinds: Kinds,
     stop: watch::Sender<bool>,
     runtime: tokio::runtime::Runtime,
     /// Says that nearly no space is left, or that there is some again.
@@ -204,27 +137,24 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        let kinds = Arc::new(Mutex::new(Vec::new()));
-        let books = Noted { books: NoBooks::default(), kinds: Arc::clone(&kinds) };
-        Self::over(Arc::new(Memory::open(Arc::default(), Box::new(books))), kinds)
+        let (store, kinds) = noting();
+        Self::over(Arc::new(store), kinds)
     }
 
-    fn over<S: Store>(store: Arc<S>, kinds: Arc<Mutex<Vec<String>>>) -> Self {
+    fn over<S: Store>(store: Arc<S>, kinds: Kinds) -> Self {
         Self::running(plan(), store, kinds)
     }
 
-    fn running<S: Store>(plan: Plan, store: Arc<S>, kinds: Arc<Mutex<Vec<String>>>) -> Self {
+    fn running<S: Store>(plan: Plan, store: Arc<S>, kinds: Kinds) -> Self {
         Self::with(plan, facts(), store, kinds)
     }
 
-    fn with<S: Store>(plan: Plan, facts: ClientFacts, store: Arc<S>, kinds: Arc<Mutex<Vec<String>>>) -> Self {
+    fn with<S: Store>(plan: Plan, facts: ClientFacts, store: Arc<S>, kinds: Kinds) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let folder = tempfile::tempdir().expect("a folder");
         let world = Arc::new(world(folder.path()));
-        let digest = plan.to_bytes().expect("bytes").1;
-        let compiled = Arc::new(Compiled::new(Arc::new(plan), digest).unwrap_or_else(|_| panic!("a plan that runs")));
-        let deployed = Arc::new(Deployment { compiled, facts: Arc::new(facts) });
+        let deployed = deployed(plan, facts);
         let itself = Itself { project: Digest::from_bytes([1; 32]), agent: AgentId::new("eu-1").expect("an id") };
         let (stop, stopped) = watch::channel(false);
         let (address, serving, refused, counted, set_full) = runtime.block_on(async {
@@ -256,44 +186,16 @@ impl Place {
 
     /// Sends bytes on a connection of their own; the status and body that come back.
     fn raw(&self, bytes: &[u8]) -> (u16, String) {
-        let (head, body) = self.exchange(bytes);
-        (head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0), body)
-    }
-
-    /// The same with the whole head.
-    fn exchange(&self, bytes: &[u8]) -> (String, String) {
-        let mut stream = TcpStream::connect(self.address).expect("a connection");
-        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
-        // The server may answer and close before it has read everything.
-        drop(stream.write_all(bytes));
-        let mut answer = Vec::new();
-        drop(stream.read_to_end(&mut answer));
-        let text = String::from_utf8_lossy(&answer).into_owned();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-        (head.to_owned(), body.to_owned())
+        let (head, body) = exchange(self.address, bytes);
+        (status(&head), body)
     }
 
     fn post(&self, path: &str, headers: &[(String, Vec<u8>)], body: &[u8]) -> (u16, String) {
-        self.raw(&self.request(path, headers, body))
+        self.raw(&request(self.address, path, headers, body))
     }
 
     fn heads(&self, path: &str, headers: &[(String, Vec<u8>)], body: &[u8]) -> (String, String) {
-        self.exchange(&self.request(path, headers, body))
-    }
-
-    fn request(&self, path: &str, headers: &[(String, Vec<u8>)], body: &[u8]) -> Vec<u8> {
-        let mut bytes = format!(
-            "POST {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n",
-            self.address,
-            body.len()
-        )
-        .into_bytes();
-        for (name, value) in headers {
-            bytes.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
-        }
-        bytes.extend(b"\r\n");
-        bytes.extend(body);
-        bytes
+        exchange(self.address, &request(self.address, path, headers, body))
     }
 
     fn ask(&self, path: &str, body: &Value) -> (u16, Value) {
@@ -480,119 +382,10 @@ fn who_knows_no_workflow_of_ours_is_answered_before_anything_of_a_body_is_read()
     assert!((place.counted)().is_empty(), "names of nobody here make no series");
 }
 
-/// A gate at which commits wait while it is closed, and that says when one came.
-struct Barrier {
-    closed: watch::Receiver<bool>,
-    came: mpsc::Sender<()>,
-}
-
-impl Gate for Barrier {
-    fn before(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
-        let mut closed = self.closed.clone();
-        Box::pin(async move {
-            if *closed.borrow() {
-                self.came.send(()).expect("a test");
-            }
-            closed.wait_for(|closed| !*closed).await.expect("a test");
-            false
-        })
-    }
-
-    fn after(&self, _: bool) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(async {})
-    }
-}
-
-#[test]
-fn a_caller_that_goes_away_changes_nothing_in_its_run() {
-    let kinds = Arc::new(Mutex::new(Vec::new()));
-    let books = Noted { books: NoBooks::default(), kinds: Arc::clone(&kinds) };
-    let (close, closed) = watch::channel(false);
-    let (came, comes) = mpsc::channel();
-    let tables: Arc<Mutex<Tables>> = Arc::default();
-    let store = Memory::open(tables, Box::new(books)).guarded(Arc::new(Barrier { closed, came }));
-    let store = Arc::new(store);
-    let place = Place::over(Arc::clone(&store), kinds);
-    close.send_replace(true);
-    let at = now();
-    let signed = webhook::sign(SECRET, "msg_1", at, BODY.as_bytes()).unwrap_or_default();
-    let mut caller = TcpStream::connect(place.address).expect("a connection");
-    caller.write_all(&place.request("/hooks/acme/refund", &signed, BODY.as_bytes())).expect("sent");
-    comes.recv().expect("the run is about to become durable");
-    // Closed with a reset: nothing is left that could be answered.
-    caller.shutdown(std::net::Shutdown::Both).expect("closed");
-    drop(caller);
-    // The one thread that serves has seen it by the time that it answers somebody who came later.
-    let health = format!("GET /healthz HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", place.address);
-    assert_eq!(place.raw(health.as_bytes()).0, 200);
-    assert!(place.noted().is_empty());
-    close.send_replace(false);
-    let question = loop {
-        // Asking goes through the same thread, after the run.
-        let (status, answer) = place.decisions("lena", 1);
-        assert_eq!(status, 200, "{answer}");
-        if let Some(question) = answer["decisions"].get(0) {
-            break question.clone();
-        }
-    };
-    assert_eq!(place.ask("/v1/decide", &decision(&question, "lena", 1)).0, 200);
-    let again = place.hook("msg_1", at, BODY);
-    assert_eq!((again.0, again.1.contains(question["run"].as_str().expect("an id"))), (200, true), "the same run");
-    assert_eq!(store.runs(&RunFilter { most: 10, ..RunFilter::default() }).expect("read").len(), 1);
-}
-
-#[test]
-fn a_person_signs_in_sees_and_decides_once() {
-    let place = Place::new();
-    assert_eq!(place.hook("msg_1", now(), BODY).0, 202);
-    let (status, answer) = place.decisions("lena", 1);
-    assert_eq!(status, 200, "{answer}");
-    let question = answer["decisions"][0].clone();
-    assert_eq!(question["values"], json!({"trigger.ticket_id": "T-1"}));
-    assert_eq!(question["step"], "agree");
-    // What was shown can be checked by who signs.
-    let salt: Digest = question["salt"].as_str().expect("a salt").parse().expect("a digest");
-    let shown = [salt.as_bytes().as_slice(), &canon::to_bytes(&question["values"]).expect("canonical")].concat();
-    assert_eq!(question["shown"], Digest::tagged("assent-shown/v1", &shown).to_string());
-    // The entry comes before the answer.
-    assert_eq!(place.noted().iter().filter(|kind| *kind == "viewed lena").count(), 2);
-
-    assert_eq!(place.ask("/v1/decide", &decision(&question, "otto", 3)).0, 403, "not of the group");
-    assert!(place.noted().contains(&"refused otto".to_owned()));
-    assert_eq!(place.ask("/v1/decide", &decision(&question, "lena", 3)).0, 401, "somebody else's key");
-    let mut other = question.clone();
-    other["nonce"] = json!(Digest::from_bytes([0; 32]).to_string());
-    assert_eq!(place.ask("/v1/decide", &decision(&other, "lena", 1)).0, 409);
-    assert_eq!(place.ask("/v1/decide", &decision(&question, "lena", 1)), (200, json!({"code": "decided"})));
-    assert_eq!(place.ask("/v1/decide", &decision(&question, "lena", 1)).0, 404, "decided already");
-    assert!(place.noted().contains(&"decided lena".to_owned()));
-}
-
-#[test]
-fn nobody_sees_what_is_addressed_to_others() {
-    let place = Place::new();
-    assert_eq!(place.hook("msg_1", now(), BODY).0, 202);
-    let (status, answer) = place.decisions("otto", 3);
-    assert_eq!((status, answer), (200, json!({"decisions": []})));
-    assert_eq!(place.decisions("lena", 3).0, 401);
-    assert_eq!(place.decisions("nobody", 9).0, 401);
-    for body in [
-        json!({}),
-        json!({"challenge": "{}", "signature": ""}),
-        json!([]),
-        json!({"challenge": "x", "signature": "y", "more": 1}),
-    ] {
-        assert_eq!(place.ask("/v1/decisions", &body).0, 400, "{body}");
-    }
-    assert_eq!(place.ask("/v1/start/acme/refund", &json!({"start": "{}", "signature": ""})).0, 400);
-    assert!(!place.noted().contains(&"viewed lena".to_owned()));
-}
-
 #[test]
 fn events_reach_the_runs_that_wait_for_them_and_end_those_they_cancel() {
-    let kinds = Arc::new(Mutex::new(Vec::new()));
-    let books = Noted { books: NoBooks::default(), kinds: Arc::clone(&kinds) };
-    let store = Arc::new(Memory::open(Arc::default(), Box::new(books)));
+    let (store, kinds) = noting();
+    let store = Arc::new(store);
     let place = Place::running(waiting(), Arc::clone(&store), kinds);
     let at = now();
     let event = |topic: &str, ticket: &str| BODY.replace("ticket.created", topic).replace("T-1", ticket);

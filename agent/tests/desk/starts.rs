@@ -18,9 +18,8 @@ fn manual() -> Plan {
 }
 
 fn place(facts: ClientFacts) -> Place {
-    let kinds = Arc::new(Mutex::new(Vec::new()));
-    let books = Noted { books: NoBooks::default(), kinds: Arc::clone(&kinds) };
-    Place::with(manual(), facts, Arc::new(Memory::open(Arc::default(), Box::new(books))), kinds)
+    let (store, kinds) = noting();
+    Place::with(manual(), facts, Arc::new(store), kinds)
 }
 
 /// A start as a person signs it.

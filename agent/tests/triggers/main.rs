@@ -2,13 +2,15 @@
 //! process stops in between.
 
 mod aside;
+#[path = "../support/fixed.rs"]
+mod fixed;
 mod inboxes;
 mod polls;
 mod reconciled;
 mod released;
 mod schedules;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -16,21 +18,20 @@ use std::time::Duration;
 
 use assent_agent::accept::{inbox, webhook};
 use assent_agent::content::Content;
-use assent_agent::desk::{self, FrontDesk, Minds, Registry};
+use assent_agent::desk::{self, FrontDesk, Minds};
 use assent_agent::listen::{Desk as _, Event, Receipt};
 use assent_agent::people::Itself;
-use assent_agent::run::{Compiled, Deployed, Engine, Permission, Use, Went};
+use assent_agent::run::{Compiled, Engine};
 use assent_agent::sim::NoBooks;
 use assent_agent::store::{Gate, Memory, RunFilter, RunId, Store as _, Tables, Transaction, TriggerKind, Write};
-use assent_agent::vault::{Secret, VaultError};
 use assent_agent::world::{
-    Clock, Dice, Disk, DiskFailure, HttpRequest, HttpResponse, Inboxes, Keyring, Net, NetFailure, Seen, Wall, World,
+    Clock, Dice, Disk, DiskFailure, HttpRequest, HttpResponse, Inboxes, Keyring, Net, NetFailure, Seen, Wall, Whole,
 };
 use assent_schema::canon::Digest;
-use assent_schema::client::{ClientFacts, Endpoint};
-use assent_schema::id::{AgentId, ClientId, ConnectionId, PersonId, SlotId, WorkflowId};
+use assent_schema::client::ClientFacts;
+use assent_schema::id::{AgentId, ClientId, WorkflowId};
 use assent_schema::plan::Plan;
-use assent_schema::trust::PublicKey;
+use fixed::{Fixed, Plans, compiled, only};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
@@ -111,92 +112,7 @@ impl Keyring for Hand {
     }
 }
 
-impl World for Hand {
-    type Clock = Self;
-    type Dice = Self;
-    type Net = Self;
-    type Disk = Self;
-    type Keyring = Self;
-
-    fn clock(&self) -> &Self {
-        self
-    }
-
-    fn dice(&self) -> &Self {
-        self
-    }
-
-    fn net(&self) -> &Self {
-        self
-    }
-
-    fn disk(&self) -> &Self {
-        self
-    }
-
-    fn keyring(&self) -> &Self {
-        self
-    }
-}
-
-/// The plans of one workflow, deployed one after the other; the last is the one that runs.
-type Plans = Arc<Mutex<Vec<Arc<Compiled>>>>;
-
-/// One workflow, deployed.
-struct Deployment {
-    plans: Plans,
-    facts: Arc<ClientFacts>,
-}
-
-impl Deployed for Deployment {
-    fn active(&self, _: &ClientId, _: &WorkflowId) -> Option<Arc<Compiled>> {
-        self.plans.lock().expect("a lock").last().cloned()
-    }
-
-    fn plan(&self, digest: &Digest) -> Option<Arc<Compiled>> {
-        self.plans.lock().expect("a lock").iter().find(|plan| plan.digest == *digest).cloned()
-    }
-
-    fn client(&self, _: &ClientId) -> Option<Arc<ClientFacts>> {
-        Some(Arc::clone(&self.facts))
-    }
-
-    fn endpoint(&self, _: &ClientId, _: &ConnectionId) -> Option<Endpoint> {
-        serde_json::from_value(json!({"url": "https://shop.example", "region": "eu"})).ok()
-    }
-
-    async fn secret(&self, _: &ClientId, _: &ConnectionId, _: &SlotId) -> Result<Secret, VaultError> {
-        Secret::new(SECRET.to_vec())
-    }
-
-    fn permission(&self, _: &Use<'_>) -> Permission {
-        Permission::Go
-    }
-
-    fn ended(&self, _: &ClientId, _: &WorkflowId, _: &Digest, _: Went, _: Duration) {}
-}
-
-impl Registry for Deployment {
-    fn active(&self) -> Vec<(ClientId, WorkflowId)> {
-        vec![(self.facts.client.clone(), WorkflowId::new("news").expect("an id"))]
-    }
-
-    fn expects(&self, _: &ClientId, _: &WorkflowId) -> bool {
-        false
-    }
-
-    fn approvers(&self, _: &ClientId) -> Option<Digest> {
-        None
-    }
-
-    fn authors(&self, _: &ClientId, _: &Digest) -> BTreeSet<PersonId> {
-        BTreeSet::new()
-    }
-
-    fn assigned(&self, _: &ClientId) -> BTreeMap<PersonId, BTreeSet<PublicKey>> {
-        BTreeMap::new()
-    }
-}
+impl Whole for Hand {}
 
 fn facts(waiting: u32) -> ClientFacts {
     serde_json::from_value(json!({
@@ -237,11 +153,6 @@ fn plan(trigger: &Value) -> Plan {
         "fallback": {"queue": "leads"},
     }))
     .expect("a plan")
-}
-
-fn compiled(plan: Plan) -> Arc<Compiled> {
-    let digest = plan.to_bytes().expect("bytes").1;
-    Arc::new(Compiled::new(Arc::new(plan), digest).unwrap_or_else(|_| panic!("a plan that runs")))
 }
 
 /// What outlives a process.
@@ -289,12 +200,12 @@ impl Gate for Death {
     }
 }
 
-type Door = Arc<FrontDesk<Hand, Memory, Deployment, Deployment>>;
+type Door = Arc<FrontDesk<Hand, Memory, Fixed, Fixed>>;
 
 impl Host {
     fn new(trigger: &Value) -> Self {
         let compiled = compiled(plan(trigger));
-        let plans = Arc::new(Mutex::new(vec![Arc::clone(&compiled)]));
+        let plans = only(Arc::clone(&compiled));
         let world = Hand::default();
         *world.status.lock().expect("a lock") = 200;
         Self { world, tables: Arc::default(), compiled, plans, waiting: 100, full: false, death: None }
@@ -317,12 +228,15 @@ impl Host {
 
     /// A new process on the same machine.
     async fn boot(&self) -> Door {
-        let deployed = || Arc::new(Deployment { plans: Arc::clone(&self.plans), facts: Arc::new(facts(self.waiting)) });
+        let (url, secrets) = (Some("https://shop.example".to_owned()), &[("shop/webhook", SECRET)]);
+        let fixed = Fixed::new(Arc::clone(&self.plans), facts(self.waiting));
+        let deployed = Arc::new(Fixed { url, secrets, ..fixed });
         let world = Arc::new(self.world.clone());
-        let engine = Engine::open(Arc::clone(&world), Arc::new(self.store()), deployed()).await.expect("an engine");
+        let engine =
+            Engine::open(Arc::clone(&world), Arc::new(self.store()), Arc::clone(&deployed)).await.expect("an engine");
         engine.set_full(self.full);
         let itself = Itself { project: Digest::from_bytes([1; 32]), agent: AgentId::new("eu-1").expect("an id") };
-        FrontDesk::open(world, engine, deployed(), deployed(), itself).await.expect("a desk")
+        FrontDesk::open(world, engine, Arc::clone(&deployed), deployed, itself).await.expect("a desk")
     }
 
     fn pass(&self, seconds: i64) {

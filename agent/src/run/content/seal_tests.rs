@@ -15,7 +15,7 @@ const LIVES: Duration = Duration::from_secs(4);
 const CANARY: &[u8] = b"canary of a ticket";
 
 /// The real world, whose keys live for seconds.
-struct Short(Real, ShortKeys);
+type Short = Real<RealClock, ShortKeys>;
 
 struct ShortKeys(RealKeyring);
 
@@ -29,45 +29,16 @@ impl Keyring for ShortKeys {
     }
 }
 
-impl World for Short {
-    type Clock = RealClock;
-    type Dice = RealDice;
-    type Net = RealNet;
-    type Disk = RealDisk;
-    type Keyring = ShortKeys;
-
-    fn clock(&self) -> &RealClock {
-        &self.0.clock
-    }
-
-    fn dice(&self) -> &RealDice {
-        &self.0.dice
-    }
-
-    fn net(&self) -> &RealNet {
-        &self.0.net
-    }
-
-    fn disk(&self) -> &RealDisk {
-        &self.0.disk
-    }
-
-    fn keyring(&self) -> &ShortKeys {
-        &self.1
-    }
-}
-
 /// The world of an agent whose state is in a folder; folder and agent have one name, so that no two tests share keys.
 fn world(folder: &Path) -> Short {
     let owner = folder.file_name().unwrap().to_string_lossy().into_owned();
-    let real = Real {
+    Real {
         clock: RealClock,
         dice: RealDice,
         net: RealNet::new(tls::connector(&[]).unwrap()),
         disk: RealDisk::open(folder).unwrap(),
-        keyring: RealKeyring::new("seal-tests-unused"),
-    };
-    Short(real, ShortKeys(RealKeyring::new(&owner)))
+        keyring: ShortKeys(RealKeyring::new(&owner)),
+    }
 }
 
 fn run() -> RunId {

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use assent_agent::console::{Console, serve};
 use assent_agent::people::Itself;
-use assent_agent::sim::NoBooks;
 use assent_agent::store::{Memory, RunId, Store as _, Tables, Transaction, Write};
 use assent_agent::world::Wall;
 use assent_schema::canon::Digest;
@@ -19,7 +18,7 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use super::filling::{fill, questions, run};
-use super::{Deeds, Noted, PEOPLE, Passkeys, Played, before, digest, id, plan, signer};
+use super::{Deeds, PEOPLE, Passkeys, Played, before, digest, id, noting, plan, signer};
 
 /// A console that answers.
 pub(crate) struct Place {
@@ -64,9 +63,8 @@ impl Answer {
 impl Place {
     pub(crate) fn new() -> Self {
         let said = Deeds::default();
-        let books = Noted { books: NoBooks::default(), said: Arc::clone(&said) };
         let tables = Arc::<Mutex<Tables>>::default();
-        let store = Arc::new(Memory::open(Arc::clone(&tables), Box::new(books)));
+        let store = Arc::new(Memory::open(Arc::clone(&tables), noting(&said)));
         fill(&store);
         let passkeys = Passkeys::default();
         let (deeds, boot) = (Deeds::default(), Arc::new(AtomicU64::new(1_000)));

@@ -1,9 +1,9 @@
 //! Access tokens over real loopback connections: a token server that replaces refresh tokens, an API that takes its tokens,
 //! the agent's own engine, vault and network between them.
 
+mod api;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 use assent_agent::deploy::live::{Field, LivePlan, PlanStanding, Snapshot};
@@ -18,147 +18,9 @@ use assent_schema::client::ClientFacts;
 use assent_schema::id::{ClientId, ConnectionId, SlotId};
 use assent_schema::plan::Plan;
 use assent_schema::time::Moment;
-use base64::Engine as _;
 use serde_json::{Value, json};
 
-/// What the server saw and handed out.
-#[derive(Default)]
-struct Seen {
-    used: BTreeSet<String>,
-    again: u32,
-    tokens: u32,
-    orders: u32,
-    /// The access token that is taken.
-    takes: String,
-    /// The API takes every token that it gave out after so many, as real ones do, and not the last one alone.
-    revoked: Option<u32>,
-    /// What the answer of the token endpoint says of scopes.
-    scope: Option<String>,
-    /// What introspection says of scopes.
-    introspected: Option<String>,
-    /// Secrets that are taken; all are while this is empty.
-    keys: BTreeSet<String>,
-}
-
-impl Seen {
-    /// Whether a request's head, in lower case, shows a secret that is taken.
-    fn knows(&self, head: &str) -> bool {
-        let shows = |key: &String| {
-            let pair = base64::engine::general_purpose::STANDARD.encode(format!("us:{key}")).to_lowercase();
-            head.contains(&format!("x-key: {key}\r\n")) || head.contains(&format!("authorization: basic {pair}\r\n"))
-        };
-        self.keys.is_empty() || self.keys.iter().any(shows)
-    }
-}
-
-fn serve(seen: Arc<Mutex<Seen>>) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let seen = Arc::clone(&seen);
-            std::thread::spawn(move || talk(stream, &seen));
-        }
-    });
-    port
-}
-
-fn talk(mut stream: TcpStream, seen: &Mutex<Seen>) {
-    while let Some((head, body)) = read_request(&mut stream) {
-        let (status, answer) = if head.starts_with("post /oauth/token ") {
-            token(&head, &body, seen)
-        } else if head.starts_with("post /oauth/introspect ") {
-            introspect(&head, &body, seen)
-        } else {
-            order(&head, seen)
-        };
-        let bytes = format!(
-            "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{answer}",
-            answer.len()
-        );
-        if stream.write_all(bytes.as_bytes()).is_err() {
-            return;
-        }
-    }
-}
-
-fn token(head: &str, form: &str, seen: &Mutex<Seen>) -> (&'static str, String) {
-    let mut seen = seen.lock().expect("a lock");
-    if !seen.knows(head) {
-        return ("401 Unauthorized", json!({"error": "invalid_client"}).to_string());
-    }
-    let of = |name: &str| form.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
-    match of("grant_type") {
-        Some("refresh_token") => {
-            let sent = of("refresh_token").expect("a refresh token").to_owned();
-            if !sent.starts_with("refresh-") || !seen.used.insert(sent) {
-                seen.again += 1;
-                return ("400 Bad Request", json!({"error": "invalid_grant"}).to_string());
-            }
-        }
-        Some("client_credentials") => assert_eq!(of("scope"), Some("orders%3Aread")),
-        other => panic!("a grant that nobody knows: {other:?}"),
-    }
-    seen.tokens += 1;
-    seen.takes = format!("access-{}", seen.tokens);
-    let next = format!("refresh-{}", seen.tokens);
-    let mut answer = match of("refresh_token") {
-        Some(_) => {
-            json!({"access_token": seen.takes, "token_type": "bearer", "expires_in": 3600, "refresh_token": next})
-        }
-        None => json!({"access_token": seen.takes, "token_type": "bearer", "expires_in": 3600}),
-    };
-    if let (Some(scope), Some(members)) = (&seen.scope, answer.as_object_mut()) {
-        drop(members.insert("scope".to_owned(), json!(scope)));
-    }
-    ("200 OK", answer.to_string())
-}
-
-/// Source: RFC 7662 section 2.
-fn introspect(head: &str, form: &str, seen: &Mutex<Seen>) -> (&'static str, String) {
-    let seen = seen.lock().expect("a lock");
-    if !head.contains("authorization: basic ") {
-        return ("401 Unauthorized", json!({"error": "invalid_client"}).to_string());
-    }
-    let token = form.split('&').find_map(|pair| pair.strip_prefix("token="));
-    let answer = match &seen.introspected {
-        Some(scope) if token == Some(seen.takes.as_str()) => json!({"active": true, "scope": scope}),
-        None if token == Some(seen.takes.as_str()) => json!({"active": true}),
-        _ => json!({"active": false}),
-    };
-    ("200 OK", answer.to_string())
-}
-
-fn order(head: &str, seen: &Mutex<Seen>) -> (&'static str, String) {
-    let mut seen = seen.lock().expect("a lock");
-    let by_key = !seen.keys.is_empty() && seen.knows(head);
-    let number = head.split_once("authorization: bearer access-").and_then(|(_, rest)| rest.split_once("\r\n"));
-    let number: Option<u32> = number.and_then(|(number, _)| number.parse().ok());
-    let by_token = match seen.revoked {
-        Some(revoked) => number.is_some_and(|number| number > revoked),
-        None => head.contains(&format!("authorization: bearer {}\r\n", seen.takes)),
-    };
-    if !by_key && !by_token {
-        return ("401 Unauthorized", "{}".to_owned());
-    }
-    seen.orders += 1;
-    ("200 OK", json!({"id": "o-1"}).to_string())
-}
-
-/// One request's head in lower case, and its body.
-fn read_request(stream: &mut TcpStream) -> Option<(String, String)> {
-    let mut bytes = Vec::new();
-    let mut byte = [0];
-    while !bytes.ends_with(b"\r\n\r\n") {
-        stream.read_exact(&mut byte).ok()?;
-        bytes.push(byte[0]);
-    }
-    let head = String::from_utf8_lossy(&bytes).to_lowercase();
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok()).unwrap_or(0);
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body).ok()?;
-    Some((head, String::from_utf8(body).ok()?))
-}
+use api::{Seen, serve};
 
 fn auth(kind: &str) -> Value {
     match kind {
@@ -200,6 +62,7 @@ fn plan() -> Plan {
 }
 
 type TheField = Field<RealClock, FileVault<RealDisk>>;
+
 type TheEngine = Arc<Engine<Real, Memory, TheField>>;
 
 /// A machine with a vault and a server.
