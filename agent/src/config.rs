@@ -1,6 +1,7 @@
 //! `agent.toml`: the few things that do not come with a release, read strictly, and the places in the state folder.
 
 mod repository;
+mod state;
 mod vault;
 
 use std::net::{IpAddr, SocketAddr};
@@ -15,6 +16,7 @@ use crate::error::Error;
 use crate::named;
 
 pub use repository::{Account, Place, Repository, Roots};
+pub use state::State;
 pub use vault::{Kv2, Login, VaultConfig};
 
 /// Where the configuration stands on a host that an agent was installed on.
@@ -130,72 +132,6 @@ fn beat_default() -> Period {
 pub struct Traces {
     /// The base URL; spans go to `/v1/traces` below it.
     pub url: String,
-}
-
-/// The state folder, and what stands where in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct State(PathBuf);
-
-impl State {
-    /// Takes a folder as state folder.
-    pub fn at(folder: impl Into<PathBuf>) -> Self {
-        Self(folder.into())
-    }
-
-    /// The folder itself.
-    pub fn folder(&self) -> &Path {
-        &self.0
-    }
-
-    /// Journal, ledger and outbox.
-    pub fn database(&self) -> PathBuf {
-        self.0.join("agent.db")
-    }
-
-    /// The bare repository into which releases are fetched.
-    pub fn repository(&self) -> PathBuf {
-        self.0.join("repo.git")
-    }
-
-    /// Signing key, ledger key and host key.
-    pub fn identity(&self) -> PathBuf {
-        self.0.join("identity")
-    }
-
-    /// Day keys of the ledger.
-    pub fn ledger_keys(&self) -> PathBuf {
-        self.0.join("ledger").join("keys")
-    }
-
-    /// The encrypted secrets.
-    pub fn vault(&self) -> PathBuf {
-        self.0.join("vault.age")
-    }
-
-    /// What was pinned at enrolment.
-    pub fn trust(&self) -> PathBuf {
-        self.0.join("trust")
-    }
-
-    /// The socket by which local commands reach the running agent.
-    pub fn socket(&self) -> PathBuf {
-        self.0.join("control.sock")
-    }
-
-    /// What transfers lay down while they run; empty otherwise.
-    pub fn transfers(&self) -> PathBuf {
-        self.0.join("transfers")
-    }
-
-    /// Takes room that is given back when the disk is full.
-    pub fn reserve(&self) -> PathBuf {
-        self.0.join("reserve")
-    }
-
-    /// The lock that one running agent holds.
-    pub fn lock(&self) -> PathBuf {
-        self.0.join("lock")
-    }
 }
 
 /// What bounds the agent.
@@ -353,7 +289,7 @@ fn parse(text: &str, path: &Path, credentials: Option<&Path>) -> Result<Config, 
             key: absolute(folder.join(key)),
         }),
         poll: written.poll,
-        state: State(absolute(folder.join(written.state))),
+        state: State::at(absolute(folder.join(written.state))),
         inboxes: written.inboxes.map(|inboxes| absolute(folder.join(inboxes))),
         vault: vault::parse(written.vault, folder, credentials)?,
         limits: written.limits,

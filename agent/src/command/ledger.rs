@@ -1,26 +1,26 @@
 //! `assent-agent ledger`: what happened, verified on the way out. While an agent runs, it signs a checkpoint first.
 
+mod shown;
+
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use assent_schema::id::{ClientId, PersonId};
-use assent_schema::ledger::{LogKey, Origin, Token, Told};
+use assent_schema::ledger::{LogKey, Token};
 use assent_schema::named::Kind;
 use assent_schema::time::Moment;
-use serde::Serialize;
-use serde_json::Value;
 
+use self::shown::{Entries, Files, Kept, Wrong};
 use super::ask::{ask, unexpected};
 use super::key::Who;
-use super::{Call, Output, Show};
-use crate::control::ledger::{Demand, Erased, LedgerAnswer, LedgerQuestion, LegalHold, LogSummary, OutFile, Witnessed};
+use super::{Call, Output};
+use crate::control::ledger::{Demand, LedgerAnswer, LedgerQuestion, OutFile};
 use crate::control::{Answer, Question};
-use crate::durable;
 use crate::error::{Context as _, Error};
-use crate::named;
 use crate::store::{Log, NotARunName, RunName};
+use crate::{durable, named};
 
 /// Arguments of `ledger`.
 #[derive(Debug, clap::Args)]
@@ -187,117 +187,6 @@ impl RunOfLog {
         }
         let log = Log::Client(name.client().clone()).ended(name.life());
         Ok(LedgerQuestion::ProveRun { log, run: name.number() })
-    }
-}
-
-impl Show for LogSummary {
-    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{} verifies: {} entries, root {}", self.log, self.size, self.root)?;
-        writeln!(
-            out,
-            "    at least {} runs accepted, {} ended; {} bodies are gone",
-            self.accepted, self.finished, self.gone
-        )?;
-        for Told { entry, kind, time, why, actor, ranges } in &self.told {
-            let by = actor.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
-            let spans: Vec<_> = ranges.iter().map(|(first, last)| format!("{first} to {last}")).collect();
-            writeln!(out, "    entry {entry} of {time}: {kind}{by} ({why}): {}", spans.join(", "))?;
-        }
-        for Witnessed { witness, size, time } in &self.witnessed {
-            writeln!(out, "    {witness} cosigned the first {size} entries at {time}")?;
-        }
-        match &self.legal {
-            Some(hold) => writeln!(out, "    {hold}"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Show for Erased {
-    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{} entries of {} runs are gone.", self.entries, self.runs)?;
-        match self.open {
-            0 => Ok(()),
-            open => writeln!(out, "{open} more runs are under way: ask again when they ended."),
-        }
-    }
-}
-
-/// A legal hold, and whether it stands.
-#[derive(Serialize)]
-struct Kept {
-    stands: bool,
-    hold: LegalHold,
-}
-
-impl Show for Kept {
-    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
-        if self.stands { writeln!(out, "{}", self.hold) } else { writeln!(out, "It is over: {}", self.hold) }
-    }
-}
-
-/// What does not verify.
-#[derive(Serialize)]
-struct Wrong {
-    verifies: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    index: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    until: Option<u64>,
-    code: String,
-}
-
-impl Show for Wrong {
-    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
-        match (self.index, self.until) {
-            (Some(index), Some(until)) => {
-                writeln!(out, "The ledger does not verify: one of the entries {index} to {until}: {}", self.code)
-            }
-            (Some(index), None) => writeln!(out, "The ledger does not verify: entry {index}: {}", self.code),
-            (None, _) => writeln!(out, "The ledger does not verify: {}", self.code),
-        }
-    }
-}
-
-/// What entries say.
-#[derive(Serialize)]
-struct Entries {
-    entries: Vec<Value>,
-}
-
-impl Show for Entries {
-    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
-        for entry in &self.entries {
-            let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
-            let number = |name: &str| entry.get(name).and_then(Value::as_u64).map(|number| format!(" {name} {number}"));
-            let (run, actor) = (run_name(entry).unwrap_or_default(), text("actor"));
-            let by = if actor.is_empty() { String::new() } else { format!(" by {actor}") };
-            let step = if text("step").is_empty() { String::new() } else { format!(" at {}", text("step")) };
-            let index = number("index").unwrap_or_default();
-            let data = entry.get("data").map(Value::to_string).unwrap_or_default();
-            writeln!(out, "{} {}{index}: {}{run}{step}{by} {data}", text("time"), text("log"), text("kind"))?;
-        }
-        Ok(())
-    }
-}
-
-/// The run of an entry, as people name it.
-fn run_name(entry: &Value) -> Option<String> {
-    let number = entry.get("run")?.as_u64()?;
-    let log = entry.get("log").and_then(Value::as_str).and_then(|log| log.parse::<Origin>().ok());
-    let named = log.and_then(|log| Some(RunName::new(log.client?, log.life, number).to_string()));
-    Some(format!(" run {}", named.unwrap_or_else(|| number.to_string())))
-}
-
-/// Files that were written.
-#[derive(Serialize)]
-struct Files {
-    written: Vec<PathBuf>,
-}
-
-impl Show for Files {
-    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
-        self.written.iter().try_for_each(|path| writeln!(out, "{}", path.display()))
     }
 }
 

@@ -8,6 +8,11 @@
 //! OpenBao and Vault HTTP API, "KV secrets engine, version 2" (`data`, `metadata`, `options.cas`), "`AppRole` auth method"
 //! (`login`) and "HTTP API" (`X-Vault-Token`, `X-Vault-Namespace`, `X-Vault-Request`, status codes).
 
+mod answer;
+#[cfg(test)]
+#[path = "kv2_tests.rs"]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
@@ -18,9 +23,11 @@ use assent_schema::named::{Kind, Unread};
 use assent_schema::plan::Method;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
-use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
+use self::answer::{
+    Fields, Keys, Metadata, NOT_THAT_VERSION, Nothing, Version, contains, object, passing, read, secret,
+};
 use super::{Asked, Secret, SlotPath, Vault, VaultError};
 use crate::config::{Kv2, Login};
 use crate::content::Content;
@@ -34,8 +41,6 @@ const ANSWER_MOST_BYTES: u64 = 1024 * 1024;
 const LISTS_MOST: usize = 10_000;
 /// What is left of a token's life when the next one is asked for: a tenth.
 const EARLY: u32 = 10;
-/// How a server says that the version is another one.
-const NOT_THAT_VERSION: &[u8] = b"check-and-set";
 
 /// A key-value store, version 2.
 pub struct Kv2Vault<N: Net, C: Clock> {
@@ -56,53 +61,6 @@ struct Token {
     /// How many there were before.
     number: u64,
 }
-
-/// A text of an answer that is a secret.
-struct Hidden(Zeroizing<String>);
-
-impl<'de> Deserialize<'de> for Hidden {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(|text| Self(Zeroizing::new(text)))
-    }
-}
-
-#[derive(Deserialize)]
-struct Answer<T> {
-    data: Option<T>,
-    auth: Option<Auth>,
-}
-
-#[derive(Deserialize)]
-struct Auth {
-    client_token: Hidden,
-    #[serde(default)]
-    lease_duration: u64,
-}
-
-#[derive(Deserialize)]
-struct Version {
-    data: Option<Fields>,
-    metadata: Metadata,
-}
-
-#[derive(Deserialize)]
-struct Fields {
-    value: Option<Hidden>,
-    base64: Option<Hidden>,
-}
-
-#[derive(Deserialize)]
-struct Metadata {
-    version: u64,
-}
-
-#[derive(Deserialize)]
-struct Keys {
-    keys: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Nothing {}
 
 /// Which of the two secrets of a slot.
 #[derive(Clone, Copy)]
@@ -301,42 +259,6 @@ impl<N: Net, C: Clock> Kv2Vault<N, C> {
     }
 }
 
-/// Tells that the server cannot serve, or does not let us in, from what it says of a slot.
-fn passing(answered: HttpResponse) -> Result<HttpResponse, VaultError> {
-    match answered.status {
-        401 | 403 => Err(VaultError::Refused),
-        // 412 and 472 to 473: a node that is behind or stands by; 503: sealed.
-        408 | 412 | 429 | 472 | 473 | 500..=599 => Err(VaultError::Unreachable),
-        _ => Ok(answered),
-    }
-}
-
-fn read<T: for<'de> Deserialize<'de>>(answered: &HttpResponse) -> Result<Answer<T>, VaultError> {
-    serde_json::from_slice(answered.body.reveal()).or(Err(VaultError::Unreachable))
-}
-
-fn secret(hidden: &Hidden) -> Result<Secret, VaultError> {
-    Secret::new(hidden.0.as_bytes().to_vec())
-}
-
-/// An object of texts, in a buffer that is wiped.
-fn object(members: &[(&str, &str)]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-    let size = members.iter().map(|(name, value)| name.len() + value.len() * 2 + 16).sum();
-    let mut out = Zeroizing::new(Vec::with_capacity(size));
-    for (number, (name, value)) in members.iter().enumerate() {
-        out.push(if number == 0 { b'{' } else { b',' });
-        serde_json::to_writer(&mut *out, name).or(Err(VaultError::BadSecret))?;
-        out.push(b':');
-        serde_json::to_writer(&mut *out, value).or(Err(VaultError::BadSecret))?;
-    }
-    out.push(b'}');
-    Ok(out)
-}
-
-fn contains(bytes: &[u8], part: &[u8]) -> bool {
-    bytes.windows(part.len()).any(|window| window == part)
-}
-
 /// What a file holds, without the newline at its end.
 fn from_file(file: &Path) -> Result<Secret, VaultError> {
     let mut bytes = named::secret(file, Kind::Secret).map_err(|why| match why {
@@ -404,7 +326,3 @@ impl<N: Net, C: Clock> Vault for Kv2Vault<N, C> {
         Box::pin(self.all())
     }
 }
-
-#[cfg(test)]
-#[path = "kv2_tests.rs"]
-mod tests;
