@@ -11,25 +11,22 @@ use assent_schema::status::{Hold, PullStatus, RefusedStatus, ReleaseStatus, Stat
 use tokio::sync::Notify;
 
 use super::acceptance::Taken;
-use super::parts::{Parts, Pulling, Standing, Telling};
+use super::parts::{Made, Parts, Pulling, Standing, Telling};
 use super::refused::{REFUSED, refused_of};
 use super::reserve::Reserve;
 use super::vaults::TheVault;
 use super::watching::Seen;
 use super::{KEYRING_REFUSED, host};
-use crate::config::Config;
 use crate::control::ledger_desk::LedgerDesk;
 use crate::deploy::board::Proposal;
 use crate::deploy::live::{EndedRun, Field, Snapshot};
 use crate::deploy::machine::Event;
 use crate::deploy::{Board, NoRollback, Place, Workflow, status, switch};
 use crate::error::Error;
-use crate::identity::Identity;
 use crate::ledger::Pulse;
-use crate::pin::Pin;
 use crate::pull::PullFailure;
 use crate::pull::fetch::{Credential, Transfers};
-use crate::real::{BoundedClock, Real, RealClock, RealDisk};
+use crate::real::{BoundedClock, Real, RealClock};
 use crate::run::{Deployed as _, Engine};
 use crate::store::{Alert, Sqlite, Store as _, StoreError, Transaction, Write};
 use crate::sync::lock;
@@ -48,14 +45,7 @@ pub(super) type TheEngine = Engine<TheWorld, Sqlite, TheField>;
 
 /// The running agent.
 pub(super) struct Agent {
-    pub(super) config: Config,
-    pub(super) pin: Pin,
-    pub(super) identity: Identity,
-    pub(super) disk: Arc<RealDisk>,
-    pub(super) world: Arc<TheWorld>,
-    pub(super) store: Arc<Sqlite>,
-    pub(super) field: Arc<TheField>,
-    pub(super) engine: Arc<TheEngine>,
+    made: Made,
     pub(super) ledger: Mutex<LedgerDesk>,
     pub(super) pulse: Mutex<Pulse>,
     /// Held to read logs; held alone to announce that something of them goes, and while it goes. So whoever reads sees what
@@ -72,7 +62,6 @@ pub(super) struct Agent {
     /// Held from the moment that something is judged until it counts, so that nothing is judged by what is out of date.
     pub(super) taking: tokio::sync::Mutex<()>,
     pub(super) taken: Mutex<Option<Arc<Taken>>>,
-    pub(super) routes: Arc<Mutex<Arc<Routes>>>,
     pub(super) pulling: Pulling,
     pub(super) telling: Telling,
     pub(super) standing: Standing,
@@ -84,28 +73,28 @@ pub(super) struct Agent {
     pub(super) secrets: super::secrets::Looks,
 }
 
+impl std::ops::Deref for Agent {
+    type Target = Made;
+
+    fn deref(&self) -> &Made {
+        &self.made
+    }
+}
+
 impl Agent {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { config, pin, identity, disk, world, store, field, engine, ledger, routes, program, board, holds } =
-            parts;
-        field.hold(holds.clone());
-        let pulse = Mutex::new(Pulse::new(world.clock.now(), world.clock.awake()));
-        let vault = Arc::clone(&field);
+        let Parts { made, ledger, program, board, holds } = parts;
+        made.field.hold(holds.clone());
+        let pulse = Mutex::new(Pulse::new(made.world.clock.now(), made.world.clock.awake()));
+        let vault = Arc::clone(&made.field);
         let credential: Credential = Arc::new(move || {
             let vault = Arc::clone(&vault);
             Box::pin(async move { vault.opens_repository().await })
         });
         Self {
-            reserve: Arc::new(Reserve::of(&config.state)),
-            transfers: Transfers::new(program, &config, credential),
-            config,
-            pin,
-            identity,
-            disk,
-            world,
-            store,
-            field,
-            engine,
+            reserve: Arc::new(Reserve::of(&made.config.state)),
+            transfers: Transfers::new(program, &made.config, credential),
+            made,
             ledger: Mutex::new(ledger),
             pulse,
             reading: tokio::sync::RwLock::default(),
@@ -116,7 +105,6 @@ impl Agent {
             incident_steps: tokio::sync::Mutex::default(),
             taking: tokio::sync::Mutex::default(),
             taken: Mutex::default(),
-            routes,
             pulling: Pulling::default(),
             telling: Telling::default(),
             standing: Standing::default(),

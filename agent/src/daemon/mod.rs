@@ -68,7 +68,7 @@ use crate::world::{Clock as _, Dice as _, Keyring as _, Wall};
 
 use agent::{Agent, TIME};
 use doors::Doors;
-use parts::Parts;
+use parts::{Made, Parts};
 use publishing::Said;
 use tasks::{Gone, Tasks};
 
@@ -270,9 +270,8 @@ async fn build(
     let ledger = LedgerDesk::new(config.state.folder(), Arc::clone(&disk), own, &identity);
     let board = Board::new(switch::load(&*store).tried(cannot)?);
     let holds = holds::load(&*store).tried(cannot)?;
-    let parts =
-        Parts { config, pin, identity, disk, world, store, field, engine, ledger, routes, program, board, holds };
-    Ok((Arc::new(Agent::new(parts)), ended))
+    let made = Made { config, pin, identity, disk, world, store, field, engine, routes };
+    Ok((Arc::new(Agent::new(Parts { made, ledger, program, board, holds })), ended))
 }
 
 /// The trusted time that was stored last; none before the first release.

@@ -59,8 +59,8 @@ pub(super) struct Standing {
     pub(super) returns: AtomicBool,
 }
 
-/// What an agent is made of.
-pub(super) struct Parts {
+/// What an agent is made of, and stays.
+pub(super) struct Made {
     pub(super) config: Config,
     pub(super) pin: Pin,
     pub(super) identity: Identity,
@@ -69,8 +69,13 @@ pub(super) struct Parts {
     pub(super) store: Arc<Sqlite>,
     pub(super) field: Arc<TheField>,
     pub(super) engine: Arc<TheEngine>,
-    pub(super) ledger: LedgerDesk,
     pub(super) routes: Arc<Mutex<Arc<Routes>>>,
+}
+
+/// What an agent begins with besides.
+pub(super) struct Parts {
+    pub(super) made: Made,
+    pub(super) ledger: LedgerDesk,
     pub(super) program: PathBuf,
     pub(super) board: Board,
     pub(super) holds: Vec<Hold>,

@@ -25,6 +25,8 @@ const HEAD_MOST: Duration = Duration::from_secs(10);
 const HEAD_MOST_BYTES: usize = 32 * 1024;
 /// The most headers of a request.
 const HEADERS_MOST: usize = 64;
+/// A short rest where nothing more can be taken, out of files or the like: or taking would spin.
+const REST: Duration = Duration::from_millis(50);
 /// How long connections may take to end when the agent stops.
 const DRAIN_MOST: Duration = Duration::from_secs(10);
 
@@ -44,8 +46,7 @@ where
         };
         while open.try_join_next().is_some() {}
         let Ok(stream) = accepted else {
-            // Out of files or the like: a short rest, or this would spin.
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(REST).await;
             continue;
         };
         let Some(stream) = stream else { continue };
