@@ -3,19 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::client::{
-    Agreement, Auth, Calendar, Carries, ClientFacts, ClientType, ConnectionFacts, ConnectionTo, Decider, Endpoint,
-    Holders, LEDGER, PerCustomer, Route, RouteMail, Slot,
+    Calendar, Carries, ClientFacts, ClientType, Decider, Endpoint, Holders, LEDGER, PerCustomer, Route, RouteMail,
 };
 use assent_schema::code::Code;
 use assent_schema::finding::Findings;
-use assent_schema::id::{ConnectionId, Environment, OperationRef, PersonId, SlotId};
+use assent_schema::id::{ConnectionId, Environment, OperationRef, PersonId};
 use assent_schema::plan::{Effect, SCHEMA, Target};
 use assent_schema::spec::{self, Spanned, Unit};
-use assent_schema::time::Moment;
 use assent_schema::trust::Deciders;
 
+use super::Team;
+use super::connection::{resolve_connection, resolve_endpoint};
 use super::names::{Report, texts};
-use super::{Team, endpoints};
 use crate::parse::Parsed;
 
 /// Where connections and alert routes lead, by environment.
@@ -104,7 +103,7 @@ fn no_calendar() -> Calendar {
     Calendar { hours: BTreeMap::new(), holidays: BTreeSet::new() }
 }
 
-fn values<T: Ord + Clone>(set: &BTreeSet<Spanned<T>>) -> BTreeSet<T> {
+pub(super) fn values<T: Ord + Clone>(set: &BTreeSet<Spanned<T>>) -> BTreeSet<T> {
     set.iter().map(|item| item.value.clone()).collect()
 }
 
@@ -230,151 +229,6 @@ fn guardrail(guardrail: &spec::Guardrail) -> assent_schema::client::Guardrail {
     }
 }
 
-fn resolve_connection(
-    parsed: &Parsed,
-    id: &Spanned<ConnectionId>,
-    connection: &spec::Connection,
-    led: &mut EndpointsByEnvironment,
-    report: &mut Report<'_>,
-) -> Option<ConnectionFacts> {
-    let (to, auth, webhook, leads, rate) = match &connection.to.value {
-        Target::Integration(name) => {
-            let Some(unit) = parsed.integrations.get(name) else {
-                unknown_target(parsed, "integration", "integrations", name.as_str(), &connection.to.span, report);
-                return None;
-            };
-            let spec = &unit.spec;
-            let to = ConnectionTo::Integration { name: name.clone(), shows: spec.shows };
-            let webhook = spec.webhook.as_ref().map(|webhook| webhook.slot.value.clone());
-            (to, spec.auth.value.clone(), webhook, &connection.endpoint, connection.rate.or(spec.rate))
-        }
-        Target::Provider(name) => {
-            let Some(unit) = parsed.providers.get(name) else {
-                unknown_target(parsed, "provider", "providers", name.as_str(), &connection.to.span, report);
-                return None;
-            };
-            let spec = &unit.spec;
-            let to = ConnectionTo::Provider {
-                name: name.clone(),
-                dialect: spec.dialect.value,
-                model: spec.model.value.clone(),
-                agreement: spec.agreement.as_ref().map_or_else(no_agreement, agreement),
-                class: spec.class,
-            };
-            (to, spec.auth.value.clone(), None, &spec.endpoint, connection.rate)
-        }
-    };
-    let slots = resolve_slots(connection, &auth, webhook.as_ref(), report);
-    for (environment, endpoint) in leads {
-        let lead = led.entry(environment.value.clone()).or_default();
-        lead.insert(id.value.clone(), resolve_endpoint(endpoint));
-    }
-    endpoints::check_there(parsed, id, connection, report);
-    endpoints::check_addresses(connection, id, leads, report);
-    if matches!(&connection.to.value, Target::Integration(_)) {
-        endpoints::check_kind(parsed, leads, report);
-    }
-    let production = leads.iter().find(|(environment, _)| environment.as_str() == PRODUCTION)?;
-    if auth.token().is_none() {
-        for tokens in leads.values().filter_map(|endpoint| endpoint.tokens.as_ref()) {
-            let message = format!("The connection `{}` asks for no access tokens.", id.value);
-            let help = "Remove `tokens`, or describe the integration with an `oauth2` kind of `auth`.".to_owned();
-            report.add_with_help(Code::BadValue, &tokens.span, message, help);
-        }
-    }
-    let sandboxes = || leads.values().filter(|endpoint| endpoint.sandbox.value);
-    let tokens = |endpoint: &spec::Endpoint| endpoint.tokens.as_ref().map(|url| base(&url.value).to_owned());
-    Some(ConnectionFacts {
-        to,
-        host: base(&production.1.url).to_owned(),
-        region: production.1.region.value.clone(),
-        sandbox_hosts: sandboxes().map(|endpoint| base(&endpoint.url).to_owned()).collect(),
-        token_host: tokens(production.1),
-        sandbox_token_hosts: sandboxes().filter_map(tokens).collect(),
-        scopes: values(&connection.scopes),
-        auth,
-        slots,
-        private_addresses: connection.private_addresses,
-        rate,
-    })
-}
-
-fn unknown_target(
-    parsed: &Parsed,
-    what: &str,
-    folder: &str,
-    name: &str,
-    place: &std::ops::Range<usize>,
-    report: &mut Report<'_>,
-) {
-    if parsed.is_broken(&format!("catalog/{folder}/{name}.toml")) {
-        return;
-    }
-    let known = match folder {
-        "integrations" => texts(parsed.integrations.keys()),
-        _ => texts(parsed.providers.keys()),
-    };
-    report.unknown_at(what, name, place, &known);
-}
-
-/// Stands for an agreement that the catalog does not have, so that everything else is checked too; it never holds.
-fn no_agreement() -> Agreement {
-    Agreement {
-        name: "none".into(),
-        forbids_training: false,
-        from: None,
-        until: Moment::from_seconds(0),
-        retention: None,
-    }
-}
-
-fn agreement(agreement: &spec::Agreement) -> Agreement {
-    Agreement {
-        name: agreement.name.value.clone(),
-        forbids_training: agreement.forbids_training.value,
-        from: Some(agreement.from.value),
-        until: agreement.until.value,
-        // The parser lets only `none` and periods through.
-        retention: agreement.retention.value.parse().ok(),
-    }
-}
-
-fn resolve_slots(
-    connection: &spec::Connection,
-    auth: &Auth,
-    webhook: Option<&SlotId>,
-    report: &mut Report<'_>,
-) -> BTreeMap<SlotId, Slot> {
-    let authorises = auth.slot();
-    let known: Vec<_> = authorises.into_iter().chain(webhook).map(SlotId::as_str).collect();
-    if let Some(missing) = authorises.filter(|slot| !connection.slots.contains_key(slot.as_str())) {
-        let message =
-            format!("The connection does not declare the secret slot `{missing}` that authorises its requests.");
-        let help = format!("Add its table `slots.{missing}` with the interval at which the secret changes, `rotate`.");
-        report.add_with_help(Code::BadValue, &connection.to.span, message, help);
-    }
-    let mut slots = BTreeMap::new();
-    for (id, slot) in &connection.slots {
-        if !known.contains(&id.as_str()) {
-            report.unknown("secret slot", id, &known);
-        }
-        let webhook = webhook == Some(&id.value);
-        // `no-rotation` keeps a client without one from being released.
-        let rotate = slot.rotate.as_ref().map_or(spec::ROTATE_MOST, |rotate| rotate.value);
-        slots.insert(id.value.clone(), Slot { rotate, webhook });
-    }
-    slots
-}
-
-fn resolve_endpoint(endpoint: &spec::Endpoint) -> Endpoint {
-    Endpoint {
-        url: endpoint.url.value.clone(),
-        tokens: endpoint.tokens.as_ref().map(|url| url.value.clone()),
-        region: endpoint.region.value.clone(),
-        sandbox: endpoint.sandbox.value,
-    }
-}
-
 /// The alert routes of the project that the client takes; each leads to the endpoint of the client's region.
 fn resolve_routes(
     parsed: &Parsed,
@@ -420,18 +274,4 @@ fn resolve_routes(
         routes.extend(route.carries.iter().map(carries));
     }
     routes
-}
-
-/// Host, port and base path of a URL whose form was checked when it was read: what the client approves of it.
-fn base(url: &str) -> &str {
-    url.split_once("://").map_or(url, |(_, rest)| rest)
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_base_is_all_but_the_scheme() {
-        assert_eq!(super::base("https://a.example:8443/v1"), "a.example:8443/v1");
-        assert_eq!(super::base("https://a.example"), "a.example");
-    }
 }

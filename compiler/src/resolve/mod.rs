@@ -6,9 +6,11 @@
 //! # Source
 //! language.md sections 1 to 3 and 7.
 
+mod call;
 mod catalog;
 mod classes;
 mod client;
+mod connection;
 mod endpoints;
 mod event;
 mod forgotten;
@@ -17,6 +19,7 @@ mod library;
 mod names;
 mod operations;
 pub(crate) mod paths;
+mod project;
 mod reads;
 mod scenarios;
 mod settings;
@@ -38,14 +41,15 @@ use assent_schema::id::{ClientId, PersonId, WorkflowId};
 use assent_schema::plan::Plan;
 use assent_schema::scenario::Tests;
 use assent_schema::spec::{self, Unit, WorkflowFile};
+use project::{check_environments, check_project};
+
+use self::names::Report;
+use self::settings::Settings;
+use crate::parse::{ClientFiles, Parsed};
 
 pub use client::{EndpointsByEnvironment, PRODUCTION};
 pub(crate) use operations::prune;
 pub use sites::{Site, Sites};
-
-use self::names::{Report, texts};
-use self::settings::Settings;
-use crate::parse::{ClientFiles, Parsed};
 
 /// The most threads that work at once; more do not help a compile of thousands of small files.
 const THREADS_MOST: usize = 8;
@@ -150,8 +154,9 @@ pub(crate) fn resolve_workflows(parsed: &Parsed, client: &Client, findings: &mut
         WorkflowFile::Use(usage) => library::rests_on_part(parsed, usage),
     };
     let (part, whole): (Vec<_>, Vec<_>) = files.workflows.iter().partition(|(_, file)| rests_on_part(file));
+    let written = Written { parsed, client: &unit.spec, facts: &client.facts, files };
     for (name, file) in whole {
-        let workflow = resolve_workflow(parsed, unit, &client.facts, name, file, files, findings);
+        let workflow = resolve_workflow(&written, name, file, findings);
         resolved.workflows.extend(workflow.map(|workflow| (name.clone(), workflow)));
     }
     let parts = part.into_iter().map(|(_, file)| file).chain(&files.partly);
@@ -279,92 +284,77 @@ pub(crate) fn in_parallel<T: Send, R: Send>(work: &mut [T], one: impl Fn(&mut T)
     })
 }
 
-/// Routes have different names, and their endpoints stand under environments and regions that the project has.
-fn check_project(parsed: &Parsed, findings: &mut Findings) {
-    let Some(unit) = &parsed.project else { return };
-    let project = &unit.spec;
-    let mut report = Report::new(unit, findings);
-    let environments = texts(project.environments.iter().map(|environment| &environment.value));
-    let regions = texts(project.regions.iter().map(|region| &region.value));
-    if !project.environments.contains(&project.rehearse_in) {
-        report.unknown("environment", &project.rehearse_in, &environments);
-    }
-    if project.rehearse_in.as_str() == PRODUCTION {
-        let said = "Real data is processed in `production`, so nothing is rehearsed there.".to_owned();
-        let help = "Name the environment whose agents rehearse for all others, like `staging`.".to_owned();
-        report.add_with_help(Code::BadValue, &project.rehearse_in.span, said, help);
-    }
-    for (position, route) in project.routes.iter().enumerate() {
-        if project.routes.iter().take(position).any(|other| other.name == route.name) {
-            report.duplicate("alert route", route.name.as_str(), &route.name.span);
-        }
-        for (environment, by_region) in &route.endpoint {
-            if !project.environments.contains(environment) {
-                report.unknown("environment", environment, &environments);
-            }
-            for region in by_region.keys().filter(|region| !project.regions.contains(*region)) {
-                report.unknown("region", region, &regions);
-            }
-        }
-    }
-    for unit in parsed.providers.values() {
-        let unknown = unit.spec.endpoint.keys().filter(|name| !project.environments.contains(*name));
-        let mut report = Report::new(unit, findings);
-        endpoints::check_kind(parsed, &unit.spec.endpoint, &mut report);
-        unknown.for_each(|environment| report.unknown("environment", environment, &environments));
-    }
+/// Where the workflows of a client stand, and what they may name.
+struct Written<'a> {
+    parsed: &'a Parsed,
+    client: &'a spec::Client,
+    facts: &'a ClientFacts,
+    files: &'a ClientFiles,
 }
 
-/// The endpoints of a client's connections stand under environments that the project has.
-fn check_environments(parsed: &Parsed, unit: &Unit<spec::Client>, findings: &mut Findings) {
-    let Some(project) = parsed.project.as_ref().map(|project| &project.spec) else { return };
-    let environments = texts(project.environments.iter().map(|environment| &environment.value));
-    let mut report = Report::new(unit, findings);
-    let leads = unit.spec.connections.values().flat_map(|connection| connection.endpoint.keys());
-    for environment in leads.chain(unit.spec.ledger.keys()).filter(|name| !project.environments.contains(*name)) {
-        report.unknown("environment", environment, &environments);
+/// A workflow with its names resolved: the client's own, or one of the library as the client uses it.
+struct Base<'a> {
+    plan: Plan,
+    sites: Sites,
+    spec: &'a spec::Workflow,
+    library: Option<WorkflowId>,
+    /// The files of the library that it was made of.
+    files: Vec<Arc<str>>,
+    name: Range<usize>,
+}
+
+fn own<'a>(
+    written: &Written<'a>,
+    unit: &Unit<WorkflowFile>,
+    workflow: &'a spec::Workflow,
+    found: &mut Findings,
+) -> Base<'a> {
+    let Written { parsed, client, facts, .. } = *written;
+    let (folder, settings) = (format!("clients/{}", facts.client), Settings::new());
+    let context = workflow::Context { parsed, client, facts, folder: &folder, settings: &settings };
+    let (plan, sites) = workflow::resolve(&context, unit, workflow, found);
+    Base { plan, sites, spec: workflow, library: None, files: Vec::new(), name: workflow.name.span.clone() }
+}
+
+fn used<'a>(
+    written: &Written<'a>,
+    id: &WorkflowId,
+    unit: &'a Unit<WorkflowFile>,
+    usage: &'a spec::Use,
+    (found, findings): (&mut Findings, &mut Findings),
+) -> Option<Base<'a>> {
+    let Written { parsed, client, facts, .. } = *written;
+    let chain = library::find(parsed, unit, usage, findings)?;
+    let settings = library::put_settings(&chain, unit, usage, found);
+    let context = workflow::Context { parsed, client, facts, folder: "library", settings: &settings };
+    let (mut plan, sites) = workflow::resolve(&context, chain.base, chain.workflow, found);
+    plan.workflow = id.clone();
+    for (unit, link) in chain.uses() {
+        classes::raise(&mut plan, &link.classes, str::to_owned, &mut Report::new(unit, found));
     }
+    classes::raise(&mut plan, &usage.classes, str::to_owned, &mut Report::new(unit, found));
+    let (library, name) = (usage.library.value.clone(), usage.library.span.clone());
+    let files = chain.files(parsed, &library);
+    Some(Base { plan, sites, spec: chain.workflow, library: Some(library), files, name })
 }
 
 fn resolve_workflow(
-    parsed: &Parsed,
-    client: &Unit<spec::Client>,
-    facts: &ClientFacts,
+    written: &Written<'_>,
     id: &WorkflowId,
     unit: &Unit<WorkflowFile>,
-    files: &ClientFiles,
     findings: &mut Findings,
 ) -> Option<Workflow> {
-    let own = Settings::new();
+    let Written { parsed, client, facts, files } = *written;
     let mut found = Findings::new();
+    let base = match &unit.spec {
+        WorkflowFile::Own(workflow) => own(written, unit, workflow, &mut found),
+        WorkflowFile::Use(usage) => used(written, id, unit, usage, (&mut found, findings))?,
+    };
+    let Base { plan, sites, spec, library, files: library_files, name } = base;
     let folder = format!("clients/{}", facts.client);
-    let (plan, sites, spec, library, library_files) = match &unit.spec {
-        WorkflowFile::Own(workflow) => {
-            let context = workflow::Context { parsed, client: &client.spec, facts, folder: &folder, settings: &own };
-            let (plan, sites) = workflow::resolve(&context, unit, workflow, &mut found);
-            (plan, sites, workflow.as_ref(), None, Vec::new())
-        }
-        WorkflowFile::Use(usage) => {
-            let chain = library::find(parsed, unit, usage, findings)?;
-            let settings = library::put_settings(&chain, unit, usage, &mut found);
-            let context =
-                workflow::Context { parsed, client: &client.spec, facts, folder: "library", settings: &settings };
-            let (mut plan, sites) = workflow::resolve(&context, chain.base, chain.workflow, &mut found);
-            plan.workflow = id.clone();
-            for (unit, link) in chain.uses() {
-                classes::raise(&mut plan, &link.classes, str::to_owned, &mut Report::new(unit, &mut found));
-            }
-            classes::raise(&mut plan, &usage.classes, str::to_owned, &mut Report::new(unit, &mut found));
-            (plan, sites, chain.workflow, Some(usage.library.value.clone()), chain.files(parsed, &usage.library.value))
-        }
-    };
-    let name = match &unit.spec {
-        WorkflowFile::Own(workflow) => workflow.name.span.clone(),
-        WorkflowFile::Use(usage) => usage.library.span.clone(),
-    };
     let limits = spec.limits.as_ref();
     let reads = if library.is_some() { "library" } else { folder.as_str() };
-    let is_whole = !found.any_errors() && !gaps::rests_on_broken(parsed, &client.spec, facts, reads, spec);
+    let is_whole = !found.any_errors() && !gaps::rests_on_broken(parsed, client, facts, reads, spec);
     let mut lost = if is_whole { BTreeSet::new() } else { lost(&plan, spec) };
     // A setting that leads nowhere stands in the plan as it was written.
     lost.extend((!is_whole).then(|| "settings".to_owned()));
