@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use assent_schema::client::{Calendar, ClientLimits, Freeze, OwnedBranch, PerCustomer, PerWorkflow, Witness};
+use assent_schema::client::{Calendar, ClientLimits, PerCustomer, PerWorkflow};
 use assent_schema::id::{ClientId, IntegrationId, ProviderId, Region};
-use assent_schema::ledger::LogKey;
 use assent_schema::plan::{Rate, Target};
-use assent_schema::remote::Remote;
-use assent_schema::spec::{Client, Connection, Decider, Endpoint, Guardrail, Holders, ROTATE_MOST, Slot, Spanned};
+use assent_schema::spec::{Client, Connection, Decider, Endpoint, Guardrail, ROTATE_MOST, Slot, Spanned};
 use assent_schema::time::Period;
 
+use super::holders::{freeze, holders};
 use super::reader::{Table, Value};
 use super::value::{base_url, boolean, currency, line, name, parsed, period, period_told, plain_line, within, word};
 
@@ -156,7 +155,7 @@ fn decider(value: Value<'_, '_>) -> Option<Decider> {
 }
 
 /// An OpenSSH public key, whose comment is for people and is not kept, or a passkey.
-fn public_key(value: Value<'_, '_>) -> Option<String> {
+pub(super) fn public_key(value: Value<'_, '_>) -> Option<String> {
     let text = value.text()?;
     if text.starts_with("passkey ") {
         return match text.parse::<assent_schema::passkey::Passkey>() {
@@ -341,71 +340,4 @@ fn of_day(table: &mut Table<'_, '_>) -> (Option<i64>, Option<u32>) {
         table.lacks::<()>(&["per_day", "per_day_count"], "It limits nothing.", help);
     }
     (per_day, per_day_count)
-}
-
-fn holders(value: Value<'_, '_>) -> Option<Holders> {
-    let mut table = value.table()?;
-    let branch = table.opt("branch", |value| value.spanned(owned_branch));
-    let witnesses = table.list("witness", |value| value.spanned(witness));
-    table.done();
-    Some(Holders { branch, witnesses })
-}
-
-fn owned_branch(value: Value<'_, '_>) -> Option<OwnedBranch> {
-    let given = value.clone();
-    let mut table = value.table()?;
-    let repository = table.need("repository", |value| match value.text()?.parse::<Remote>() {
-        Ok(_) => value.text().map(str::to_owned),
-        Err(why) => {
-            let help = "Write `https://git.example/acme/ledger.git` or `ssh://git@git.example/acme/ledger.git`; what opens it goes into the agent's vault.";
-            value.bad_with_help(&why.to_string(), help.into())
-        }
-    });
-    let name = table.need("name", parsed);
-    let host_key = table.opt("host_key", public_key);
-    let ca = table.opt("ca", |value| value.text().map(str::to_owned));
-    let region = table.need("region", parsed);
-    table.done();
-    let branch = OwnedBranch { repository: repository?, name: name?, host_key, ca, region: region? };
-    match branch.remote() {
-        Ok(_) => Some(branch),
-        Err(_) => given.bad_with_help(
-            "does not say how its server shows who it is",
-            "Pin `host_key` for `ssh://`; with `https://` leave it out and give `ca` only for certificates of one's own.".into(),
-        ),
-    }
-}
-
-fn witness(value: Value<'_, '_>) -> Option<Witness> {
-    let mut table = value.table()?;
-    let url = table.need("url", base_url);
-    let key = table.need("key", |value| {
-        let key = LogKey::from_vkey(value.text()?).ok().filter(LogKey::is_of_witness);
-        match key {
-            Some(key) => Some(key.to_vkey()),
-            None => value.bad_with_help(
-                "is not the key of a witness",
-                "Write the line that the witness prints: `name+id+base64`.".into(),
-            ),
-        }
-    });
-    let region = table.need("region", parsed);
-    table.done();
-    Some(Witness { url: url?.value, key: key?, region: region? })
-}
-
-fn freeze(value: Value<'_, '_>) -> Option<Freeze> {
-    let mut table = value.table()?;
-    let from = table.need("from", parsed);
-    let until = table.need("until", parsed);
-    let reason = table.need("reason", plain_line);
-    let freeze = Freeze { from: from?, until: until?, reason: reason? };
-    if freeze.from >= freeze.until {
-        return table.bad(
-            "`until` is not after `from`.",
-            "Write the first moment as `from` and the one after the last as `until`.",
-        );
-    }
-    table.done();
-    Some(freeze)
 }

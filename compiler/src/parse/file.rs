@@ -43,23 +43,25 @@ pub(super) enum Said {
     Tests(Unit<Tests>),
 }
 
-/// Reads one file; nothing, or a part of it, when it is broken. Files of other kinds are read elsewhere.
-pub(super) fn read(path: &Arc<str>, file: &File) -> (Option<Said>, Findings) {
+/// Reads one file; nothing, or a part of it, when it is broken. Files of other kinds, those of `trust` and plain text, are
+/// read elsewhere.
+pub(super) fn read(path: &Arc<str>, file: &File) -> Option<(Option<Said>, Findings)> {
     let text = file.text();
+    let said = reader(path, text, &file.place)?;
     let sink = Sink::new(path);
     let Some(root) = syntax(text, &sink) else {
-        return (None, sink.finish().0);
+        return Some((None, sink.finish().0));
     };
     // A scenario may show what comes in from outside.
     if !matches!(file.place, Place::Tests(..)) {
         escaped::check(text, &root, &sink);
     }
     let table = Table::new(&sink, &root, anchor_of(&root, text));
-    let said = kind(path, text, &file.place, table);
+    let said = said(table);
     #[cfg(test)]
     super::asked::file_read(&root);
     let (findings, broken) = sink.finish();
-    (if broken { said.and_then(partly) } else { said }, findings)
+    Some((if broken { said.and_then(partly) } else { said }, findings))
 }
 
 /// What may be looked at of a file that cannot be used.
@@ -71,21 +73,32 @@ fn partly(said: Said) -> Option<Said> {
     }
 }
 
-fn kind(path: &Arc<str>, text: &Arc<str>, place: &Place, table: Table<'_, '_>) -> Option<Said> {
-    match place {
-        Place::Project => project::project(table).map(|spec| Said::Project(unit(path, text, spec))),
-        Place::Integration(name) => {
+/// How the files of a kind are read; nothing for kinds that are read elsewhere.
+fn reader<'a>(
+    path: &'a Arc<str>,
+    text: &'a Arc<str>,
+    place: &'a Place,
+) -> Option<Box<dyn FnOnce(Table<'_, '_>) -> Option<Said> + 'a>> {
+    Some(match place {
+        Place::Project => {
+            Box::new(move |table| project::project(table).map(|spec| Said::Project(unit(path, text, spec))))
+        }
+        Place::Integration(name) => Box::new(move |table| {
             integration::integration(table, name).map(|spec| Said::Integration(unit(path, text, spec)))
+        }),
+        Place::Provider(name) => {
+            Box::new(move |table| provider::provider(table, name).map(|spec| Said::Provider(unit(path, text, spec))))
         }
-        Place::Provider(name) => provider::provider(table, name).map(|spec| Said::Provider(unit(path, text, spec))),
-        Place::Library(name) => {
+        Place::Library(name) => Box::new(move |table| {
             workflow::library(table, name).map(|spec| Said::Library(Box::new(unit(path, text, spec))))
+        }),
+        Place::Client(name) => {
+            Box::new(move |table| client::client(table, name).map(|spec| Said::Client(unit(path, text, spec))))
         }
-        Place::Client(name) => client::client(table, name).map(|spec| Said::Client(unit(path, text, spec))),
-        Place::Workflow(_, name) => {
+        Place::Workflow(_, name) => Box::new(move |table| {
             workflow::workflow_file(table, name).map(|spec| Said::Workflow(unit(path, text, spec)))
-        }
-        Place::Tests(..) => Some(Said::Tests(unit(path, text, scenario::tests(table)))),
+        }),
+        Place::Tests(..) => Box::new(move |table| Some(Said::Tests(unit(path, text, scenario::tests(table))))),
         Place::Root(_)
         | Place::Teams
         | Place::CatalogLock
@@ -95,8 +108,8 @@ fn kind(path: &Arc<str>, text: &Arc<str>, place: &Place, table: Table<'_, '_>) -
         | Place::Signature(..)
         | Place::Passkey(..)
         | Place::Beside
-        | Place::Data => None,
-    }
+        | Place::Data => return None,
+    })
 }
 
 fn unit<T>(path: &Arc<str>, text: &Arc<str>, spec: T) -> Unit<T> {

@@ -17,10 +17,12 @@ mod escaped;
 mod field;
 mod file;
 mod graphql;
+mod holders;
 mod integration;
 pub mod keys;
 mod operation;
 mod pages;
+mod param;
 mod plain;
 mod project;
 mod provider;
@@ -135,8 +137,8 @@ pub(crate) fn parse_below(above: &Arc<Parsed>, client: &ClientId, source: Source
 fn gather(source: &Source) -> (Gathered, Findings) {
     let mut findings = Findings::new();
     let mut gathered = Gathered::default();
-    for (path, file) in source.files.iter().filter(|(_, file)| is_read(&file.place)) {
-        let (said, found) = read(path, file);
+    for (path, file) in &source.files {
+        let Some((said, found)) = read(path, file) else { continue };
         findings.append(found);
         if matches!(said, None | Some(Said::Partly(_) | Said::LibraryPartly(_))) {
             gathered.broken.insert(Arc::clone(path));
@@ -147,29 +149,6 @@ fn gather(source: &Source) -> (Gathered, Findings) {
     }
     gathered.broken.extend(source.refused.keys().chain(&source.unread).map(Arc::clone));
     (gathered, findings)
-}
-
-/// Whether this room reads files of this kind: not those of `trust`, and no plain text.
-fn is_read(place: &Place) -> bool {
-    match place {
-        Place::Project
-        | Place::Integration(_)
-        | Place::Provider(_)
-        | Place::Library(_)
-        | Place::Client(_)
-        | Place::Workflow(..)
-        | Place::Tests(..) => true,
-        Place::Root(_)
-        | Place::Teams
-        | Place::CatalogLock
-        | Place::Approvers(..)
-        | Place::Approval(_)
-        | Place::Text
-        | Place::Signature(..)
-        | Place::Passkey(..)
-        | Place::Beside
-        | Place::Data => false,
-    }
 }
 
 /// What was read so far.

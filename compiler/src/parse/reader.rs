@@ -1,6 +1,7 @@
 //! A typed reader of TOML tables: each kind of file says which keys it has and what they hold; this says what is wrong.
 //!
-//! A reader that returns nothing has reported why. [`Sink::finish`] tells in the end whether the file can be used.
+//! A reader that returns nothing has reported why. [`Sink::finish`] tells in the end whether the file can be used. All readers
+//! take their [`Value`] whole, whether they use it up or not, so that each can be named where one is wanted.
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
