@@ -35,12 +35,20 @@ pub(super) struct Question<'a> {
     pub(super) parts: &'a dyn Parts,
     pub(super) at: Moment,
     pub(super) options: &'a Options,
-    /// Whether the checks run, or only what everything else rests on.
-    pub(super) checks: bool,
-    /// Whether what was found out is kept.
-    pub(super) keep: bool,
+    pub(super) wanted: Wanted,
     /// Where earlier checks left what they found out; absent where everything is looked at anew.
     pub(super) shelf: Option<&'a Shelf>,
+}
+
+/// What is wanted of a source.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// What it says, and all that is wrong with it.
+    All,
+    /// All that is wrong with it; what was found out is not kept.
+    Findings,
+    /// What it says, and what is wrong with that on which everything else rests.
+    Survey,
 }
 
 /// What a source answers.
@@ -98,7 +106,7 @@ pub(super) fn project(question: &Question<'_>) -> Result<(Survey, Findings), Err
         judged: BTreeMap::new(),
         trusted: Arc::new(trusted),
     };
-    if question.checks {
+    if question.wanted != Wanted::Survey {
         super::check_project(&view(question, &survey, &at), &mut findings);
     }
     Ok((survey, findings))
@@ -106,7 +114,7 @@ pub(super) fn project(question: &Question<'_>) -> Result<(Survey, Findings), Err
 
 /// What earlier checks found out, where it may be used: what is kept must be looked at, and rehearsals come from outside.
 fn recall<'a>(question: &Question<'a>) -> Option<Recall<'a>> {
-    let plain = question.checks && !question.keep && question.options.rehearsed.is_none();
+    let plain = question.wanted == Wanted::Findings && question.options.rehearsed.is_none();
     let shelf = question.shelf.filter(|_| plain)?;
     let asked = if question.options.rehearse.is_some() { "with scenarios" } else { "without scenarios" };
     Some(Recall::new(shelf, question.parts.project_mark()?, asked))
@@ -242,7 +250,7 @@ impl Work for Levels<'_> {
             bytes += part.bytes;
             known.extend(part.known);
         }
-        if self.question.checks {
+        if self.question.wanted != Wanted::Survey {
             super::check_client(&view(self.question, &survey, &at), &needs, &mut findings);
         }
         // Of a source that is too large only some was read.
@@ -250,7 +258,7 @@ impl Work for Levels<'_> {
             recall.keep_workflows(&id, own, &at, &known);
             recall.keep_client(&id, whole, &at, &Known::new(&findings, &needs, files, bytes));
         }
-        if self.question.keep {
+        if self.question.wanted != Wanted::Findings {
             kept.insert(0, survey);
         }
         Done { kept, findings, workflows: needs.workflows, called: needs.called }
@@ -318,10 +326,16 @@ impl Levels<'_> {
         let survey = Survey { parsed: Arc::new(parsed), resolved, judged, trusted };
         let mut needs = Needs::of(&survey, id);
         needs.unread += strange.len();
-        if self.question.checks {
+        if self.question.wanted != Wanted::Survey {
             super::check_workflows(&view(self.question, &survey, &open.at), &mut findings);
         }
-        Ok(Part { kept: self.question.keep.then_some(survey), findings, needs, bytes, known: Vec::new() })
+        Ok(Part {
+            kept: (self.question.wanted != Wanted::Findings).then_some(survey),
+            findings,
+            needs,
+            bytes,
+            known: Vec::new(),
+        })
     }
 
     /// A client with workflows and no file of its own is reported once, at the first of them that can be read.

@@ -5,6 +5,13 @@
 //! itself and what it rests on. `view.parsed.source.files` are the files of the level alone, so that a check of all files
 //! is in all three lists.
 //!
+//! | who asks | what they get |
+//! |---|---|
+//! | [`compile`]: `build`, `release` | a [`Checked`], where nothing is wrong |
+//! | [`check`]: `check`, editors | what is wrong, with the help of what is known from before |
+//! | [`examine`], [`survey`] | what the source says too, checked in full or not |
+//! | [`survey_project`] | what it says outside of the clients' folders |
+//!
 //! # Source
 //! language.md sections 5 and 6, trust.md sections 1 to 4.
 
@@ -19,6 +26,7 @@ mod forbidden_purpose;
 mod hidden;
 pub mod inline_secret;
 mod instant;
+mod judged;
 mod leads;
 mod levels;
 mod lookalike_name;
@@ -52,27 +60,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use assent_schema::canon::{self, Digest};
+use assent_schema::canon::Digest;
 use assent_schema::client::{ClientFacts, Endpoints};
 use assent_schema::coverage::Evidence;
 use assent_schema::finding::{Findings, Span};
-use assent_schema::guard::Breach;
-use assent_schema::id::{ClientId, Environment, Name, OperationRef, Region, Scope, WorkflowId};
+use assent_schema::id::{ClientId, Environment, Name, OperationRef, Region, Scope};
 use assent_schema::plan::Plan;
 use assent_schema::scenario::Tests;
 use assent_schema::spec::{self, Unit, WorkflowFile};
 use assent_schema::time::Moment;
-use assent_schema::uses::DataUse;
+use instant::At;
+use levels::{Question, Wanted, ask};
+use needs::Needs;
 
 use crate::error::Error;
-use crate::lower::{self, Lowered};
+use crate::lower;
 use crate::parse::Parsed;
 use crate::resolve::{self, Client, Resolved};
 use crate::source::{Parts, Shelf};
 
-use instant::At;
-use levels::{Question, ask};
-use needs::Needs;
+pub use judged::{Judged, JudgedWorkflow};
 pub use trust::{Approvals, Trusted};
 
 /// What a check is asked for besides the source.
@@ -150,7 +157,7 @@ pub struct Report {
 /// # Errors
 /// When a part of the source cannot be read.
 pub fn compile(parts: &dyn Parts, at: Moment, options: &Options) -> Result<(Option<Checked>, Report), Error> {
-    let answer = ask(&Question { parts, at, options, checks: true, keep: true, shelf: None })?;
+    let answer = ask(&Question { parts, at, options, wanted: Wanted::All, shelf: None })?;
     let checked = (!answer.findings.any_errors()).then_some(Checked(answer.survey));
     Ok((checked, Report { findings: answer.findings, workflows: answer.workflows }))
 }
@@ -160,7 +167,7 @@ pub fn compile(parts: &dyn Parts, at: Moment, options: &Options) -> Result<(Opti
 /// # Errors
 /// As [`compile`].
 pub fn examine(parts: &dyn Parts, at: Moment, options: &Options) -> Result<(Survey, Findings), Error> {
-    let answer = ask(&Question { parts, at, options, checks: true, keep: true, shelf: None })?;
+    let answer = ask(&Question { parts, at, options, wanted: Wanted::All, shelf: None })?;
     Ok((answer.survey, answer.findings))
 }
 
@@ -170,7 +177,7 @@ pub fn examine(parts: &dyn Parts, at: Moment, options: &Options) -> Result<(Surv
 /// # Errors
 /// As [`compile`].
 pub fn check(parts: &dyn Parts, at: Moment, options: &Options, shelf: Option<&Shelf>) -> Result<Report, Error> {
-    let answer = ask(&Question { parts, at, options, checks: true, keep: false, shelf })?;
+    let answer = ask(&Question { parts, at, options, wanted: Wanted::Findings, shelf })?;
     Ok(Report { findings: answer.findings, workflows: answer.workflows })
 }
 
@@ -180,7 +187,7 @@ pub fn check(parts: &dyn Parts, at: Moment, options: &Options, shelf: Option<&Sh
 /// # Errors
 /// As [`compile`].
 pub fn survey(parts: &dyn Parts, at: Moment) -> Result<(Survey, Findings), Error> {
-    let answer = ask(&Question { parts, at, options: &Options::default(), checks: false, keep: true, shelf: None })?;
+    let answer = ask(&Question { parts, at, options: &Options::default(), wanted: Wanted::Survey, shelf: None })?;
     Ok((answer.survey, answer.findings))
 }
 
@@ -190,7 +197,7 @@ pub fn survey(parts: &dyn Parts, at: Moment) -> Result<(Survey, Findings), Error
 /// As [`compile`].
 pub fn survey_project(parts: &dyn Parts, at: Moment) -> Result<Survey, Error> {
     let options = Options::default();
-    Ok(levels::project(&Question { parts, at, options: &options, checks: false, keep: true, shelf: None })?.0)
+    Ok(levels::project(&Question { parts, at, options: &options, wanted: Wanted::Survey, shelf: None })?.0)
 }
 
 /// Which workflows of a region have plans that nobody rehearsed.
@@ -283,63 +290,6 @@ impl Writing<'_> {
     }
 }
 
-/// What was found out about one client's workflows.
-#[derive(Clone, Debug, Default)]
-pub struct Judged {
-    /// Its workflows; without those whose expressions do not hold.
-    pub workflows: BTreeMap<WorkflowId, JudgedWorkflow>,
-    /// The uses that hold for the client as a whole: guardrails, how long its ledger is kept.
-    pub own: Vec<DataUse>,
-    /// Those of its data uses that no approval covers.
-    pub missing: Vec<DataUse>,
-}
-
-/// What was found out about one workflow.
-#[derive(Clone, Debug)]
-pub struct JudgedWorkflow {
-    /// As agents read it.
-    pub lowered: Lowered,
-    /// Its data uses, sorted.
-    pub uses: Vec<DataUse>,
-    /// What it does and may not do.
-    pub breaches: Vec<Breach>,
-    /// Reads of records with personal fields whose answer nothing uses.
-    pub idle: Vec<Name>,
-}
-
-impl Judged {
-    /// All data uses; one that several workflows need comes several times.
-    pub fn uses(&self) -> impl Iterator<Item = &DataUse> {
-        self.own.iter().chain(self.workflows.values().flat_map(|workflow| &workflow.uses))
-    }
-
-    /// All data uses, sorted by canonical JSON, each once.
-    pub fn all_uses(&self) -> Vec<DataUse> {
-        sorted(self.uses().cloned().collect())
-    }
-
-    /// Finds the uses that no approval covers.
-    fn look_up(&mut self, approvals: Option<&Approvals>) {
-        let uncovered = |one: &&DataUse| approvals.is_none_or(|approvals| !approvals.approved.covers(one));
-        self.missing = self.uses().filter(uncovered).cloned().collect();
-    }
-
-    /// Takes over what was found out about other workflows of the client.
-    fn absorb(&mut self, other: Self) {
-        self.workflows.extend(other.workflows);
-        self.own.extend(other.own);
-        self.missing.extend(other.missing);
-    }
-
-    fn sort(&mut self) {
-        self.missing = sorted(std::mem::take(&mut self.missing));
-    }
-
-    fn lowered(&self, workflow: &WorkflowId) -> Option<&Lowered> {
-        self.workflows.get(workflow).map(|workflow| &workflow.lowered)
-    }
-}
-
 impl View<'_> {
     fn workflows(&self) -> impl Iterator<Item = (&Client, &resolve::Workflow)> {
         let clients = self.resolved.clients.values();
@@ -380,13 +330,6 @@ impl Survey {
         }
         Arc::make_mut(&mut self.trusted).absorb(&part.trusted);
     }
-}
-
-/// Sorted by canonical JSON, each once.
-fn sorted(mut uses: Vec<DataUse>) -> Vec<DataUse> {
-    uses.sort_by_cached_key(|data_use| canon::to_bytes(data_use).unwrap_or_default());
-    uses.dedup();
-    uses
 }
 
 impl resolve::Workflow {

@@ -6,14 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use assent_schema::id::{ClientId, PersonId};
-use assent_schema::trust::SignedFile;
+use assent_schema::id::ClientId;
 use git2::{ErrorCode, ObjectType, Oid, Repository, Sort, Tree};
 
 use super::limits::{DEPTH_MOST, FILE_MOST_BYTES, FILES_MOST};
 use super::pinned::{CLIENTS_LOCK, Pin, Pins, lock_of};
-use super::place::{Place, place_of};
 use super::text::shown;
+use super::trust_files::{Past, TrustFiles, joined, sorted_out, with};
 use super::weigh::Scales;
 use crate::error::Error;
 
@@ -43,38 +42,6 @@ pub struct Change {
     /// Those that stood before it: of the base, wherever the commit grows out of, and of every commit after the base that it
     /// grows out of.
     pub past: Past,
-}
-
-/// Trust files that stood in some commits, each once.
-pub type Past = Arc<Vec<Arc<TrustFiles>>>;
-
-/// All that stood in any of some pasts.
-fn joined(pasts: impl IntoIterator<Item = Past>) -> Past {
-    let mut pasts = pasts.into_iter();
-    let mut all = pasts.next().unwrap_or_default();
-    for past in pasts.filter(|past| !past.is_empty()) {
-        // Nearly all commits have the same.
-        if !Arc::ptr_eq(&all, &past) {
-            past.iter().for_each(|trust| all = with(&all, trust));
-        }
-    }
-    all
-}
-
-fn with(past: &Past, trust: &Arc<TrustFiles>) -> Past {
-    if past.iter().any(|known| Arc::ptr_eq(known, trust)) {
-        return Arc::clone(past);
-    }
-    Arc::new(past.iter().chain([trust]).map(Arc::clone).collect())
-}
-
-/// Roots and teams of a commit, nothing of them checked.
-#[derive(Clone, Debug, Default)]
-pub struct TrustFiles {
-    /// `trust/root/<version>.toml`.
-    pub roots: BTreeMap<u32, SignedFile>,
-    /// `trust/teams.toml`.
-    pub teams: Option<SignedFile>,
 }
 
 /// The commits that are reachable from one and not from another, oldest first; all of them where there is no other. Where one
@@ -232,6 +199,7 @@ struct Reader<'r> {
 
 /// What stands under one name: mode, id, whether it is a folder. More than one thing where somebody forged the tree.
 type Stands = Vec<(i32, Oid, bool)>;
+
 type Named = BTreeMap<Vec<u8>, Stands>;
 
 /// Everything in a folder by its name. A tree that is not in git's order hides names from whoever searches it, and from nobody
@@ -402,28 +370,4 @@ fn bases<'r>(repository: &'r Repository, parents: &[Oid]) -> Result<Vec<Option<T
     }
     let tree = |id: Option<Oid>| id.map(|id| repository.find_commit(id)?.tree()).transpose();
     bases.into_iter().map(tree).collect()
-}
-
-/// Files of the trust folder by what they are, each with its signatures.
-fn sorted_out(files: BTreeMap<String, Vec<u8>>) -> TrustFiles {
-    let mut trust = TrustFiles::default();
-    let mut signatures: BTreeMap<String, BTreeMap<PersonId, Vec<u8>>> = BTreeMap::new();
-    for (path, bytes) in &files {
-        if let Place::Signature(of, person) = place_of(path) {
-            signatures.entry(of.to_string()).or_default().insert(person, bytes.clone());
-        }
-    }
-    for (path, bytes) in files {
-        let place = place_of(&path);
-        if !matches!(place, Place::Root(_) | Place::Teams) {
-            continue;
-        }
-        let signed = SignedFile { bytes, signatures: signatures.remove(&path).unwrap_or_default() };
-        if let Place::Root(number) = place {
-            trust.roots.insert(u32::try_from(number).unwrap_or(u32::MAX), signed);
-        } else {
-            trust.teams = Some(signed);
-        }
-    }
-    trust
 }

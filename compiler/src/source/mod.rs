@@ -22,6 +22,7 @@ mod shared;
 mod shelf;
 mod text;
 mod tree;
+mod trust_files;
 mod weigh;
 mod worktree;
 
@@ -33,7 +34,7 @@ use git2::Oid;
 use collect::{Collector, Reading};
 pub use collect::{report_searched, secret_name};
 pub use commit::{read_commit, resolve_commit};
-pub use commits::{Change, Past, TrustFiles, changes_beside, changes_since};
+pub use commits::{Change, changes_beside, changes_since};
 pub use git::{Commit, open_commit, unhashed};
 pub use held::Held;
 pub use history::{Old, OldFile, look_through, pinned_by, pins_of};
@@ -45,6 +46,7 @@ pub use shared::{Configured, LIBRARY_FOLDER, Library, PROJECT_FILE, Shared, Shar
 pub use shelf::Shelf;
 pub use text::shown_path;
 pub use tree::{TreeEntry, tree_digest, tree_digest_of_commit};
+pub use trust_files::{Past, TrustFiles};
 pub use weigh::Scales;
 pub use worktree::{look_beside, read_worktree, read_worktree_file};
 

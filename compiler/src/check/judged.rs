@@ -1,0 +1,75 @@
+//! What the checks make of a client's workflows: their uses, and whether approvals cover them.
+
+use std::collections::BTreeMap;
+
+use assent_schema::canon;
+use assent_schema::guard::Breach;
+use assent_schema::id::{Name, WorkflowId};
+use assent_schema::uses::DataUse;
+
+use super::Approvals;
+use crate::lower::Lowered;
+
+/// What was found out about one client's workflows.
+#[derive(Clone, Debug, Default)]
+pub struct Judged {
+    /// Its workflows; without those whose expressions do not hold.
+    pub workflows: BTreeMap<WorkflowId, JudgedWorkflow>,
+    /// The uses that hold for the client as a whole: guardrails, how long its ledger is kept.
+    pub own: Vec<DataUse>,
+    /// Those of its data uses that no approval covers.
+    pub missing: Vec<DataUse>,
+}
+
+/// What was found out about one workflow.
+#[derive(Clone, Debug)]
+pub struct JudgedWorkflow {
+    /// As agents read it.
+    pub lowered: Lowered,
+    /// Its data uses, sorted.
+    pub uses: Vec<DataUse>,
+    /// What it does and may not do.
+    pub breaches: Vec<Breach>,
+    /// Reads of records with personal fields whose answer nothing uses.
+    pub idle: Vec<Name>,
+}
+
+impl Judged {
+    /// All data uses; one that several workflows need comes several times.
+    pub fn uses(&self) -> impl Iterator<Item = &DataUse> {
+        self.own.iter().chain(self.workflows.values().flat_map(|workflow| &workflow.uses))
+    }
+
+    /// All data uses, sorted by canonical JSON, each once.
+    pub fn all_uses(&self) -> Vec<DataUse> {
+        sorted(self.uses().cloned().collect())
+    }
+
+    /// Finds the uses that no approval covers.
+    pub(super) fn look_up(&mut self, approvals: Option<&Approvals>) {
+        let uncovered = |one: &&DataUse| approvals.is_none_or(|approvals| !approvals.approved.covers(one));
+        self.missing = self.uses().filter(uncovered).cloned().collect();
+    }
+
+    /// Takes over what was found out about other workflows of the client.
+    pub(super) fn absorb(&mut self, other: Self) {
+        self.workflows.extend(other.workflows);
+        self.own.extend(other.own);
+        self.missing.extend(other.missing);
+    }
+
+    pub(super) fn sort(&mut self) {
+        self.missing = sorted(std::mem::take(&mut self.missing));
+    }
+
+    pub(super) fn lowered(&self, workflow: &WorkflowId) -> Option<&Lowered> {
+        self.workflows.get(workflow).map(|workflow| &workflow.lowered)
+    }
+}
+
+/// Sorted by canonical JSON, each once.
+fn sorted(mut uses: Vec<DataUse>) -> Vec<DataUse> {
+    uses.sort_by_cached_key(|data_use| canon::to_bytes(data_use).unwrap_or_default());
+    uses.dedup();
+    uses
+}
