@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use assent_schema::canon::Digest;
 use serde_json::{Value, json};
 
-use super::{Ledger, judged, refund};
+use super::ledger::{Ledger, judged, refund};
 
 type Told = (&'static str, &'static str, Value);
 

@@ -8,8 +8,8 @@ use assent_schema::trust::{Namespace, Signer, sign};
 use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
 
+use super::ledger::{LENA, Ledger, SIGNED, digest, incident, judged, judged_all, judged_in, refund};
 use super::support::signed::follow;
-use super::{LENA, Ledger, SIGNED, digest, incident, judged, judged_all, judged_in, refund};
 
 /// Why a payment is seen, and what spoils it.
 type Spoilt = (&'static str, fn(&mut Paid));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use assent_schema::canon::Digest;
 use serde_json::{Value, json};
 
-use super::{Ledger, incident, judged, shared};
+use super::ledger::{Ledger, incident, judged, shared};
 
 const AT: &str = "2026-05-20T10:00:00Z";
 
