@@ -20,10 +20,12 @@ use assent_agent::world::Clock as _;
 use assent_schema::canon;
 use assent_schema::id::{AgentId, ProjectName};
 use assent_schema::status::Poke;
+use assent_schema::time::Moment;
 use assent_schema::trust::{Namespace, sign};
 use git2::Repository;
 
 use crate::figures;
+use crate::large::Large;
 use crate::process::{self, Site};
 
 #[path = "../../src/verify/fixture.rs"]
@@ -53,6 +55,13 @@ fn store(folder: &std::path::Path) -> Sqlite {
     Sqlite::open(&folder.join("agent.db"), open).expect("a store")
 }
 
+/// The first release of so many clients.
+fn first(now: Moment, clients: usize) -> Large {
+    let (agent, shop) = (fixture::agent("eu-production-1", "production"), "127.0.0.1:9".to_owned());
+    let (sequence, previous, words) = (1, None, "the first".to_owned());
+    Large { now, clients, workflows_each: WORKFLOWS_EACH, sequence, previous, agent, shop, words }
+}
+
 /// Three looks at 10,000 plans: all of them new, all of them known, and one of them new; each staged in a store.
 pub(crate) fn large() -> Vec<(&'static str, Staged)> {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
@@ -69,16 +78,7 @@ pub(crate) fn large() -> Vec<(&'static str, Staged)> {
     let store = store(&folder.path().join("state"));
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let now = process::clock();
-    let mut release = crate::large::Large {
-        now,
-        clients: CLIENTS,
-        workflows_each: WORKFLOWS_EACH,
-        sequence: 1,
-        previous: None,
-        agent: fixture::agent("eu-production-1", "production"),
-        shop: "127.0.0.1:9".to_owned(),
-        words: "the first".to_owned(),
-    };
+    let mut release = first(now, CLIENTS);
     let place = Place { engine: env!("CARGO_PKG_VERSION").to_owned(), ..fixture::place() };
     let mut pinned: PinnedTrust = fixture::enrolled();
     let mut board = Board::default();
@@ -122,16 +122,7 @@ pub(crate) fn large() -> Vec<(&'static str, Staged)> {
 /// Verifies 2,000 new plans again and again, for a profiler; how long each time takes.
 pub(crate) fn verified(times: u32) -> Duration {
     let now = process::clock();
-    let release = crate::large::Large {
-        now,
-        clients: CLIENTS / 5,
-        workflows_each: WORKFLOWS_EACH,
-        sequence: 1,
-        previous: None,
-        agent: fixture::agent("eu-production-1", "production"),
-        shop: "127.0.0.1:9".to_owned(),
-        words: "the first".to_owned(),
-    };
+    let release = first(now, CLIENTS / 5);
     let place = Place { engine: env!("CARGO_PKG_VERSION").to_owned(), ..fixture::place() };
     let (files, pinned) = (release.files(), fixture::enrolled());
     let began = Instant::now();

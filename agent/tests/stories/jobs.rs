@@ -1,15 +1,10 @@
 //! Operations that answer with a job: looked at until it is over, crashed at every durable write and every request.
 
-use std::sync::Arc;
-
-use assent_agent::run::Compiled;
 use assent_agent::sim::{Crash, Strike};
 use assent_agent::store::Ending;
-use assent_schema::plan::Plan;
-use assent_schema::scenario::Tests;
 use serde_json::{Value, json};
 
-use crate::story::{Story, Workflow, workflow};
+use crate::story::{Story, Workflow, made_up, workflow};
 
 /// A workflow that begins a job in the shop and, behind it, posts that it is over.
 fn exporting(idempotent: bool, looks: &[&str]) -> Workflow {
@@ -59,15 +54,7 @@ fn exporting(idempotent: bool, looks: &[&str]) -> Workflow {
         state => reply("shop.get_export", 200, &json!({"state": state})),
     });
     replies.extend(looks);
-    let tests = json!({
-        "type": "tests", "schema": 1, "client": "borealis", "workflow": "export",
-        "scenarios": [{"name": "an export", "at": "2026-03-02T09:00:00Z", "event": r#"{"day":"monday"}"#, "replies": replies,
-            "expect": {"outcome": "done"}}],
-    });
-    let plan: Plan = serde_json::from_value(plan).expect("a plan");
-    let digest = plan.to_bytes().expect("bytes").1;
-    let tests: Tests = serde_json::from_value(tests).expect("tests");
-    Workflow { compiled: Arc::new(Compiled::new(Arc::new(plan), digest).expect("it runs")), tests, facts: base.facts }
+    made_up(base, plan, r#"{"day":"monday"}"#, &json!(replies))
 }
 
 /// How the calm story ends, and which effects were done.

@@ -1,14 +1,9 @@
 //! Lists that come in pages: what is given out as the list is the whole of it, or the step fails.
 
-use std::sync::Arc;
-
-use assent_agent::run::Compiled;
 use assent_agent::store::Ending;
-use assent_schema::plan::Plan;
-use assent_schema::scenario::Tests;
 use serde_json::{Value, json};
 
-use crate::story::{Story, Workflow, workflow};
+use crate::story::{Story, Workflow, made_up, workflow};
 
 /// A workflow that looks for a phrase and tells how much there was. The first page names a second one by a long cursor.
 fn counting(phrase: &str) -> Workflow {
@@ -48,15 +43,7 @@ fn counting(phrase: &str) -> Workflow {
         reply("shop.tell", &json!({})),
     ];
     let event = "{}";
-    let tests = json!({
-        "type": "tests", "schema": 1, "client": "borealis", "workflow": "count",
-        "scenarios": [{"name": "a list", "at": "2026-03-02T09:00:00Z", "event": event, "replies": replies,
-            "expect": {"outcome": "done"}}],
-    });
-    let plan: Plan = serde_json::from_value(plan).expect("a plan");
-    let digest = plan.to_bytes().expect("bytes").1;
-    let tests: Tests = serde_json::from_value(tests).expect("tests");
-    Workflow { compiled: Arc::new(Compiled::new(Arc::new(plan), digest).expect("it runs")), tests, facts: base.facts }
+    made_up(base, plan, event, &json!(replies))
 }
 
 /// How it ends, and what was told.

@@ -5,15 +5,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use assent_agent::content::Content;
-use assent_agent::run::{Compiled, Engine};
+use assent_agent::run::Engine;
 use assent_agent::sim::{Crash, Point, Reply, Service, Spawner, Stage, Stop, Strike, run};
 use assent_agent::store::{Ending, Entry, JournalRow, Outcome, RunFilter, Store as _};
 use assent_agent::world::{Clock as _, HttpRequest, HttpResponse, Wall};
-use assent_schema::plan::Plan;
-use assent_schema::scenario::Tests;
 use serde_json::{Value, json};
 
-use crate::story::{Honest, Story, Workflow, workflow};
+use crate::story::{Honest, Story, Workflow, made_up, workflow};
 
 /// Reads a note, rests, and posts what the note and the event said.
 fn resting(until: &Value) -> Workflow {
@@ -46,15 +44,7 @@ fn resting(until: &Value) -> Workflow {
     });
     let reply = |to: &str, body: &Value| json!({"to": to, "status": 200, "body": body.to_string()});
     let replies = [reply("shop.get_note", &json!({"note": "as it was"})), reply("shop.post", &json!({}))];
-    let tests = json!({
-        "type": "tests", "schema": 1, "client": "borealis", "workflow": "rest",
-        "scenarios": [{"name": "a rest", "at": "2026-03-02T09:00:00Z", "event": r#"{"text":"hello"}"#, "replies": replies,
-            "expect": {"outcome": "done"}}],
-    });
-    let plan: Plan = serde_json::from_value(plan).expect("a plan");
-    let digest = plan.to_bytes().expect("bytes").1;
-    let tests: Tests = serde_json::from_value(tests).expect("tests");
-    Workflow { compiled: Arc::new(Compiled::new(Arc::new(plan), digest).expect("it runs")), tests, facts: base.facts }
+    made_up(base, plan, r#"{"text":"hello"}"#, &json!(replies))
 }
 
 /// What was asked for, and when.

@@ -12,12 +12,9 @@ use assent_agent::world::{HttpRequest, HttpResponse, Wall};
 use assent_schema::client::{Auth, ClientAuth};
 use assent_schema::id::SlotId;
 
-use assent_agent::run::Compiled;
-use assent_schema::plan::Plan;
-use assent_schema::scenario::Tests;
 use serde_json::json;
 
-use crate::story::{HOST_KEY, Story, Workflow, workflow};
+use crate::story::{HOST_KEY, Story, Workflow, made_up, workflow};
 use assent_agent::store::Ending;
 
 /// What every token of these stories begins with; stands in no stored byte.
@@ -267,15 +264,7 @@ fn in_doubt() -> Workflow {
         {"to": "shop.post", "status": 200, "fault": "lost"},
         {"to": "shop.get_note", "status": 200, "body": r#"{"state":"there"}"#},
     ]);
-    let tests = json!({
-        "type": "tests", "schema": 1, "client": "borealis", "workflow": "note",
-        "scenarios": [{"name": "a note", "at": "2026-03-02T09:00:00Z", "event": r#"{"day":"monday"}"#, "replies": replies,
-            "expect": {"outcome": "done"}}],
-    });
-    let plan: Plan = serde_json::from_value(plan).expect("a plan");
-    let digest = plan.to_bytes().expect("bytes").1;
-    let tests: Tests = serde_json::from_value(tests).expect("tests");
-    Workflow { compiled: Arc::new(Compiled::new(Arc::new(plan), digest).expect("it runs")), tests, facts: base.facts }
+    made_up(base, plan, r#"{"day":"monday"}"#, &json!(replies))
 }
 
 #[test]
