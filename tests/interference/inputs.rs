@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use assent_schema::class::Class;
 use assent_schema::expr::{Origin, Source};
 use assent_schema::id::Name;
-use assent_schema::shape::{CurrencyWire, Field, InstantWire, MoneyUnit, MoneyWire, Shape};
+use assent_schema::shape::{Field, InstantWire, Shape};
 use assent_tests::generate::Dice;
-use serde_json::{Map, Value, json};
+use assent_tests::scenarios::values::{money, put};
+use serde_json::{Map, Value};
 
 /// What people write: short and long, with what escapers look for, and what expressions compare with.
 const TEXTS: [&str; 8] = [
@@ -150,43 +151,4 @@ fn instant(seconds: i64, wire: InstantWire) -> Value {
         InstantWire::Seconds => Value::from(seconds),
         InstantWire::Milliseconds => Value::from(seconds * 1_000),
     }
-}
-
-fn money(minor: i64, wire: &MoneyWire) -> Value {
-    let number = match wire.unit {
-        MoneyUnit::Minor => Value::from(minor),
-        MoneyUnit::Major => Value::from(format!("{}.{:02}", minor / 100, minor % 100)),
-    };
-    let mut json = Value::Null;
-    put(&mut json, &wire.value, number);
-    if let CurrencyWire::At(path) = &wire.currency {
-        put(&mut json, path, json!("EUR"));
-    }
-    json
-}
-
-/// Puts a value at a path, making objects and lists on the way; objects that meet become one.
-pub(crate) fn put(json: &mut Value, path: &str, value: Value) {
-    if path.is_empty() {
-        match (&mut *json, value) {
-            (Value::Object(members), Value::Object(more)) => members.extend(more),
-            (_, value) => *json = value,
-        }
-        return;
-    }
-    let (key, rest) = path.split_once('.').unwrap_or((path, ""));
-    if let Ok(place) = key.parse::<usize>() {
-        if !json.is_array() {
-            *json = Value::Array(Vec::new());
-        }
-        let items = json.as_array_mut().unwrap();
-        while items.len() <= place {
-            items.push(Value::Null);
-        }
-        return put(&mut items[place], rest, value);
-    }
-    if !json.is_object() {
-        *json = Value::Object(Map::new());
-    }
-    put(json.as_object_mut().unwrap().entry(key).or_insert(Value::Null), rest, value);
 }

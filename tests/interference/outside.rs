@@ -13,10 +13,11 @@ use assent_schema::expr::Origin;
 use assent_schema::id::{Name, OperationRef};
 use assent_schema::plan::{Action, Answer, Effect, Operation, Plan, Step};
 use assent_tests::generate::Dice;
+use assent_tests::scenarios::values::put;
 use assent_tests::systems::answered_fields;
 use serde_json::{Value, json};
 
-use crate::inputs::{Inputs, Spot, named, put, text};
+use crate::inputs::{Inputs, Spot, named, text};
 use crate::once::Did;
 use crate::tries;
 

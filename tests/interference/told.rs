@@ -20,12 +20,13 @@ use assent_schema::flow::Flows;
 use assent_schema::id::{AgentId, ConnectionId, ProjectName};
 use assent_schema::ledger::{Audit, Origin as LogOrigin};
 use assent_schema::plan::{Action, Event, Plan, Trigger, Until};
+use assent_tests::scenarios::values::put;
 use serde_json::{Value, json};
 
 #[path = "../../agent/tests/stories/told.rs"]
 mod leaves;
 
-use crate::inputs::{Inputs, Spot, put};
+use crate::inputs::{Inputs, Spot};
 use crate::once::Did;
 use crate::outside::{Outside, Sent};
 use crate::people::People;

@@ -5,7 +5,7 @@
 
 mod stage;
 mod turns;
-mod values;
+pub mod values;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use assent_schema::id::Name;
+use assent_schema::id::{Name, OperationRef};
 use assent_schema::plan::{Action, Answer, Step, Trigger, Until};
 use assent_schema::release::Choice;
 use assent_schema::scenario::{Decided, Expect, Fault, Later, Reply, Scenario};
@@ -34,16 +34,7 @@ impl Search<'_> {
         let mut replies = Vec::new();
         for (reference, operation) in &self.plan.operations {
             let body = message(&answered_fields(operation), &reference.to_string()).to_string();
-            let well = Reply {
-                to: reference.clone(),
-                status: 200,
-                body: Some(body),
-                fault: None,
-                after: None,
-                retry_after: None,
-                headers: BTreeMap::new(),
-            };
-            replies.extend(failing(draft, &reference.to_string(), well));
+            replies.extend(failing(draft, &reference.to_string(), well(reference.clone(), body)));
         }
         for step in self.plan.every_step() {
             let Action::Ask { connection, answer, .. } = &step.action else { continue };
@@ -57,16 +48,7 @@ impl Search<'_> {
             };
             let body = Value::Object(answer.iter().map(given).collect()).to_string();
             let to = format!("{connection}.ask").parse().expect("an operation");
-            let well = Reply {
-                to,
-                status: 200,
-                body: Some(body),
-                fault: None,
-                after: None,
-                retry_after: None,
-                headers: BTreeMap::new(),
-            };
-            replies.extend(failing(draft, &whose, well));
+            replies.extend(failing(draft, &whose, well(to, body)));
         }
         let decides = self.plan.every_step().filter(|step| matches!(step.action, Action::Decide { .. }));
         let decides = decides.filter(|step| draft.asked.as_ref().is_none_or(|asked| asked.contains(&step.id)));
@@ -165,6 +147,12 @@ impl Search<'_> {
         }
         body
     }
+}
+
+/// What is answered where nothing fails.
+fn well(to: OperationRef, body: String) -> Reply {
+    let headers = BTreeMap::new();
+    Reply { to, status: 200, body: Some(body), fault: None, after: None, retry_after: None, headers }
 }
 
 fn failing(draft: &Draft, whose: &str, well: Reply) -> Vec<Reply> {

@@ -83,7 +83,8 @@ pub(super) fn sample(shape: &Shape) -> Value {
     }
 }
 
-pub(super) fn money(minor: i64, wire: &MoneyWire) -> Value {
+/// An amount in euros, as it stands on the wire.
+pub fn money(minor: i64, wire: &MoneyWire) -> Value {
     let mut json = json!({});
     let number = match wire.unit {
         MoneyUnit::Minor => json!(minor),
@@ -97,7 +98,7 @@ pub(super) fn money(minor: i64, wire: &MoneyWire) -> Value {
 }
 
 /// Puts a value at dots-joined members; objects that meet become one.
-pub(super) fn put(json: &mut Value, path: &str, value: Value) {
+pub fn put(json: &mut Value, path: &str, value: Value) {
     if path.is_empty() {
         match (json, value) {
             (Value::Object(members), Value::Object(more)) => members.extend(more),
