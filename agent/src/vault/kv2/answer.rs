@@ -1,7 +1,7 @@
 //! What the server answers, and what is sent to it, as bytes.
 //!
 //! # Source
-//! Vault's HTTP API, KV version 2 and AppRole.
+//! Vault's HTTP API, KV version 2 and `AppRole`.
 
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
