@@ -452,6 +452,17 @@ fn a_real_agent_shows_a_refund_takes_the_signed_yes_and_writes_down_who_looked()
     browser.click("form[action='/resume'] button");
     browser.find_text("Resumed");
 
+    // Five tickets are sorted: they stand in the plot at once, before the hour is over.
+    for number in 0..5 {
+        let (ticket, at) = (format!("t-{number}"), stage::clock().expect("a clock"));
+        let sorted = stage::webhook_to(&stage.production, "triage", &ticket, &ticket, &stage::WEBHOOK_SECRET, at);
+        let run = stage::run_id(&sorted.expect("an answer").1).expect("a run");
+        assert_eq!(stage.wait_run_end(&run).expect("an end"), "done");
+    }
+    browser.go(&format!("http://{}/numbers", stage.console));
+    browser.find_text("so far since");
+    assert_eq!(browser.script("return document.querySelectorAll('.plots rect.open').length"), 1);
+
     // Who is on call sees each page, and on none a word of the ticket.
     for page in [
         "",

@@ -325,7 +325,8 @@ impl<O: Office> Console<O> {
         let behind = self.office.store().sums(&of_runs)?;
         let runs = behind.iter().filter_map(|(name, value)| numbers::read_runs(name.strip_prefix(&of_runs)?, *value));
         let now = Now::at(now.moment().seconds());
-        let all = numbers::over_days(counts, runs, now);
+        let takings = numbers::takings(self.office.kpis(&client));
+        let all = numbers::over_days(counts, runs, &takings, now);
         let notes = vec![viewed(client.clone(), viewer, "numbers")];
         let what = match shape {
             NumbersAs::Table => What::Table(numbers::csv(&all)),

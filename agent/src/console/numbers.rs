@@ -4,6 +4,9 @@
 //! A portion is the same whenever anybody looks, and everything that is shown adds up whole portions: whoever subtracts one
 //! look from the next, one day from its week or a label from all of them has a portion, never a run.
 //!
+//! Of the hour that is not over one thing is told: how many runs a KPI counted that counts every run that is done, all labels
+//! together, in fives. That is no more than the list of runs and the metrics say at any moment.
+//!
 //! Two counts of one workflow may differ by a few runs, which are then told by both. Of two that do, the later by name gives way:
 //! where they come too close it is withheld, and so are its total and enough of the rest that nobody can add it up. Two sums of one
 //! value over different runs are not released at all (`kpi-too-fine`).
@@ -12,6 +15,9 @@
 //! language.md section 5: groups under five are shown as `<5`.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use assent_schema::id::WorkflowId;
+use assent_schema::plan::Kpi;
 
 /// Groups below it are not shown.
 pub(super) const LEAST: i64 = 5;
@@ -51,6 +57,8 @@ pub(super) struct Counts {
     pub(super) total: i64,
     /// Whether it is withheld.
     pub(super) hides_total: bool,
+    /// What was counted since the last hour that is over, in fives; 0 where nothing is told of it.
+    pub(super) so_far: i64,
 }
 
 /// One count as the store has it.
@@ -66,6 +74,30 @@ pub(super) struct Count {
     pub(super) group: String,
     /// How much.
     pub(super) value: i64,
+}
+
+/// How a KPI is taken, by all plans that may have taken it lately.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Taking {
+    /// How many hours one count lasts.
+    lasts: i64,
+    /// Whether it counts every run that is done.
+    all_runs: bool,
+}
+
+/// How KPIs are taken, by workflow and name.
+pub(super) type Takings = BTreeMap<(String, String), Taking>;
+
+/// What plans say of how their KPIs are taken. Where two differ, the one counts that tells less.
+pub(super) fn takings(kpis: impl IntoIterator<Item = (WorkflowId, Kpi)>) -> Takings {
+    let mut all = Takings::new();
+    for (workflow, kpi) in kpis {
+        let hours = kpi.per.and_then(|per| i64::try_from(per.as_seconds() / 3_600).ok()).unwrap_or(1).max(1);
+        let taking = Taking { lasts: hours, all_runs: kpi.when.is_none() && kpi.sum.is_none() };
+        let known = all.entry((workflow.to_string(), kpi.name.to_string())).or_insert(taking);
+        *known = Taking { lasts: known.lasts.max(taking.lasts), all_runs: known.all_runs && taking.all_runs };
+    }
+    all
 }
 
 /// Reads a sum's name `kpi/<client>/<workflow>/<name>/<hour>[/currency=X][/path=label]…`, less `kpi/<client>/`.
@@ -120,15 +152,21 @@ impl Now {
         self.day
     }
 
+    /// The hour of the day, UTC, from which on nothing is told but how many there are so far.
+    pub(super) fn open_since(self) -> i64 {
+        self.hour.rem_euclid(24)
+    }
+
     fn shows(self, day: i64) -> bool {
         day > self.day.saturating_sub(DAYS) && day <= self.day
     }
 }
 
-/// The last [`DAYS`] days of everything; `runs` are those behind sums.
+/// The last [`DAYS`] days of everything; `runs` are those behind sums, `takings` say how counts are taken.
 pub(super) fn over_days(
     counts: impl IntoIterator<Item = Count>,
     runs: impl IntoIterator<Item = Count>,
+    takings: &Takings,
     now: Now,
 ) -> BTreeMap<Series, Counts> {
     let mut behind: BTreeMap<(Series, String, i64), (i64, i64)> = BTreeMap::new();
@@ -138,11 +176,18 @@ pub(super) fn over_days(
         behind.insert((series, group, hour), (lasts, value));
     }
     let (mut counted, mut others) = (BTreeMap::new(), BTreeMap::new());
+    let mut open: BTreeMap<Series, i64> = BTreeMap::new();
     for count in counts {
+        let taking = takings.get(&(count.series.workflow.clone(), count.series.name.clone()));
         let is_sum = count.series.currency.is_some() || summed.contains(&count.series);
         let known = behind.get(&(count.series.clone(), count.group.clone(), count.hour)).copied();
         // A count is of as many runs as it says; sums of before runs were counted are of nobody knows how many.
-        let (lasts, runs) = known.unwrap_or((1, if is_sum { 0 } else { count.value }));
+        let lasts = taking.map_or(1, |taking| taking.lasts);
+        let (lasts, runs) = known.unwrap_or((lasts, if is_sum { 0 } else { count.value }));
+        if !is_sum && lasts == 1 && count.hour >= now.hour && taking.is_some_and(|taking| taking.all_runs) {
+            let sum: &mut i64 = open.entry(count.series.clone()).or_default();
+            *sum = sum.saturating_add(count.value);
+        }
         let ends = count.hour.saturating_add(lasts.max(1));
         let all: &mut BTreeMap<Series, Vec<Portion>> = if is_sum { &mut others } else { &mut counted };
         all.entry(count.series).or_default().push(Portion { ends, group: count.group, runs, value: count.value });
@@ -152,6 +197,10 @@ pub(super) fn over_days(
     };
     let (mut counted, others) = (told(counted), told(others));
     keep_apart(&mut counted);
+    for (series, counts) in &mut counted {
+        let so_far = open.get(series).copied().filter(|_| !counts.hides_total).unwrap_or_default();
+        counts.so_far = so_far - so_far.rem_euclid(LEAST);
+    }
     counted.into_iter().chain(others).collect()
 }
 

@@ -22,23 +22,68 @@ fn names_are_read_and_small_groups_are_hidden_everywhere() {
     assert_eq!(counts[0].group, "topic.kind=late");
     let runs = [read_runs("refund/paid/480/1/currency=EUR/topic.kind=late", 5).unwrap()];
     assert_eq!((&runs[0].series, runs[0].lasts), (&counts[3].series, 1));
-    let all = over_days(counts, runs, after(40 * 24));
+    let all = over_days(counts, runs, &Takings::new(), after(40 * 24));
     let (done, of) = all.iter().find(|(series, _)| series.name == "done").unwrap();
     assert_eq!((of.total, of.days.clone()), (100, [(20, Cell::Told(100))].into()), "what is older is not in it");
     let groups: Vec<_> = of.groups.values().map(|cell| done.shown(*cell)).collect();
     assert_eq!(groups, ["<5", "40", "60"], "three wait for two more");
     assert!(csv(&all).contains("refund,paid,EUR,1970-01-21,1250\r\n"), "{}", csv(&all));
-    let few = over_days([read("refund/done/480", 4).unwrap()], [], after(490));
+    let few = over_days([read("refund/done/480", 4).unwrap()], [], &Takings::new(), after(490));
     let (series, of) = few.iter().next().unwrap();
     assert_eq!(series.total(of), "<5");
     assert!(csv(&few).ends_with("refund,done,,1970-01-21,<5\r\n"), "{}", csv(&few));
-    let none = over_days([read("refund/done/490", 40).unwrap()], [], after(490));
+    let none = over_days([read("refund/done/490", 40).unwrap()], [], &Takings::new(), after(490));
     let (series, of) = none.iter().next().unwrap();
     assert_eq!(series.total(of), "–", "the hour is not over: nobody says that it is nothing");
     for bad in ["", "refund", "refund/done", "refund/done/x"] {
         assert_eq!((read(bad, 1), read_runs(bad, 1)), (None, None), "{bad}");
     }
     assert_eq!(read_runs("refund/done/1", 1), None);
+}
+
+/// KPIs of `refund` as plans have them.
+fn plans(kpis: &[&str]) -> Takings {
+    let kpi = |text: &&str| ("refund".parse().unwrap(), serde_json::from_str(text).unwrap());
+    takings(kpis.iter().map(kpi))
+}
+
+#[test]
+fn of_the_open_hour_the_runs_that_are_done_are_told_in_fives_and_nothing_else() {
+    let so_far = |kpis: &[&str], counts: &[(&str, i64)]| {
+        let counts = counts.iter().map(|(name, value)| read(name, *value).unwrap());
+        over_days(counts, [], &plans(kpis), after(490)).into_values().map(|counts| counts.so_far).collect::<Vec<_>>()
+    };
+    let (all, labels) = (r#"{"name":"done"}"#, r#"{"name":"done","by":["topic.kind"]}"#);
+    let seven = [("refund/done/490/topic.kind=late", 4), ("refund/done/490/topic.kind=lost", 3)];
+    assert_eq!(so_far(&[labels], &seven), [5], "labels together, and two wait");
+    assert_eq!(so_far(&[all], &[("refund/done/490", 4)]), [0], "fewer are not told");
+    assert_eq!(
+        so_far(&[all], &[("refund/done/490", 15), ("refund/done/489", 5)]),
+        [15],
+        "an hour that is over is told whole"
+    );
+    // Which runs fulfil a condition, and how much they sum to, nobody else tells of the open hour.
+    let some = r#"{"name":"done","when":"agree.approved"}"#;
+    for not in [some, r#"{"name":"done","sum":"order.total"}"#, r#"{"name":"done","per":"24h"}"#, r#"{"name":"other"}"#]
+    {
+        let Ok(kpi) = serde_json::from_str::<Kpi>(not) else { panic!("{not}") };
+        let known = takings([("refund".parse().unwrap(), kpi)]);
+        let seen = over_days([read("refund/done/490", 40).unwrap()], [], &known, after(490));
+        assert_eq!(seen.into_values().map(|counts| counts.so_far).collect::<Vec<_>>(), [0], "{not}");
+    }
+    assert_eq!(so_far(&[all, some], &[("refund/done/490", 40)]), [0], "the plan before counted others");
+    // Labels of the open hour are told when it is over.
+    let of = over_days(seven.map(|(name, value)| read(name, value).unwrap()), [], &plans(&[labels]), after(490));
+    assert!(of.values().all(|counts| counts.groups.is_empty() && counts.days.is_empty()));
+    assert_eq!(csv(&of).lines().count(), 1, "what is taken along is of hours that are over");
+}
+
+#[test]
+fn a_count_that_lasts_a_day_is_told_when_the_day_is_over() {
+    let counts = || [read("refund/done/480", 40).unwrap()];
+    let daily = plans(&[r#"{"name":"done","per":"24h"}"#]);
+    assert_eq!(over_days(counts(), [], &daily, after(503)).values().next().unwrap().total, 0);
+    assert_eq!(over_days(counts(), [], &daily, after(504)).values().next().unwrap().total, 40);
 }
 
 /// What a client sees of two counts of one workflow, by days.
@@ -50,7 +95,7 @@ fn two(asked: &[i64], paid: &[i64]) -> [Counts; 2] {
             .map(|(day, value)| read(&format!("refund/{name}/{}", day * 24), *value).unwrap())
             .collect()
     };
-    let all = over_days([of("asked", asked), of("paid", paid)].concat(), [], after(24 * 20));
+    let all = over_days([of("asked", asked), of("paid", paid)].concat(), [], &Takings::new(), after(24 * 20));
     all.into_values().collect::<Vec<_>>().try_into().unwrap()
 }
 
@@ -70,7 +115,7 @@ fn two_counts_that_differ_by_a_few_runs_do_not_tell_of_them() {
     assert!(!paid.hides_total, "the same runs tell of none");
     // Each day differs by five, so none of them is close; the total of a label is.
     let counts = ["refund/asked/0/a.b=late", "refund/asked/0/a.b=lost"].map(|name| read(name, 40).unwrap());
-    let all = over_days(counts.into_iter().chain(read("refund/paid/0", 38)), [], after(24));
+    let all = over_days(counts.into_iter().chain(read("refund/paid/0", 38)), [], &Takings::new(), after(24));
     assert!(all.values().last().unwrap().hides_total, "38 beside 40 would tell of two");
 }
 
@@ -97,7 +142,8 @@ proptest! {
 #[test]
 fn what_is_fewer_than_five_is_added_to_no_total_and_told_with_the_next() {
     let of = |counts: &[(&str, i64)], hour: i64| {
-        let all = over_days(counts.iter().map(|(name, value)| read(name, *value).unwrap()), [], after(hour));
+        let all =
+            over_days(counts.iter().map(|(name, value)| read(name, *value).unwrap()), [], &Takings::new(), after(hour));
         all.into_values().next().unwrap()
     };
     let groups = [("r/n/480/k=a", 1), ("r/n/480/k=b", 5), ("r/n/480/k=c", 90), ("r/n/500/k=a", 5)];
@@ -118,7 +164,7 @@ fn a_sum_is_told_of_five_runs_and_of_hours_that_are_over() {
     };
     let shown = |parts: &[(i64, i64, i64)], hour: i64| {
         let (counts, runs) = sums(parts);
-        let all = over_days(counts, runs, after(hour));
+        let all = over_days(counts, runs, &Takings::new(), after(hour));
         all.into_values().next().map(|of| (of.total, of.days)).unwrap_or_default()
     };
     let parts = [(480, 4, 700), (481, 1, 50), (505, 9, 900)];
@@ -128,12 +174,12 @@ fn a_sum_is_told_of_five_runs_and_of_hours_that_are_over() {
     assert_eq!(shown(&parts, 505).0, 750);
     assert_eq!(shown(&parts, 506), (1_650, [(20, Cell::Told(750)), (21, Cell::Told(900))].into()));
     // What was summed before anybody counted runs is of nobody knows how many.
-    let old = over_days(sums(&parts).0, [], after(506));
+    let old = over_days(sums(&parts).0, [], &Takings::new(), after(506));
     assert_eq!(old.values().next().unwrap().total, 0);
     // A sum without a currency is one too, by the runs behind it.
     let plain = [read("refund/minutes/480", 400).unwrap()];
     let runs = [read_runs("refund/minutes/480/1", 2).unwrap()];
-    assert_eq!(over_days(plain, runs, after(490)).values().next().unwrap().total, 0);
+    assert_eq!(over_days(plain, runs, &Takings::new(), after(490)).values().next().unwrap().total, 0);
 }
 
 /// A run that is done: its hour, its label, its value.
@@ -158,7 +204,7 @@ fn looked(runs: &[Run], looks: &[i64], lasts: i64) -> Vec<String> {
         let more = format!("/{lasts}");
         let behind: Vec<_> =
             cells.iter().map(|(name, (runs, _))| read_runs(&part(name, &more), *runs).unwrap()).collect();
-        let all = over_days(counts, behind, after(*look));
+        let all = over_days(counts, behind, &Takings::new(), after(*look));
         looked.push(csv(&all));
         for (series, of) in &all {
             looked.push(series.total(of));

@@ -8,7 +8,7 @@ use assent_schema::canon::Digest;
 use assent_schema::client::ClientFacts;
 use assent_schema::id::{ClientId, Environment, Name, PersonId, Region, WorkflowId};
 use assent_schema::ledger::{HeldWhat, Token};
-use assent_schema::plan::{Handover, Plan};
+use assent_schema::plan::{Handover, Kpi, Plan};
 use assent_schema::release::Choice;
 use assent_schema::status::Status;
 use assent_schema::time::Period;
@@ -110,6 +110,9 @@ pub trait Office: Send + Sync + 'static {
 
     /// A plan, while the agent keeps it.
     fn plan(&self, digest: &Digest) -> Option<Arc<Plan>>;
+
+    /// The KPIs of a client's plans that run, may run again or still have runs: those of each plan.
+    fn kpis(&self, client: &ClientId) -> Vec<(WorkflowId, Kpi)>;
 
     /// Where the workflow of a plan was written, while the newest release names the plan.
     fn written(&self, client: &ClientId, plan: &Digest) -> Option<Written>;

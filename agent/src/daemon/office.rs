@@ -8,7 +8,7 @@ use assent_schema::canon::Digest;
 use assent_schema::client::ClientFacts;
 use assent_schema::id::{ClientId, Environment, PersonId, Region, WorkflowId};
 use assent_schema::ledger::{HeldWhat, Token};
-use assent_schema::plan::{Handover, Plan};
+use assent_schema::plan::{Handover, Kpi, Plan};
 use assent_schema::release::Choice;
 use assent_schema::status::Status;
 use assent_schema::time::Period;
@@ -86,6 +86,16 @@ impl Office for Bureau {
 
     fn plan(&self, digest: &Digest) -> Option<Arc<Plan>> {
         self.agent.field.plan(digest).map(|compiled| Arc::clone(&compiled.plan))
+    }
+
+    fn kpis(&self, client: &ClientId) -> Vec<(WorkflowId, Kpi)> {
+        let snapshot = self.agent.field.snapshot();
+        let plans = snapshot.plans.values().map(|live| live.plan.kept()).filter(|plan| plan.client == *client);
+        let named = |plan: Plan| {
+            let workflow = plan.workflow;
+            plan.kpis.into_iter().map(move |kpi| (workflow.clone(), kpi))
+        };
+        plans.filter_map(|plan| plan.read()).flat_map(named).collect()
     }
 
     fn written(&self, client: &ClientId, plan: &Digest) -> Option<Written> {

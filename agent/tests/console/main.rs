@@ -36,6 +36,7 @@ fn pages() -> Vec<(String, &'static str, &'static str)> {
         ("/ledger".to_owned(), "acme viewed alice ledger", "18\u{202f}431"),
         ("/passkey".to_owned(), "_agent viewed alice passkey", "Passkeys need a host name"),
         ("/numbers".to_owned(), "acme viewed alice numbers", "&lt;5"),
+        ("/numbers?client=acme".to_owned(), "acme viewed alice numbers", "so far since 09:00"),
         ("/numbers.csv".to_owned(), "acme viewed alice numbers", "refund,refunded,EUR,2026-03-02"),
     ]
 }

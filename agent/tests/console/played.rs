@@ -28,7 +28,7 @@ use assent_schema::client::ClientFacts;
 use assent_schema::id::{ClientId, Environment, PersonId, Region, WorkflowId};
 use assent_schema::ledger::{HeldWhat, Token};
 use assent_schema::passkey::Passkey;
-use assent_schema::plan::{Handover, Plan};
+use assent_schema::plan::{Handover, Kpi, Plan};
 use assent_schema::release::Choice;
 use assent_schema::status::{Hold, Status};
 use assent_schema::time::{Moment, Period};
@@ -192,6 +192,17 @@ impl Office for Played {
 
     fn plan(&self, digest: &Digest) -> Option<Arc<Plan>> {
         self.plans.get(digest).cloned()
+    }
+
+    fn kpis(&self, client: &ClientId) -> Vec<(WorkflowId, Kpi)> {
+        // Of the workflow that the pages only know by what it counted.
+        let triage = json!({"name": "sorted", "by": ["topic.team"]});
+        let kpi = || serde_json::from_value(triage.clone()).expect("a KPI");
+        let plans = self.plans.values().filter(|plan| plan.client == *client);
+        let of =
+            |plan: &Arc<Plan>| plan.kpis.iter().map(|kpi| (plan.workflow.clone(), kpi.clone())).collect::<Vec<_>>();
+        let triage = (client.as_str() == "acme").then(|| (id("triage"), kpi()));
+        plans.flat_map(of).chain(triage).collect()
     }
 
     fn written(&self, client: &ClientId, plan: &Digest) -> Option<Written> {

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::console::numbers::{Cell, Counts, DAYS, LEAST, Series, date};
+use crate::console::numbers::{Cell, Counts, DAYS, LEAST, Now, Series, date};
 
 const WIDE: i64 = 600;
 const HIGH: i64 = 140;
@@ -11,15 +11,21 @@ const FOOT: i64 = 20;
 /// How high a bar is whose value is not told.
 const STUB: i64 = 4;
 
-/// One bar for each day.
-pub(super) fn bars(series: &Series, counts: &Counts, today: i64) -> Markup {
+/// One bar for each day; on that of today stands what there is so far.
+pub(super) fn bars(series: &Series, counts: &Counts, now: Now) -> Markup {
+    let today = now.day();
     let first = today - DAYS + 1;
-    let told = counts.days.values().filter_map(|cell| if let Cell::Told(value) = cell { Some(*value) } else { None });
-    let highest = told.max().filter(|value| *value >= LEAST);
+    let told = |cell: &Cell| if let Cell::Told(value) = cell { Some(*value) } else { None };
+    let of_today = counts.days.get(&today).and_then(told).unwrap_or(0);
+    let with_open = Some(of_today + counts.so_far).filter(|_| counts.so_far > 0);
+    let highest = counts.days.values().filter_map(told).chain(with_open).max().filter(|value| *value >= LEAST);
     let most = highest.unwrap_or(0).max(LEAST);
     let wide = WIDE / DAYS;
+    let so_far = series.shown(Cell::Told(counts.so_far));
+    let open =
+        if counts.so_far > 0 { format!(", and {so_far} so far today that no full hour has") } else { String::new() };
     let text = format!(
-        "{} of {}: {} over {DAYS} days, at most {} a day",
+        "{} of {}: {} over {DAYS} days, at most {} a day{open}",
         series.name,
         series.workflow,
         series.total(counts),
@@ -41,6 +47,12 @@ pub(super) fn bars(series: &Series, counts: &Counts, today: i64) -> Markup {
                         rect.hidden[!matches!(cell, Cell::Told(_))] x=(place * wide + 3) y=(HIGH - high) width=(wide - 6) height=(high) rx="2" {
                             title { (date(day)) ": " (series.shown(cell)) }
                         }
+                    }
+                }
+                @if counts.so_far > 0 {
+                    @let (below, high) = (of_today * (HIGH - 6) / most, height(counts.so_far, most));
+                    rect.open x=((DAYS - 1) * wide + 3) y=(HIGH - below - high) width=(wide - 6) height=(high) rx="2" {
+                        title { (date(today)) ": " (so_far) " so far since " (format!("{:02}:00 UTC", now.open_since())) }
                     }
                 }
             }

@@ -168,6 +168,9 @@ fn kpis(store: &Memory) {
         count(format!("kpi/acme/refund/refunded/{at}/currency=EUR"), many * 4_215 + day * 311);
         count(format!("kpi/acme/reply/answered/{at}"), if day % 3 == 0 { 2 } else { 40 + day * 5 % 31 });
     }
+    for (team, many) in [("billing", 4), ("products", 3)] {
+        count(format!("kpi/acme/triage/sorted/{hour}/topic.team={team}"), many);
+    }
     count(format!("kpi/zenith/dunning/zenith_count/{hour}"), 12);
     store.commit_now(transaction).expect("counts");
 }

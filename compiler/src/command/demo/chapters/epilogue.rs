@@ -36,7 +36,12 @@ pub(in super::super) fn epilogue(stage: &Stage, story: &mut Story<'_, '_>) -> Re
     story.line(&format!("  the console     http://{}: each of these prints a link that signs in", stage.console))?;
     story.line(&format!("    on-call       {console} --key {}", key("bruno")?))?;
     story.line(&format!("    who decides   {console} --client acme --key {}", key("lena")?))?;
-    story.line("                  on-call finds the incident with its post-mortem there, the KPIs and the ledger;")?;
+    story.line(
+        "                  on-call finds the incident with its post-mortem there, the ledger, and the KPIs: a bar",
+    )?;
+    story.line(
+        "                  for the tickets that were sorted this hour (what has a condition comes after the hour);",
+    )?;
     story.line("                  who decides finds a refund that waits for a yes or a no")?;
     story.line(&format!("  the report      {}", stage.folder.join("report/acme.html").display()))?;
     story.line(&format!("  the plan        {program} plan HEAD --repo {}", stage.agency.source.display()))?;

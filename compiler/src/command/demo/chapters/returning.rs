@@ -13,6 +13,8 @@ use crate::error::Error;
 const RUNS: u32 = 5;
 /// Tickets that the version before sorts well.
 const GOOD: u32 = 2;
+/// Tickets that it sorts well when it is back: as many as the KPIs of an hour need, to be told before the hour is over.
+const AGAIN: u32 = 5;
 
 pub(super) fn fail(stage: &mut Stage, story: &mut Story<'_, '_>) -> Result<(), Error> {
     story.chapter("A bad version goes back alone")?;
@@ -54,12 +56,14 @@ pub(super) fn fail(stage: &mut Stage, story: &mut Story<'_, '_>) -> Result<(), E
     let back = |status: &Status| plan(status) == old && refuses(status, bad);
     let (status, _) = stage.production.wait_status(back)?;
     let took = began.elapsed();
-    sort_well(stage, "again")?;
+    for number in 0..AGAIN {
+        sort_well(stage, &format!("again-{number}"))?;
+    }
     story.tell(
         failed > 0 && refund(&status).and_then(|refund| refund.plan) == neighbour,
         &format!(
             "{failed} of its runs fail: the agent puts the version before back by itself, {} ms after the first ticket, and \
-             refuses the bad one. `triage` sorts tickets again.",
+             refuses the bad one. `triage` sorts {AGAIN} tickets again.",
             took.as_millis()
         ),
         &["P12", "P17"],
