@@ -144,7 +144,7 @@ rules! {
         "`assent-agent vault list` says of each slot whether its secret can be one: `good`, `empty`, `bad` or `not looked at`. Set the right secret with `assent-agent vault set CLIENT/CONNECTION/SLOT`.";
     Vault "vault" Always Cause
         "The vault cannot be used. Everything that needs a secret waits, and senders of webhooks are asked to come again. When its file is gone or does not open (`vault_gone`, `vault_cannot_open`), the agent goes on with what it read before, until it restarts.";
-        "Check the vault: `assent-agent vault list` says what fails. Waiting work resumes by itself. Put a lost file back from a copy, or set the secrets again, before the agent restarts.";
+        "Check the vault: `assent-agent vault list` says what fails. Waiting work resumes by itself. Put a lost file back from a copy: it is read again within a minute, also where the agent restarted without it. Otherwise set the secrets again.";
     SecretInLog "secret-in-log" Always Cause
         "A line of the agent's log held a secret. The line was not written, so nothing leaked there, but this must not happen.";
         "Look at the lines around `secret_in_log` in the log to see what the agent was doing, and report it as a bug in Assent. Rotate the secret if it was sent anywhere else.";

@@ -22,4 +22,5 @@ mod rules;
 mod servers;
 mod start;
 mod told;
+mod vault;
 mod words;

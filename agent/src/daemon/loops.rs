@@ -87,7 +87,7 @@ async fn keeping_secrets(agent: Arc<Agent>) {
     loop {
         agent.look_at_secrets().await;
         tokio::select! {
-            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = tokio::time::sleep(agent.look_at_secrets_after(LOOK_EVERY)) => {}
             () = agent.secrets.news.notified() => {}
         }
     }

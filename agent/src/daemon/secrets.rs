@@ -37,6 +37,8 @@ const RULES: [Rule; 7] = [
 const SLOTS_EVERY: Duration = Duration::from_hours(1);
 /// How often the APIs are asked what they granted.
 const SCOPES_EVERY: Duration = Duration::from_hours(24);
+/// How soon it is looked again while the vault does not open: somebody is putting it back.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// A slot of a client, by its names.
 type Named = (ClientId, ConnectionId, SlotId);
@@ -81,10 +83,16 @@ impl Agent {
         }
     }
 
-    /// Looks whether the vault would open if the agent began now. What it read before it goes on with.
+    /// Looks whether the vault would open if the agent began now. What it read before it goes on with; what somebody put there
+    /// meanwhile counts at once.
     async fn look_at_vault(&self, slots: &[Named]) {
         let vault = self.field.vault();
-        let mut fault = vault.look().err();
+        let looked = vault.look();
+        if looked == Ok(true) {
+            tracing::info!("the vault's file holds other secrets than before: they count from now on");
+            self.secrets_changed();
+        }
+        let mut fault = looked.err();
         if fault == Some(VaultError::Gone) {
             let had = |(client, connection, slot): &Named| {
                 self.engine.standing(OfClient { client, connection, slot }).is_ok_and(|known| known.is_some())
@@ -97,9 +105,14 @@ impl Agent {
         if let Some(error) = fault.filter(|_| before != fault) {
             tracing::error!(
                 code = error.code(),
-                "the vault does not open: what was read before is used until a restart"
+                "the vault does not open: what was read before is used until a restart, or until it opens again"
             );
         }
+    }
+
+    /// How long to wait for the next look, where it is so long while all is well.
+    pub(super) fn look_at_secrets_after(&self, every: Duration) -> Duration {
+        if lock(&self.secrets.fault).is_some() { LOOK_AGAIN.min(every) } else { every }
     }
 
     /// Secrets were changed by a person: they are looked at again, and whoever waits for one goes on.

@@ -1,7 +1,8 @@
 //! The embedded vault: one file, `vault.age`, sealed to the host's key.
 //!
-//! Inside, one line a secret: path, space, base64. The file is opened once; the secrets then live in memory, zeroed on
-//! drop, so that a request costs no decryption. What the agent itself renews or stages is the overlay's.
+//! Inside, one line a secret: path, space, base64. The secrets live in memory, zeroed on drop, so that a request costs no
+//! decryption; the file is opened once, and again by whoever looks after it. What the agent itself renews or stages is the
+//! overlay's.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -50,14 +51,35 @@ impl<D: Disk> FileVault<D> {
         Ok(Self { overlay, slots: Mutex::new(slots) })
     }
 
-    /// Whether the file is there and opens. Secrets are read from memory, which does not say so.
+    /// Whether the file is there and opens: secrets are read from memory, which does not say so. What somebody put there
+    /// meanwhile is taken, as after a restart; whether there was anything.
+    ///
+    /// A slot that the file does not hold keeps its secret, and stands in the file again: a copy from before that secret was set
+    /// would take it away from work that goes on.
     ///
     /// # Errors
-    /// [`VaultError::Gone`] where there is none, also before the first secret; as [`FileVault::open`].
-    pub fn look(&self) -> Result<(), VaultError> {
+    /// [`VaultError::Gone`] where there is none, also before the first secret; as [`FileVault::open`] and [`Vault::set`].
+    pub fn look(&self) -> Result<bool, VaultError> {
         // Nothing is being written to it meanwhile.
-        let _slots = self.slots();
-        opened(&self.overlay)?.map(drop).ok_or(VaultError::Gone)
+        let mut slots = self.slots();
+        let there = opened(&self.overlay)?.ok_or(VaultError::Gone)?;
+        let lacks = slots.keys().any(|path| !there.contains_key(path));
+        let is_other =
+            |(path, set): &(SlotPath, Secret)| slots.get(path).is_none_or(|slot| slot.set.reveal() != set.reveal());
+        let others: Vec<_> = there.into_iter().filter(is_other).collect();
+        if others.is_empty() && !lacks {
+            return Ok(false);
+        }
+        let (mut changed, is_new) = (slots.clone(), !others.is_empty());
+        for (path, set) in others {
+            let newest = self.overlay.newest(&path, set.clone())?;
+            changed.insert(path, Slot { set, newest });
+        }
+        if lacks {
+            self.save(&changed)?;
+        }
+        *slots = changed;
+        Ok(is_new)
     }
 
     /// Whether no slot holds a secret.
@@ -82,11 +104,15 @@ impl<D: Disk> FileVault<D> {
         let mut slots = self.slots();
         let mut changed = slots.clone();
         changed.insert(path.clone(), Slot { set: secret.clone(), newest: secret });
-        let sealed = self.overlay.host.seal(&write(&changed)).or(Err(VaultError::CannotOpen))?;
-        self.overlay.disk.write(PATH, &sealed).map_err(VaultError::Disk)?;
+        self.save(&changed)?;
         *slots = changed;
         // Also where it is the same secret as before: what a person set last counts.
         self.overlay.forget(path)
+    }
+
+    fn save(&self, slots: &BTreeMap<SlotPath, Slot>) -> Result<(), VaultError> {
+        let sealed = self.overlay.host.seal(&write(slots)).or(Err(VaultError::CannotOpen))?;
+        self.overlay.disk.write(PATH, &sealed).map_err(VaultError::Disk)
     }
 
     fn renew_now(&self, path: &SlotPath, secret: Secret) -> Result<(), VaultError> {
@@ -230,7 +256,7 @@ mod tests {
         let vault = open(&disk, &host);
         assert_eq!(vault.look(), Err(VaultError::Gone), "nothing was ever put there");
         vault.set(&path("acme/helpdesk/token"), secret("canary-one")).await.unwrap();
-        assert_eq!(vault.look(), Ok(()));
+        assert_eq!(vault.look(), Ok(false));
         let file = disk.read(PATH).unwrap().unwrap();
         for (bytes, found) in [(Some(b"garbage".to_vec()), VaultError::CannotOpen), (None, VaultError::Gone)] {
             match bytes {
@@ -241,7 +267,37 @@ mod tests {
             assert_eq!(held(&vault, "acme/helpdesk/token").await, Ok("canary-one".to_owned()));
         }
         disk.write(PATH, &file).unwrap();
-        assert_eq!(vault.look(), Ok(()));
+        assert_eq!(vault.look(), Ok(false));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_put_back_is_read_again() {
+        let (disk, host) = (Folder::default(), Arc::new(HostKey::generate()));
+        let before = open(&disk, &host);
+        let [token, hook] = ["acme/helpdesk/token", "acme/helpdesk/webhook"];
+        before.set(&path(token), secret("canary-one")).await.unwrap();
+        let old = disk.read(PATH).unwrap().unwrap();
+        before.renew(&path(token), secret("canary-renewed")).await.unwrap();
+        disk.remove(PATH).unwrap();
+        // A start without it knows nothing, until it is there again.
+        let vault = open(&disk, &host);
+        assert_eq!(held(&vault, token).await, Err(VaultError::Missing));
+        assert_eq!(vault.look(), Err(VaultError::Gone));
+        disk.write(PATH, &old).unwrap();
+        assert_eq!((vault.look(), vault.look()), (Ok(true), Ok(false)));
+        assert_eq!(held(&vault, token).await, Ok("canary-renewed".to_owned()), "what the agent renewed counts");
+        // A copy from before a slot was set takes nothing away, now or at the next start.
+        vault.set(&path(hook), secret("canary-two")).await.unwrap();
+        disk.write(PATH, &old).unwrap();
+        assert_eq!(vault.look(), Ok(false));
+        let again = open(&disk, &host);
+        for vault in [&vault, &again] {
+            assert_eq!(held(vault, hook).await, Ok("canary-two".to_owned()));
+        }
+        // A secret that another process set counts, as it would after a restart.
+        again.set(&path(hook), secret("canary-three")).await.unwrap();
+        assert_eq!(vault.look(), Ok(true));
+        assert_eq!(held(&vault, hook).await, Ok("canary-three".to_owned()));
     }
 
     #[tokio::test]

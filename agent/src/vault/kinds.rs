@@ -14,15 +14,15 @@ pub enum AnyVault<F: Disk, D: Disk, N: Net, C: Clock> {
 }
 
 impl<F: Disk, D: Disk, N: Net, C: Clock> AnyVault<F, D, N, C> {
-    /// Whether what holds the secrets is there and opens, where reading one does not say so.
+    /// Whether what holds the secrets is there and opens, where reading one does not say so; whether somebody put others there.
     ///
     /// # Errors
     /// As [`FileVault::look`].
-    pub fn look(&self) -> Result<(), VaultError> {
+    pub fn look(&self) -> Result<bool, VaultError> {
         match self {
             Self::File(vault) => vault.look(),
             // They are asked for each secret, and say so themselves.
-            Self::Systemd(_) | Self::Kv2(_) => Ok(()),
+            Self::Systemd(_) | Self::Kv2(_) => Ok(false),
         }
     }
 

@@ -177,10 +177,10 @@ async fn on_call_is_told_that_the_vaults_file_is_gone_or_garbage_while_work_goes
     agent.look_at_secrets().await;
     assert_eq!(alerts(&agent), ["vault/-/-/vault_gone"]);
     agent.disk.write("vault.age", &file).unwrap();
-    let vault = FileVault::open(Arc::clone(&agent.disk), Arc::clone(&agent.identity.host)).ok().unwrap();
-    agent.field.replace_vault(AnyVault::File(vault));
+    assert!(agent.field.vault().read(&slot()).await.is_err(), "nothing was read");
     agent.look_at_secrets().await;
     assert_eq!(alerts(&agent), Vec::<String>::new(), "it is over when the file is back");
+    assert!(agent.field.vault().read(&slot()).await.is_ok(), "and it was read again");
 }
 
 #[tokio::test]
