@@ -2,7 +2,7 @@
 """Confirms what `assent report` says, promise by promise, with programs that share no code with Assent: git, ssh-keygen,
 OpenSSL, SQLite, and Python's standard library. Written from docs/formats.md and docs/promises.md alone.
 
-    auditor.py WORLD P01 [--report F] [--source D] [--release D] [--ledger F] [--state D] [--page F] [--canary WORD ...]
+    auditor.py WORLD P01 [--report F] [--source D] [--release D] [--ledger F] [--state D] [--page F] [--keys F] [--canary WORD ...]
 
 WORLD is what `assent demo --keep` leaves; each part of it may be given from elsewhere. Exit status 0 and one line that says what
 was found when the promise holds, 1 when something speaks against it.
@@ -53,6 +53,7 @@ class World:
         self.state = Path(options.state or folder / "agents" / AGENT)
         self.export = Path(options.ledger or folder / "report" / f"{CLIENT}.ledger")
         self.page = Path(options.page or folder / "report" / f"{CLIENT}.html")
+        self.keys = Path(options.keys or "/proc/keys")
         self.said = {}
         if options.report:
             rows = json.loads(Path(options.report).read_text())["promises"]
@@ -198,9 +199,10 @@ def p02(w):
     for plan in w.plans.values():
         long = [step["id"] for step in w.steps(plan) if seconds(step["action"].get("cache", "0s")) >= 86400]
         need(not long, f"{plan['workflow']}: {long} keeps answers for a day or more")
-    keys = Path("/proc/keys").read_text() if Path("/proc/keys").exists() else ""
+    keys = w.keys.read_text() if w.keys.exists() else ""
     mine = [line.split() for line in keys.splitlines() if f"assent:{AGENT}:" in line]
-    need(all(re.fullmatch(r"(expd|\d+[smh])", line[3]) for line in mine), "a key that outlives a day")
+    outlive = [" ".join(line) for line in mine if not re.fullmatch(r"(expd|\d+[smh])", line[3])]
+    need(not outlive, f"a key that outlives a day: {outlive}")
     return f"no plan keeps an answer for a day; the kernel lists {len(mine)} keys of the agent, each ends within 23 h"
 
 
@@ -379,8 +381,19 @@ def p12(w):
 
 
 def p13(w):
-    delays = [entry["data"]["delay"] for entry in w.of("alerted")]
+    entries = w.entries()
+    alerts = [entry for entry in entries if entry["kind"] == "alerted"]
+    delays = [entry["data"]["delay"] for entry in alerts]
     need(delays and max(delays) <= 300, "an alert was late, or none was delivered")
+    newest = moment(entries[-1]["time"])
+    for entry in entries:
+        if entry["kind"] != "incident" or entry["data"]["state"] != "opened":
+            continue
+        since, cause = moment(entry["time"]), entry["data"]["cause"]
+        until = since + timedelta(seconds=300)
+        # What is at the very end of a log may still be on its way.
+        told = [moment(a["time"]) for a in alerts if a["data"]["rule"] == cause and moment(a["time"]) >= since]
+        need(min(told, default=newest) <= until, f"{entry['data']['id']} was opened {since}, and nobody was told by {until}")
     return f"{len(delays)} alerts were delivered, the slowest after {max(delays)} s"
 
 
@@ -572,7 +585,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("world")
     parser.add_argument("promise")
-    for part in ("report", "source", "release", "ledger", "state", "page"):
+    for part in ("report", "source", "release", "ledger", "state", "page", "keys"):
         parser.add_argument(f"--{part}")
     parser.add_argument("--canary", action="append", default=[])
     options = parser.parse_args()

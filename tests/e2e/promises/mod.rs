@@ -7,6 +7,7 @@
 #![expect(clippy::indexing_slicing, reason = "a member of JSON that is not there fails the test")]
 
 mod forged;
+mod running;
 mod world;
 
 use assent_tests::have;

@@ -25,6 +25,16 @@ pub(super) static WORLD: LazyLock<World> = LazyLock::new(World::play);
 /// A change of the client's log: what a broken agent would have written.
 pub(super) type Rewrite = fn(&mut Vec<Value>);
 
+/// Writes a row and deletes it, and leaves the page as it is.
+const DELETE: &str = "
+import sqlite3, sys
+there = sqlite3.connect(sys.argv[1], isolation_level=None)
+there.execute('pragma secure_delete = off')
+there.execute('create table passing (text)')
+there.execute('insert into passing values (?)', (sys.argv[2],))
+there.execute('drop table passing')
+";
+
 /// How a promise is broken on purpose.
 #[derive(Clone, Copy)]
 pub(super) enum Broken {
@@ -36,6 +46,8 @@ pub(super) enum Broken {
     Ledger(Rewrite),
     /// Something stands in the agent's folder that should not: path, bytes that are added.
     State(&'static str, &'static str),
+    /// A text stood in the agent's database and was deleted again, as rows are.
+    Deleted(&'static str),
     /// The page says another thing.
     Page(&'static str, &'static str),
 }
@@ -108,7 +120,9 @@ impl World {
         match broken {
             Broken::Source(..) => source = self.broken(folder.path(), broken).1,
             Broken::Ledger(_) => ledger = self.broken(folder.path(), broken).1,
-            Broken::Release(..) | Broken::State(..) | Broken::Page(..) => panic!("the report does not look there"),
+            Broken::Release(..) | Broken::State(..) | Broken::Deleted(_) | Broken::Page(..) => {
+                panic!("the report does not look there")
+            }
         }
         let (said, held) = self.ask(&source, &ledger);
         let rows = said["promises"].as_array().expect("rows");
@@ -163,9 +177,14 @@ impl World {
                 put(&at, &self.rewritten(rewrite)).expect("a file");
                 ("ledger", at)
             }
+            Broken::Deleted(text) => {
+                self.copy_agent(folder, &at);
+                let mut python = command("python3", folder);
+                succeed(python.args(["-c", DELETE]).arg(at.join("state/agent.db")).arg(text));
+                ("state", at)
+            }
             Broken::State(path, more) => {
-                let agent = self.folder.join("agents").join(AGENT);
-                succeed(command("cp", folder).arg("-r").arg(agent).arg(&at));
+                self.copy_agent(folder, &at);
                 let file = at.join(path);
                 let before = std::fs::read(&file).unwrap_or_default();
                 put(&file, &[before.as_slice(), more.as_bytes()].concat()).expect("a file");
@@ -177,6 +196,12 @@ impl World {
                 ("page", at)
             }
         }
+    }
+
+    /// The agent's folder as it is.
+    fn copy_agent(&self, folder: &Path, at: &Path) {
+        let agent = self.folder.join("agents").join(AGENT);
+        succeed(command("cp", folder).arg("-r").arg(agent).arg(at));
     }
 
     /// The client's log as an agent would have written it that is broken so: the tree and the signature are right.
