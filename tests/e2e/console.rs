@@ -299,6 +299,16 @@ fn pages_are_easy_to_use_narrow_enlarged_light_and_dark() {
     place.begin(run(50, -5));
     look("runs-recovered", Some("/runs"));
     look("run-recovered", Some(&failed));
+    // Much stands wrong: on top of every page, folded and unfolded; a client's people read of their own alone.
+    place.trouble();
+    for (name, path) in [("overview-troubles", "/"), ("runs-troubles", "/runs"), ("holds-troubles", "/holds")] {
+        look(name, Some(path));
+    }
+    browser.click("#more-troubles summary");
+    look("troubles-unfolded", None);
+    browser.chrome("Network.clearBrowserCookies", &serde_json::json!({}));
+    opened.sign_in("lena");
+    look("decisions-troubles", Some("/decisions"));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -326,6 +336,8 @@ fn a_page_never_says_now_of_what_was_before() {
     assert_eq!(place.act("/hold", &alice, &hold).status, 303);
     browser.find("#standing #holds");
     browser.find("#alerts details.help[open]");
+    // What stands wrong comes by itself.
+    browser.find_text("acme/refund is held");
     browser.find_text("Paused since 09:14 UTC");
     browser.find("#client-acme .workflows details.menu[open]");
     browser.press(&["Escape"]);
@@ -349,6 +361,12 @@ fn menus_and_names_fit_phones_and_twice_the_size() {
     assert_eq!(browser.script(outside), 0, "menus that are cut off");
     let top = browser.script("return document.querySelector('h1').getBoundingClientRect().top");
     assert!(top.as_f64().is_some_and(|top| top < 170.0), "the heading begins at {top}");
+    // Also with all that can stand wrong the page is seen below it.
+    place.trouble();
+    browser.go(base);
+    browser.find("#troubles li");
+    let top = browser.script("return document.querySelector('h1').getBoundingClientRect().top");
+    assert!(top.as_f64().is_some_and(|top| top < 440.0), "below what stands wrong the heading begins at {top}");
     // Also where each name has a word beside it.
     place.recover();
     browser.go(&format!("{base}/runs"));
@@ -449,6 +467,9 @@ fn a_real_agent_shows_a_refund_takes_the_signed_yes_and_writes_down_who_looked()
     browser.write(".workflows details[open] [name=why]", "TICKET-9");
     browser.press(&["Enter"]);
     browser.find_text("Held: triggers are kept");
+    browser.go(&format!("http://{}/runs", stage.console));
+    assert!(browser.text("#troubles").contains("acme/refund is held"), "{}", browser.text("#troubles"));
+    browser.go(&format!("http://{}/", stage.console));
     browser.click("form[action='/resume'] button");
     browser.find_text("Resumed");
 

@@ -148,6 +148,7 @@ impl<O: Office> Console<O> {
             form: sessions.form_token(&guest.session),
             live: sessions.live_token(&guest.session, &asked.address, boot),
             said: asked.query.get("said").and_then(pages::said),
+            troubles: guest.troubles.clone(),
             now,
         }
     }

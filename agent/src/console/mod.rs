@@ -1,6 +1,6 @@
 //! The console: pages for people who decide, watch and mend. Signs people in, shows each what they may see, takes what they say.
 //!
-//! `route`, `viewer`, `session`, `story`, `numbers` and `pages` are pure; `serve`, `look`, `deciding`, `enter` and `act` are the shell. Who
+//! `route`, `viewer`, `session`, `story`, `numbers`, `troubles` and `pages` are pure; `serve`, `look`, `deciding`, `enter` and `act` are the shell. Who
 //! may see what is decided in `viewer` alone. Every view is a ledger entry before the answer is sent. What the running agent
 //! knows comes in through [`Office`].
 //!
@@ -24,10 +24,12 @@ mod route;
 mod serve;
 mod session;
 mod story;
+mod troubles;
 mod viewer;
 mod wanted;
 mod words;
 
 pub use office::{Done, Known, Logged, Office, Refused, Signed, Written};
 pub use serve::{Console, serve};
+pub use troubles::Standing;
 pub use viewer::{Sight, Viewer, Who};

@@ -13,6 +13,7 @@ use assent_schema::release::Choice;
 use assent_schema::status::Status;
 use assent_schema::time::Period;
 
+use super::troubles::Standing;
 use super::viewer::{Viewer, Who};
 use crate::control::incidents::IncidentRow;
 use crate::control::{ReadAgain, Verb};
@@ -107,6 +108,12 @@ pub trait Office: Send + Sync + 'static {
 
     /// How the agent and its workflows stand.
     fn status(&self) -> impl Future<Output = Result<Status, StoreError>> + Send;
+
+    /// What stands wrong now. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn standing(&self) -> Result<Standing, StoreError>;
 
     /// A plan, while the agent keeps it.
     fn plan(&self, digest: &Digest) -> Option<Arc<Plan>>;

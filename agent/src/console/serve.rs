@@ -19,6 +19,7 @@ use super::office::Office;
 use super::pages;
 use super::route::{Act, Page, Route, route};
 use super::session::{Session, Sessions};
+use super::troubles::{self, Line};
 use super::viewer::Viewer;
 use crate::content::Content;
 use crate::listen;
@@ -96,6 +97,8 @@ pub(super) struct Guest {
     pub(super) session: Session,
     /// What they may see.
     pub(super) viewer: Viewer,
+    /// What stands wrong that they may see.
+    pub(super) troubles: Vec<Line>,
 }
 
 /// Serves until `stop` becomes true, then lets connections end.
@@ -158,7 +161,10 @@ impl<O: Office> Console<O> {
     }
 
     async fn answer(self: Arc<Self>, route: Route, asked: Asked, cookie: Option<String>) -> Answer {
-        let guest = self.guest(cookie.as_deref());
+        let mut guest = self.guest(cookie.as_deref());
+        if let Some(guest) = &mut guest {
+            self.clone().look_what_stands(guest).await;
+        }
         match (route, guest) {
             (Route::Asset(asset), _) => answer::asset(asset),
             (Route::SignIn(sign_in), guest) => self.enter(sign_in, asked, guest.is_some()).await,
@@ -195,7 +201,16 @@ impl<O: Office> Console<O> {
         let (_, boot) = self.office.clock();
         let session = lock(&self.sessions).of(cookie?, boot)?;
         let viewer = self.office.known(&session.who)?.viewer;
-        Some(Guest { session, viewer })
+        Some(Guest { session, viewer, troubles: Vec::new() })
+    }
+
+    /// What stands wrong. Where that cannot be read, the page itself cannot be shown either, and says so.
+    async fn look_what_stands(self: Arc<Self>, guest: &mut Guest) {
+        // Reads block: not on the thread that runs are driven on.
+        let read = tokio::task::spawn_blocking(move || self.office.standing()).await;
+        if let Ok(Ok(standing)) = read {
+            guest.troubles = troubles::lines(&standing, &guest.viewer);
+        }
     }
 
     fn cookie_of(&self, headers: &HeaderMap) -> Option<String> {

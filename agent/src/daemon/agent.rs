@@ -272,11 +272,8 @@ impl Agent {
         }
     }
 
-    /// How the agent and its workflows stand.
-    pub(super) async fn status(&self) -> Result<Status, StoreError> {
-        let taken = self.taken();
-        let board = self.board.lock().await;
-        let snapshot = self.field.snapshot();
+    /// What it said no to since the release that it accepted last.
+    pub(super) fn refusals(&self) -> Result<BTreeSet<RefusedStatus>, StoreError> {
         let mut refused = BTreeSet::new();
         for (name, said) in self.store.states(REFUSED)? {
             if let Some(Ok(digest)) = name.strip_prefix(REFUSED).map(str::parse)
@@ -285,6 +282,15 @@ impl Agent {
                 refused.insert(RefusedStatus { code, digest, what });
             }
         }
+        Ok(refused)
+    }
+
+    /// How the agent and its workflows stand.
+    pub(super) async fn status(&self) -> Result<Status, StoreError> {
+        let taken = self.taken();
+        let board = self.board.lock().await;
+        let snapshot = self.field.snapshot();
+        let refused = self.refusals()?;
         Ok(Status {
             kind: StatusType::Status,
             schema: assent_schema::status::SCHEMA,

@@ -16,7 +16,7 @@ use assent_schema::time::Period;
 use super::agent::Agent;
 use super::answers::not_held;
 use super::hold::NotHeld;
-use crate::console::{Done, Known, Logged, Office, Refused, Viewer, Who, Written};
+use crate::console::{Done, Known, Logged, Office, Refused, Standing, Viewer, Who, Written};
 use crate::control::alerts::AlertQuestion;
 use crate::control::incidents::{IncidentAnswer, IncidentRow};
 use crate::control::{Answer, Chosen, Mode, ReadAgain, Verb};
@@ -82,6 +82,10 @@ impl Office for Bureau {
 
     async fn status(&self) -> Result<Status, StoreError> {
         self.agent.status().await
+    }
+
+    fn standing(&self) -> Result<Standing, StoreError> {
+        self.agent.all_that_stands()
     }
 
     fn plan(&self, digest: &Digest) -> Option<Arc<Plan>> {

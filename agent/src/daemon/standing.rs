@@ -1,11 +1,14 @@
-//! What stands of the agent itself, for `assent-agent status`: the alerts about it, measured anew.
+//! What stands of the agent itself, for `assent-agent status` and the console: the alerts about it, measured anew.
 
 use assent_schema::alert::Rule;
 
+use super::KEYRING_REFUSED;
 use super::agent::Agent;
+use crate::console::Standing;
 use crate::control::standing::Trouble;
 use crate::real::disk;
 use crate::store::{AlertNo, AlertRow, IncidentNo, Store as _, StoreError};
+use crate::sync::lock;
 use crate::world::Clock as _;
 
 /// The code of a disk that is full.
@@ -51,5 +54,24 @@ impl Agent {
         }
         all.sort_by_key(rank);
         Ok(all)
+    }
+
+    /// What stands wrong of the agent and of its clients, as people see it at the top of every page.
+    pub(super) fn all_that_stands(&self) -> Result<Standing, StoreError> {
+        let mut stopped = Vec::new();
+        for row in self.store.alerts()? {
+            if let (Rule::StaleStopped, Some(client)) = (row.alert.rule, row.alert.client) {
+                stopped.push((client, IncidentNo::new(row.no).to_string()));
+            }
+        }
+        Ok(Standing {
+            troubles: self.standing()?,
+            pull: lock(&self.pulling.trouble).clone(),
+            push: lock(&self.telling.unsaid).clone(),
+            keyring: self.world.keyring.is_refused().then(|| KEYRING_REFUSED.to_owned()),
+            refused: self.refusals()?,
+            holds: self.field.holds().to_vec(),
+            stopped,
+        })
     }
 }

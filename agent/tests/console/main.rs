@@ -65,6 +65,39 @@ fn every_page_of_everybody_answers_and_is_written_down_first() {
 }
 
 #[test]
+fn what_stands_wrong_is_said_on_every_page_to_those_who_may_know() {
+    let place = Place::new();
+    let [alice, bob, lena, zoe] = ["alice", "bob", "lena", "zoe"].map(|person| place.sign_in(person));
+    let before = place.look("/runs", &alice).body;
+    assert!(before.contains("<div id=\"troubles\" data-part=\"\"></div>"), "nothing stands wrong: {before}");
+    place.trouble();
+    let own = [format!("/runs/{}", run(9, 9)), question(7)];
+    for page in pages().into_iter().map(|(page, ..)| page).filter(|page| !page.contains(".csv")).chain(own) {
+        let body = place.look(&page, &alice).body;
+        for (text, many) in
+            [("The vault cannot be used", 1), ("The kernel takes no keys", 1), ("assent explain bad-signature", 1)]
+        {
+            assert_eq!(body.matches(text).count(), many, "{page}, {text}: {body}");
+        }
+        assert!(body.contains("acme/refund is held") && body.contains("zenith is held"), "{page}: {body}");
+        assert!(body.contains("<summary>3 more") && body.contains("href=\"/incidents/i-6\""), "{page}: {body}");
+    }
+    // An engineer of another client; and people of the clients, who read of their own and of nothing else.
+    let bob = place.look("/queue", &bob).body;
+    assert!(
+        bob.contains("zenith is held") && bob.contains("vault_gone") && !bob.contains("acme/refund is held"),
+        "{bob}"
+    );
+    for (who, theirs) in [(&lena, "Your agency has paused refund"), (&zoe, "Your agency has paused all workflows")] {
+        let body = place.look("/decisions", who).body;
+        assert!(body.contains(theirs) && body.matches("Your agency has paused").count() == 1, "{body}");
+        for word in ["vault", "bruno", "TICKET-9", "bad-signature", "kernel"] {
+            assert!(!body.contains(word), "{word}: {body}");
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_written_down_first_is_not_shown() {
     let place = Place::new();
     let (alice, lena) = (place.sign_in("alice"), place.sign_in("lena"));

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use assent_agent::console::{Done, Known, Logged, Office, Refused, Signed, Viewer, Who, Written};
+use assent_agent::console::{Done, Known, Logged, Office, Refused, Signed, Standing, Viewer, Who, Written};
 use assent_agent::control::incidents::IncidentRow;
 use assent_agent::control::{ReadAgain, Verb};
 use assent_agent::incident::{Act, Case, Facts, PREFIX, Step, check as check_post_mortem, draft};
@@ -74,6 +74,7 @@ pub(crate) struct Played {
     facts: BTreeMap<ClientId, Arc<ClientFacts>>,
     questions: Mutex<Vec<(PersonId, Shown)>>,
     holds: Mutex<Vec<Hold>>,
+    standing: Arc<Mutex<Standing>>,
     boot: Arc<AtomicU64>,
     dice: AtomicU64,
     deeds: Deeds,
@@ -186,8 +187,14 @@ impl Office for Played {
             },
         });
         let mut status: Status = serde_json::from_value(status).expect("a status");
-        status.holds.clone_from(&self.holds.lock().expect("a lock"));
+        status.holds = self.standing()?.holds;
         Ok(status)
+    }
+
+    fn standing(&self) -> Result<Standing, StoreError> {
+        let standing = self.standing.lock().expect("a lock").clone();
+        let holds = [standing.holds, self.holds.lock().expect("a lock").clone()].concat();
+        Ok(Standing { holds, ..standing })
     }
 
     fn plan(&self, digest: &Digest) -> Option<Arc<Plan>> {

@@ -9,6 +9,7 @@ use maud::{Markup, html};
 
 use super::marks::{Mark, mark, pill};
 use super::{Body, Section, form_field};
+use crate::console::troubles::name;
 use crate::console::viewer::Viewer;
 use crate::console::words;
 use crate::world::Wall;
@@ -60,14 +61,6 @@ pub(super) fn list<'h>(holds: impl Iterator<Item = &'h Hold>, viewer: &Viewer, n
                 }
             }
         }
-    }
-}
-
-fn name(hold: &Hold) -> String {
-    match &hold.what {
-        HeldWhat::Client => hold.client.to_string(),
-        HeldWhat::Workflow(workflow) => format!("{}/{workflow}", hold.client),
-        HeldWhat::Connection(connection) => format!("{}, connection {connection}", hold.client),
     }
 }
 

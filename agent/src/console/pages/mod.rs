@@ -16,11 +16,13 @@ pub(super) mod queue;
 pub(super) mod run;
 pub(super) mod runs;
 pub(super) mod sign_in;
+mod troubles;
 
 use maud::{DOCTYPE, Markup, html};
 
 use super::answer::{self, Answer};
 use super::office::Refused;
+use super::troubles::Line;
 use super::words;
 use crate::world::Wall;
 use marks::{Mark, mark};
@@ -43,6 +45,8 @@ pub(super) struct Frame {
     pub(super) live: String,
     /// What was just done.
     pub(super) said: Option<&'static str>,
+    /// What stands wrong.
+    pub(super) troubles: Vec<Line>,
     /// The time.
     pub(super) now: Wall,
 }
@@ -150,6 +154,7 @@ pub(super) fn whole(status: u16, frame: &Frame, body: Body) -> Answer {
                 }
                 main #main tabindex="-1" data-live=[live] {
                     @if let Some(said) = frame.said { p.banner.good role="status" { (mark(Mark::Good)) (said) } }
+                    (troubles::troubles(&frame.troubles, frame.now))
                     (main)
                 }
             }

@@ -5,7 +5,7 @@ use assent_schema::ledger::HeldWhat;
 use assent_schema::status::{Stage, Status, TrialStatus, WorkflowStatus};
 use maud::{Markup, html};
 
-use super::marks::{Mark, mark, pill, pill_saying};
+use super::marks::{Mark, pill, pill_saying};
 use super::{Body, Section, form_field, holds, incidents};
 use crate::console::viewer::Viewer;
 use crate::console::words;
@@ -39,7 +39,6 @@ pub(in crate::console) fn page(shown: &Overview<'_>) -> Body {
     let main = html! {
         h1 { "Overview" }
         div #standing data-part="" {
-            (troubles(status, *now))
             (tiles(shown))
             @if !incidents.is_empty() { (incidents::list(incidents::by_need(incidents).into_iter(), "incidents", shown.viewer, *now)) }
             @if !alerts.is_empty() { (incidents::alerts(alerts, shown.viewer, *now)) }
@@ -63,26 +62,6 @@ pub(in crate::console) fn page(shown: &Overview<'_>) -> Body {
         (release(shown))
     };
     Body { title: "Overview".into(), section: Section::Overview, main, is_live: true }
-}
-
-/// What is wrong with the agent itself.
-fn troubles(status: &Status, now: Wall) -> Markup {
-    html! {
-        @if let Some(halt) = &status.halt {
-            p.banner.bad role="alert" {
-                (mark(Mark::Bad))
-                strong { "The agent has started nothing since " (words::moment(now, halt.since)) "." }
-                " Found: " @for why in &halt.why { code { (why) } " " }
-                "Somebody on call must sign a recovery: " code { "assent-agent recover" } "."
-            }
-        }
-        @if let Some(push) = &status.push {
-            p.banner.warn { (mark(Mark::Warn)) strong { "Status and checkpoints cannot be pushed" } " since " (words::moment(now, push.since)) ": " code { (push.code) } }
-        }
-        @if let Some(pull) = &status.pull {
-            p.banner.warn { (mark(Mark::Warn)) strong { "Releases cannot be pulled" } " since " (words::moment(now, pull.since)) ": " code { (pull.code) } }
-        }
-    }
 }
 
 fn tiles(shown: &Overview<'_>) -> Markup {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use assent_agent::console::{Console, serve};
+use assent_agent::console::{Console, Standing, serve};
 use assent_agent::people::Itself;
 use assent_agent::store::{Memory, RunId, Store as _, Tables, Transaction, Write};
 use assent_agent::world::Wall;
@@ -31,6 +31,7 @@ pub(crate) struct Place {
     tables: Arc<Mutex<Tables>>,
     boot: Arc<AtomicU64>,
     passkeys: Passkeys,
+    standing: Arc<Mutex<Standing>>,
     stop: watch::Sender<bool>,
     runtime: tokio::runtime::Runtime,
     serving: Option<tokio::task::JoinHandle<()>>,
@@ -66,7 +67,7 @@ impl Place {
         let tables = Arc::<Mutex<Tables>>::default();
         let store = Arc::new(Memory::open(Arc::clone(&tables), noting(&said)));
         fill(&store);
-        let passkeys = Passkeys::default();
+        let (passkeys, standing) = (Passkeys::default(), Arc::<Mutex<Standing>>::default());
         let (deeds, boot) = (Deeds::default(), Arc::new(AtomicU64::new(1_000)));
         let facts: ClientFacts = serde_json::from_str(include_str!("../../plans/acme.client.json")).expect("facts");
         let mut other = facts.clone();
@@ -83,6 +84,7 @@ impl Place {
             facts,
             questions,
             holds: Mutex::default(),
+            standing: Arc::clone(&standing),
             boot: Arc::clone(&boot),
             dice: AtomicU64::new(0),
             deeds: Arc::clone(&deeds),
@@ -99,7 +101,8 @@ impl Place {
             (address, tokio::spawn(serve(listener, console, stopped)))
         });
         let host = address.to_string();
-        Self { host, address, said, deeds, store: kept, tables, boot, passkeys, stop, runtime, serving: Some(serving) }
+        let (store, serving) = (kept, Some(serving));
+        Self { host, address, said, deeds, store, tables, boot, passkeys, standing, stop, runtime, serving }
     }
 
     /// Asked by a name: passkeys belong to names, not to numbers.
@@ -116,6 +119,28 @@ impl Place {
     /// Lets time pass.
     pub(crate) fn pass(&self, seconds: u64) {
         self.boot.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    /// From now on much stands wrong: of the agent, and of both clients.
+    pub(crate) fn trouble(&self) {
+        let since = "2026-03-02T08:20:00Z";
+        let trouble = |rule: &str, code: &str, no: &str| {
+            let trouble = json!({"id": no, "rule": rule, "code": code, "since": since});
+            serde_json::from_value(trouble).expect("a trouble")
+        };
+        let hold = |client: &str, what: serde_json::Value| {
+            let hold = json!({"id": "h-9", "client": client, "what": what, "why": "TICKET-9", "by": "bruno", "since": since,
+                "until": "2026-03-02T13:00:00Z"});
+            serde_json::from_value(hold).expect("a hold")
+        };
+        let refused = json!([{"code": "bad-signature", "digest": "ab".repeat(32)}]);
+        *self.standing.lock().expect("a lock") = Standing {
+            troubles: vec![trouble("vault", "vault_gone", "i-6"), trouble("stale", "stale", "a-1")],
+            keyring: Some("keyring_refused".to_owned()),
+            refused: serde_json::from_value(refused).expect("a refusal"),
+            holds: vec![hold("acme", json!({"workflow": "refund"})), hold("zenith", json!("client"))],
+            ..Standing::default()
+        };
     }
 
     /// From now on there is no space for an entry, or there is again.
