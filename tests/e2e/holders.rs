@@ -50,7 +50,7 @@ impl Scene {
     }
 
     /// The client says who holds its checkpoints; everything is signed, released and at work.
-    fn begin(&mut self, holders: &str, credential: &str) {
+    pub(crate) fn begin(&mut self, holders: &str, credential: &str) {
         let path = self.agency.source.join("clients/acme/client.toml");
         let mut text = std::fs::read_to_string(&path).expect("a client");
         text.push_str(holders);
@@ -73,7 +73,7 @@ impl Scene {
         self.agency.assent(&line).expect("a release");
     }
 
-    fn vkey(&self) -> LogKey {
+    pub(crate) fn vkey(&self) -> LogKey {
         let enrolled = std::fs::read(self.agent.enrolled()).expect("what enrolment says");
         let enrolled: Value = serde_json::from_slice(&enrolled).expect("JSON");
         let key = STANDARD.decode(enrolled.get("ledger_key").and_then(Value::as_str).expect("a key")).expect("base64");
@@ -82,7 +82,7 @@ impl Scene {
     }
 
     /// What the file on the client's branch says, once it is as wanted.
-    fn held(&mut self, wanted: impl Fn(&str) -> bool) -> String {
+    pub(crate) fn held(&mut self, wanted: impl Fn(&str) -> bool) -> String {
         let repository = branch::open(&self.folder.join("client.git")).expect("the client's repository");
         let look = || -> Result<Option<String>, Error> {
             let Some(tip) = branch::tip(&repository, BRANCH)? else { return Ok(None) };
@@ -132,17 +132,17 @@ fn size_of(note: &str) -> u64 {
 }
 
 /// A witness in a process of its own.
-struct Witness {
+pub(crate) struct Witness {
     folder: PathBuf,
     log: String,
     key: LogKey,
     url: String,
     address: String,
-    running: Option<Running>,
+    pub(crate) running: Option<Running>,
 }
 
 impl Witness {
-    fn start(folder: &Path, log: &LogKey) -> Self {
+    pub(crate) fn start(folder: &Path, log: &LogKey) -> Self {
         let (folder, log) = (folder.join("watch"), log.to_vkey());
         let said: Value = serde_json::from_str(&succeed(&mut Self::command(&folder, &log))).expect("JSON");
         let key = LogKey::from_vkey(said.get("witness").and_then(Value::as_str).expect("a key")).expect("a key");
@@ -159,13 +159,13 @@ impl Witness {
         command
     }
 
-    fn again(&mut self) {
+    pub(crate) fn again(&mut self) {
         let mut command = Self::command(&self.folder, &self.log);
         command.args(["--listen", &self.address]);
         self.running = Some(Running::start(&mut command, |line| line.contains("listens")));
     }
 
-    fn toml(&self) -> String {
+    pub(crate) fn toml(&self) -> String {
         format!(
             "[[ledger.staging.witness]]\nurl = \"{}\"\nkey = \"{}\"\nregion = \"eu\"\n",
             self.url,

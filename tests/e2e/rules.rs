@@ -1,13 +1,11 @@
 //! What goes wrong around an agent reaches whoever is on call: each rule is provoked from outside, and heard where its alerts
 //! go. `holders` does the same for who holds checkpoints.
 
-use std::path::{Path, PathBuf};
-
 use assent_compiler::command::demo::agency::Agency;
 use assent_compiler::command::demo::source::put;
 use assent_compiler::command::demo::stage::{WEBHOOK_SECRET, clock, run_id, secrets, webhook, webhook_to};
 use assent_schema::status::Status;
-use assent_tests::servers::{Authority, free_address, write};
+use assent_tests::servers::{Authority, free_address};
 use assent_tests::{command, have, run, succeed};
 use serde_json::Value;
 
@@ -201,23 +199,6 @@ fn what_keeps_work_from_beginning_or_going_on_is_heard() {
     is_whole(&waits, &console);
 }
 
-/// A certificate for loopback that ended long ago.
-fn ended_certificate(folder: &Path) -> (PathBuf, PathBuf) {
-    let authority = Authority::make(folder, "authority");
-    let (_, key) = authority.certify(folder);
-    let config = "[ca]\ndefault_ca = d\n[d]\ndatabase = index\nserial = serial\nnew_certs_dir = .\ndefault_md = sha256\n\
-                  policy = p\n[p]\ncommonName = supplied\n";
-    write(&folder.join("ca.cnf"), config);
-    write(&folder.join("index"), "");
-    write(&folder.join("serial"), "01\n");
-    let mut openssl = command("openssl", folder);
-    openssl.current_dir(folder).args(["ca", "-batch", "-notext", "-config", "ca.cnf", "-in", "server.csr"]);
-    openssl.args(["-startdate", "20240101000000Z", "-enddate", "20240401000000Z", "-extfile", "server.ext"]);
-    openssl.args(["-out", "ended.pem"]);
-    succeed(openssl.arg("-cert").arg(&authority.certificate).arg("-keyfile").arg(&authority.key));
-    (folder.join("ended.pem"), key)
-}
-
 #[test]
 fn what_time_alone_brings_is_heard() {
     if !have("openssl") || !have("python3") {
@@ -253,7 +234,8 @@ fn what_time_alone_brings_is_heard() {
 
     // The listeners' certificate ended: nobody can send the agent anything, and it says so by its own way out.
     scene.agent.stop().expect("an agent that stops");
-    let (certificate, key) = ended_certificate(folder.path());
+    let authority = Authority::make(folder.path(), "authority");
+    let (certificate, key) = authority.certify_between(folder.path(), "20240101000000Z", "20240401000000Z");
     let tls = format!("tls = {{ certificate = \"{}\", key = \"{}\" }}", certificate.display(), key.display());
     configure(&scene, &tls);
     scene.agent.start().expect("an agent that starts");
