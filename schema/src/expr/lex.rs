@@ -13,15 +13,76 @@ pub(super) enum Lexeme<'t> {
     Integer(i64),
     Decimal(Decimal),
     Text(String),
-    /// An operator or bracket, as it is written.
-    Sign(&'static str),
+    /// An operator or bracket.
+    Sign(Sign),
     End,
 }
 
-/// Longer signs stand before their prefixes.
-const SIGNS: &[&str] = &[
-    "==", "!=", "<=", ">=", "&&", "||", "<", ">", "!", "+", "-", "*", "/", "%", "(", ")", "[", "]", ",", ".", "?", ":",
-];
+/// An operator or bracket.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sign {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    And,
+    Or,
+    Not,
+    Plus,
+    Minus,
+    Times,
+    Divide,
+    Modulo,
+    Open,
+    Close,
+    OpenList,
+    CloseList,
+    Comma,
+    Dot,
+    Question,
+    Colon,
+}
+
+impl Sign {
+    /// The sign at the beginning of a text and its length in bytes; the longer where two would do.
+    fn at_start(rest: &[u8]) -> Option<(Self, usize)> {
+        let two = match rest {
+            [b'=', b'=', ..] => Self::Equal,
+            [b'!', b'=', ..] => Self::NotEqual,
+            [b'<', b'=', ..] => Self::LessOrEqual,
+            [b'>', b'=', ..] => Self::GreaterOrEqual,
+            [b'&', b'&', ..] => Self::And,
+            [b'|', b'|', ..] => Self::Or,
+            [one, ..] => return Self::of_one(*one).map(|sign| (sign, 1)),
+            [] => return None,
+        };
+        Some((two, 2))
+    }
+
+    fn of_one(byte: u8) -> Option<Self> {
+        Some(match byte {
+            b'<' => Self::Less,
+            b'>' => Self::Greater,
+            b'!' => Self::Not,
+            b'+' => Self::Plus,
+            b'-' => Self::Minus,
+            b'*' => Self::Times,
+            b'/' => Self::Divide,
+            b'%' => Self::Modulo,
+            b'(' => Self::Open,
+            b')' => Self::Close,
+            b'[' => Self::OpenList,
+            b']' => Self::CloseList,
+            b',' => Self::Comma,
+            b'.' => Self::Dot,
+            b'?' => Self::Question,
+            b':' => Self::Colon,
+            _ => return None,
+        })
+    }
+}
 
 /// Splits a text into words and signs.
 ///
@@ -54,11 +115,11 @@ pub(super) fn lex(text: &str) -> Result<Vec<(Lexeme<'_>, Range<usize>)>, ExprErr
             b'0'..=b'9' => number(rest, at)?,
             b'"' | b'\'' => string(rest, at)?,
             _ => {
-                let Some(sign) = SIGNS.iter().find(|sign| rest.starts_with(**sign)) else {
+                let Some((sign, length)) = Sign::at_start(rest.as_bytes()) else {
                     let width = rest.chars().next().map_or(1, char::len_utf8);
                     return Err(ExprError { span: at..at + width, kind: ExprErrorKind::Unexpected });
                 };
-                (Lexeme::Sign(sign), sign.len())
+                (Lexeme::Sign(sign), length)
             }
         };
         found.push((lexeme, at..at + length));

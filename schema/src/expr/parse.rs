@@ -8,38 +8,13 @@ use std::ops::Range;
 use super::ast::{Each, Node, NodeKind, Operator, Path, Program};
 use super::error::{ExprError, ExprErrorKind};
 use super::functions::{FUNCTIONS, Function};
-use super::lex::{Lexeme, lex};
+use super::lex::{Lexeme, Sign, lex};
 use super::{DEPTH_MOST, TEXT_MOST_BYTES};
 use crate::id::Name;
 use crate::nearest::nearest;
 
 /// How deep brackets may be nested. Each level takes nine calls of the parser, so this bounds its stack.
 const BRACKETS_MOST: u16 = 24;
-
-/// Words of the language and those that CEL keeps for languages around it, sorted.
-const RESERVED: &[&str] = &[
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "false",
-    "for",
-    "function",
-    "if",
-    "import",
-    "in",
-    "let",
-    "loop",
-    "namespace",
-    "null",
-    "package",
-    "return",
-    "true",
-    "var",
-    "void",
-    "while",
-];
 
 type Parsed = Result<Node, ExprError>;
 
@@ -64,8 +39,14 @@ impl Program {
 /// Names that mean the same everywhere, so no item is called so.
 const OURS: [&str; 3] = ["now", "settings", "trigger"];
 
+/// Words of the language and those that CEL keeps for languages around it.
+#[rustfmt::skip]
 fn is_reserved(word: &str) -> bool {
-    RESERVED.binary_search(&word).is_ok()
+    matches!(
+        word,
+        "as" | "break" | "const" | "continue" | "else" | "false" | "for" | "function" | "if" | "import" | "in" | "let"
+            | "loop" | "namespace" | "null" | "package" | "return" | "true" | "var" | "void" | "while"
+    )
 }
 
 struct Parser<'t> {
@@ -91,7 +72,7 @@ impl<'t> Parser<'t> {
         found
     }
 
-    fn takes(&mut self, sign: &str) -> bool {
+    fn takes(&mut self, sign: Sign) -> bool {
         let there = matches!(self.peek(), Lexeme::Sign(found) if *found == sign);
         if there {
             self.next();
@@ -99,7 +80,7 @@ impl<'t> Parser<'t> {
         there
     }
 
-    fn needs(&mut self, sign: &'static str, wanted: &'static str) -> Result<Range<usize>, ExprError> {
+    fn needs(&mut self, sign: Sign, wanted: &'static str) -> Result<Range<usize>, ExprError> {
         let span = self.span();
         if self.takes(sign) { Ok(span) } else { Err(self.expected(wanted)) }
     }
@@ -121,11 +102,11 @@ impl<'t> Parser<'t> {
 
     fn choice(&mut self) -> Parsed {
         let condition = self.any_of()?;
-        if !self.takes("?") {
+        if !self.takes(Sign::Question) {
             return Ok(condition);
         }
         let yes = self.any_of()?;
-        self.needs(":", "`:` and the value for the other case")?;
+        self.needs(Sign::Colon, "`:` and the value for the other case")?;
         let no = self.expression()?;
         let span = condition.span.start..no.span.end;
         node(NodeKind::Choose(Box::new(condition), Box::new(yes), Box::new(no)), span)
@@ -133,18 +114,18 @@ impl<'t> Parser<'t> {
 
     fn any_of(&mut self) -> Parsed {
         let first = self.all_of()?;
-        self.chain(first, "||", Self::all_of, NodeKind::Or)
+        self.chain(first, Sign::Or, Self::all_of, NodeKind::Or)
     }
 
     fn all_of(&mut self) -> Parsed {
         let first = self.binary(1)?;
-        self.chain(first, "&&", |parser| parser.binary(1), NodeKind::And)
+        self.chain(first, Sign::And, |parser| parser.binary(1), NodeKind::And)
     }
 
     fn chain(
         &mut self,
         first: Node,
-        sign: &str,
+        sign: Sign,
         part: fn(&mut Self) -> Parsed,
         join: fn(Vec<Node>) -> NodeKind,
     ) -> Parsed {
@@ -164,18 +145,18 @@ impl<'t> Parser<'t> {
     fn operator(&self) -> Option<Operator> {
         Some(match self.peek() {
             Lexeme::Word("in") => Operator::In,
-            Lexeme::Sign(sign) => match *sign {
-                "==" => Operator::Equal,
-                "!=" => Operator::NotEqual,
-                "<" => Operator::Less,
-                "<=" => Operator::LessOrEqual,
-                ">" => Operator::Greater,
-                ">=" => Operator::GreaterOrEqual,
-                "+" => Operator::Plus,
-                "-" => Operator::Minus,
-                "*" => Operator::Times,
-                "/" => Operator::Divide,
-                "%" => Operator::Modulo,
+            Lexeme::Sign(sign) => match sign {
+                Sign::Equal => Operator::Equal,
+                Sign::NotEqual => Operator::NotEqual,
+                Sign::Less => Operator::Less,
+                Sign::LessOrEqual => Operator::LessOrEqual,
+                Sign::Greater => Operator::Greater,
+                Sign::GreaterOrEqual => Operator::GreaterOrEqual,
+                Sign::Plus => Operator::Plus,
+                Sign::Minus => Operator::Minus,
+                Sign::Times => Operator::Times,
+                Sign::Divide => Operator::Divide,
+                Sign::Modulo => Operator::Modulo,
                 _ => return None,
             },
             _ => return None,
@@ -197,7 +178,7 @@ impl<'t> Parser<'t> {
     fn unary(&mut self) -> Parsed {
         let start = self.span().start;
         let sign = match self.peek() {
-            Lexeme::Sign(sign @ ("!" | "-")) => *sign,
+            Lexeme::Sign(sign @ (Sign::Not | Sign::Minus)) => *sign,
             _ => return self.postfix(),
         };
         let mut count = 0;
@@ -211,9 +192,11 @@ impl<'t> Parser<'t> {
         for _ in 0..count {
             let span = start..of.span.end;
             let kind = match (sign, of.kind) {
-                ("-", NodeKind::Integer(n)) => NodeKind::Integer(-n),
-                ("-", NodeKind::Decimal(d)) => NodeKind::Decimal(super::Decimal::default().minus(d).unwrap_or(d)),
-                ("-", kind) => NodeKind::Negate(Box::new(Node { kind, ..of })),
+                (Sign::Minus, NodeKind::Integer(n)) => NodeKind::Integer(-n),
+                (Sign::Minus, NodeKind::Decimal(d)) => {
+                    NodeKind::Decimal(super::Decimal::default().minus(d).unwrap_or(d))
+                }
+                (Sign::Minus, kind) => NodeKind::Negate(Box::new(Node { kind, ..of })),
                 (_, kind) => NodeKind::Not(Box::new(Node { kind, ..of })),
             };
             of = node(kind, span)?;
@@ -225,9 +208,9 @@ impl<'t> Parser<'t> {
         let mut of = self.primary()?;
         loop {
             let start = of.span.start;
-            if self.takes(".") {
+            if self.takes(Sign::Dot) {
                 let (word, span) = self.word("the name of a field or function")?;
-                of = if self.takes("(") {
+                of = if self.takes(Sign::Open) {
                     self.method(of, word, span)?
                 } else {
                     let field = name(word, &span)?;
@@ -240,9 +223,9 @@ impl<'t> Parser<'t> {
                     };
                     node(kind, start..span.end)?
                 };
-            } else if self.takes("[") {
+            } else if self.takes(Sign::OpenList) {
                 let index = self.expression()?;
-                let end = self.needs("]", "`]`")?.end;
+                let end = self.needs(Sign::CloseList, "`]`")?.end;
                 of = node(NodeKind::Index(Box::new(of), Box::new(index)), start..end)?;
             } else {
                 return Ok(of);
@@ -267,17 +250,17 @@ impl<'t> Parser<'t> {
                 });
             }
             let variable = name(variable, &place)?;
-            self.needs(",", "`,` and an expression over the item")?;
+            self.needs(Sign::Comma, "`,` and an expression over the item")?;
             let body = self.expression()?;
-            let end = self.needs(")", "`)`")?.end;
+            let end = self.needs(Sign::Close, "`)`")?.end;
             return node(NodeKind::Each(each, Box::new(of), variable, Box::new(body)), start..end);
         }
-        let (mut arguments, end) = self.list(")", "`)` or `,`")?;
+        let (mut arguments, end) = self.list(Sign::Close, "`)` or `,`")?;
         arguments.insert(0, of);
         call(word, arguments, start..end, span)
     }
 
-    fn list(&mut self, close: &'static str, wanted: &'static str) -> Result<(Vec<Node>, usize), ExprError> {
+    fn list(&mut self, close: Sign, wanted: &'static str) -> Result<(Vec<Node>, usize), ExprError> {
         let mut nodes = Vec::new();
         let mut end = self.span().end;
         if self.takes(close) {
@@ -289,7 +272,7 @@ impl<'t> Parser<'t> {
             if self.takes(close) {
                 return Ok((nodes, end));
             }
-            if !self.takes(",") {
+            if !self.takes(Sign::Comma) {
                 return Err(self.expected(wanted));
             }
         }
@@ -301,13 +284,13 @@ impl<'t> Parser<'t> {
             Lexeme::Integer(n) => node(NodeKind::Integer(n), span),
             Lexeme::Decimal(d) => node(NodeKind::Decimal(d), span),
             Lexeme::Text(text) => node(NodeKind::Text(text), span),
-            Lexeme::Sign("(") => {
+            Lexeme::Sign(Sign::Open) => {
                 let inner = self.expression()?;
-                let end = self.needs(")", "`)`")?.end;
+                let end = self.needs(Sign::Close, "`)`")?.end;
                 Ok(Node { span: span.start..end, ..inner })
             }
-            Lexeme::Sign("[") => {
-                let (nodes, end) = self.list("]", "`]` or `,`")?;
+            Lexeme::Sign(Sign::OpenList) => {
+                let (nodes, end) = self.list(Sign::CloseList, "`]` or `,`")?;
                 node(NodeKind::List(nodes), span.start..end)
             }
             Lexeme::Word(word) => self.named(word, span),
@@ -326,8 +309,8 @@ impl<'t> Parser<'t> {
         if is_reserved(word) {
             return Err(ExprError { span, kind: ExprErrorKind::Reserved(word.to_owned()) });
         }
-        if self.takes("(") {
-            let (arguments, end) = self.list(")", "`)` or `,`")?;
+        if self.takes(Sign::Open) {
+            let (arguments, end) = self.list(Sign::Close, "`)` or `,`")?;
             return call(word, arguments, span.start..end, span);
         }
         if word == "now" {
