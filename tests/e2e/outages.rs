@@ -1,6 +1,6 @@
 //! An outage of fifteen minutes around an agent, in real time: of who holds a client's checkpoints, and of an API that takes
 //! connections and answers nothing. `ASSENT_DEEP=1` waits for it; how long is long enough is held by `holders` in the agent, on a
-//! clock of its own.
+//! clock of its own. It takes a quarter of an hour, so that nothing waits for it unless it is asked.
 
 use std::time::{Duration, Instant};
 
