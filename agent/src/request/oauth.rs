@@ -319,9 +319,16 @@ fn refused(grant: &Grant<'_>, json: Option<&Json>, response: &HttpResponse) -> F
     }
 }
 
-/// What a token endpoint answers in a rehearsal; nothing when the request asks for no token.
+/// What is answered in a rehearsal to who asks for a token, or what one may do; nothing when the request does neither.
 pub fn reply(request: &HttpRequest) -> Option<Vec<u8>> {
-    let asks =
-        request.operation.operation.as_str() == "oauth_token" && request.body.reveal().starts_with(b"grant_type=");
-    asks.then(|| br#"{"access_token":"played","token_type":"Bearer","expires_in":3600}"#.to_vec())
+    if request.operation.operation.as_str() != "oauth_token" {
+        return None;
+    }
+    let asks = |first: &[u8]| request.body.reveal().starts_with(first);
+    if asks(b"grant_type=") {
+        Some(br#"{"access_token":"played","token_type":"Bearer","expires_in":3600}"#.to_vec())
+    } else {
+        // As `introspect` writes it. That it says no scopes means that all of them are there.
+        asks(b"token=").then(|| br#"{"active":true}"#.to_vec())
+    }
 }

@@ -7,7 +7,7 @@ use assent_schema::id::{ClientId, ConnectionId};
 use assent_schema::plan::Failure;
 use serde_json::{Value, json};
 
-use super::oauth::{CONSENT_NEEDED, Grant, TOKEN_REFUSED, Token, ask, read};
+use super::oauth::{self, CONSENT_NEEDED, Grant, TOKEN_REFUSED, Token, ask, read};
 use super::read::Failed;
 use crate::content::Content;
 use crate::world::HttpResponse;
@@ -62,6 +62,23 @@ fn a_refresh_is_asked_as_the_standard_writes_it() {
 }
 
 /// Source: RFC 6749 section 4.4.2.
+/// A rehearsal is not about tokens: what they may do is answered too, where the API is asked that.
+#[test]
+fn a_rehearsal_answers_who_asks_for_a_token_and_who_asks_what_it_may_do() {
+    for kind in ["oauth2-client", "oauth2-refresh"] {
+        let mut auth = auth(kind, "body");
+        auth["introspect"] = json!("/introspect");
+        with(&auth, RECORD, |grant| {
+            let played = |body: Vec<u8>| HttpResponse { status: 200, headers: Vec::new(), body: Content::new(body) };
+            let token = oauth::reply(&ask(grant).unwrap()).unwrap();
+            assert!(read(grant, &played(token)).is_ok());
+            let asks = oauth::introspect(grant, b"played").unwrap().unwrap();
+            let told = oauth::introspected(&played(oauth::reply(&asks).unwrap()));
+            assert_eq!(told.ok(), Some(None), "all scopes are there");
+        });
+    }
+}
+
 #[test]
 fn a_client_asks_for_what_was_granted_and_no_more() {
     let (_, authorisation, body) = sent(&auth("oauth2-client", "header"), RECORD).unwrap();
