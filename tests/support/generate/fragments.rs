@@ -1,26 +1,31 @@
 //! What a workflow does next: each fragment is a few steps that rest on what earlier ones read.
 
+use super::asks::{ask, reply};
+use super::mill;
 use super::workflow::{Build, Value, joined};
 
 type Fragment = fn(&mut Build);
 
 /// Adds one of the fragments that fit.
 pub(super) fn add(build: &mut Build) {
-    let mut fits: Vec<Fragment> = vec![count, post, walk, pause, choose, report];
+    let mut fits: Vec<Fragment> = vec![count, post, walk, pause, choose, report, mill::batch, mill::dates, mill::sift];
     if !build.tickets.is_empty() {
         fits.extend::<[Fragment; 4]>([read_ticket, read_ticket, note, assign]);
     }
     if !build.records.is_empty() {
-        fits.extend::<[Fragment; 3]>([own_order; 3]);
+        fits.extend::<[Fragment; 6]>([own_order; 6]);
     }
     if !build.order_ids.is_empty() {
         fits.push(read_order);
     }
     if !build.orders.is_empty() {
-        fits.extend::<[Fragment; 6]>([hold, refund, email, link, both, parcel]);
+        fits.extend::<[Fragment; 10]>([hold, refund, refund, refund, email, email, email, link, both, parcel]);
+    }
+    if !build.batches.is_empty() {
+        fits.extend::<[Fragment; 5]>([mill::figures, mill::grind, mill::discard, mill::pay_out, mill::tip]);
     }
     if !build.texts.is_empty() && build.bits < 40 {
-        fits.extend::<[Fragment; 2]>([ask, ask]);
+        fits.extend::<[Fragment; 5]>([ask, ask, mill::words, mill::label, mill::label]);
         if !build.records.is_empty() && build.waited == 0 {
             fits.push(reply);
         }
@@ -96,6 +101,12 @@ fn read_order(build: &mut Build) {
 
 fn count(build: &mut Build) {
     let id = build.name("count");
+    if build.dice.one_in(4) {
+        let call = build.operation("desk", "count_tickets");
+        build.step(&id, &[], &format!("call = \"{call}\"\nwith = {{ team = \"7001\" }}"));
+        build.conditions.push(always(format!("{id}.total > 3")));
+        return build.numbers.push(format!("{id}.total"));
+    }
     let call = build.operation("shop", "count_orders");
     let state = ["open", "on_hold", "paid"].get(build.dice.below(3)).copied().unwrap_or("open");
     let cache = if build.dice.one_in(2) { "\ncache = \"10m\"" } else { "" };
@@ -143,8 +154,9 @@ fn pause(build: &mut Build) {
     let id = build.name("pause");
     if build.keyed_by_order && build.dice.one_in(2) {
         let pay = build.connection("pay");
+        let of = if build.dice.one_in(2) { ", match = \"trigger.order_id\"" } else { "" };
         let lines = format!(
-            "wait = {{ event = {{ connection = \"{pay}\", event = \"payment.authorised\", key = \"order_id\" }}, within = \"2d\" }}"
+            "wait = {{ event = {{ connection = \"{pay}\", event = \"payment.authorised\", key = \"order_id\" }}, within = \"2d\"{of} }}"
         );
         build.step(&id, &[], &lines);
         build.conditions.push(always(format!("{id}.arrived")));
@@ -176,24 +188,6 @@ fn stop(build: &mut Build) {
     build.step(&id, &[&joined(&condition.guard, &condition.path)], "stop = \"enough\"");
     // What is false from here on must not be asked for again: a step could become one that never runs.
     build.conditions.retain(|other| other.path != condition.path);
-}
-
-fn ask(build: &mut Build) {
-    let (id, texts) = (build.name("topic"), build.texts.clone());
-    let text = build.dice.pick(&texts).cloned().unwrap_or_default();
-    let (prompt, mind) = (build.file("prompts", "prompt"), build.connection("mind"));
-    build.beside.insert(prompt.clone(), "Say what it is about.\n".to_owned());
-    let many = build.dice.below(6).saturating_add(2);
-    let answers = (0..many).map(|n| format!("\"a{n}\"")).collect::<Vec<_>>().join(", ");
-    let sure = if build.dice.one_in(2) { "answer.sure = { type = \"boolean\" }\n" } else { "" };
-    let lines = format!(
-        "ask = \"{mind}\"\nprompt = \"{prompt}\"\nwith = {{ text = \"${{{text}}}\" }}\nanswer.about = {{ one_of = [{answers}] }}\n{sure}limit = {{ tokens = 500, tries = 2 }}"
-    );
-    build.step(&id, &[], &lines);
-    build.bits = build.bits.saturating_add(6);
-    let guard = format!("{id}.ended == 'answered'");
-    build.conditions.push(Value { path: format!("{id}.about == 'a0'"), guard: guard.clone(), swayed: true });
-    build.labels.push((format!("{id}.about"), guard));
 }
 
 fn note(build: &mut Build) {
@@ -364,41 +358,4 @@ fn walk(build: &mut Build) {
     build.bits = build.bits.saturating_add(8);
     build.numbers.extend([format!("{id}.done"), format!("{id}.failed")]);
     build.conditions.push(always(format!("{id}.done > 0")));
-}
-
-/// Drafts a reply from articles with its sources, keeps it while a person reads it, and sends what the person left.
-fn reply(build: &mut Build) {
-    let records = build.records.clone();
-    let ticket = build.dice.pick(&records).cloned().unwrap_or_default();
-    let (articles, draft, failed) = (build.name("articles"), build.name("draft"), build.name("failed"));
-    let (keep, agree, send) = (build.name("keep"), build.name("agree"), build.name("send"));
-    let (prompt, mind) = (build.file("prompts", "prompt"), build.connection("mind"));
-    build.beside.insert(prompt.clone(), "Draft a reply from the sources.\n".to_owned());
-    let call = build.operation("desk", "search_articles");
-    let lines = format!("call = \"{call}\"\nwith = {{ phrase = \"${{{ticket}.subject}}\", state = \"published\" }}");
-    build.step(&articles, &[], &lines);
-    let lines = format!(
-        "ask = \"{mind}\"\nprompt = \"{prompt}\"\nwith = {{ question = \"${{{ticket}.body}}\" }}\nsources = \"{articles}.items\"\nanswer.text = {{ type = \"text\", most_bytes = 4000 }}\nanswer.cited = {{ citations = 5 }}\nlimit = {{ tokens = 2000, tries = 2 }}"
-    );
-    build.step(&draft, &[], &lines);
-    build.step(&failed, &[&format!("{draft}.ended != 'answered'")], "stop = \"unanswered\"");
-    let call = build.operation("desk", "keep_note");
-    build.operation("desk", "get_note");
-    let author = build.author.clone();
-    let lines = format!(
-        "call = \"{call}\"\nwith = {{ contact = \"${{{ticket}.requester}}\", by = \"{author}\", body = \"${{{draft}.text}}\" }}"
-    );
-    build.step(&keep, &[], &lines);
-    let lines = format!(
-        "decide = {{ by = \"{}\", show = [\"{ticket}.subject\", \"{ticket}.id\", \"{draft}.text\", \"{draft}.cited\"], edit = [\"{draft}.text\"], within = \"8h\", via = [\"cli\"] }}",
-        build.names.of("leads", 0)
-    );
-    build.step(&agree, &[], &lines);
-    let call = build.operation("desk", "reply_ticket");
-    let lines = format!(
-        "call = \"{call}\"\nwith = {{ id = \"${{{ticket}.id}}\", by = \"{author}\", body = \"${{html({draft}.text)}}\" }}\nparked = \"{keep}\""
-    );
-    build.step(&send, &[&format!("{agree}.approved")], &lines);
-    build.bits = build.bits.saturating_add(16);
-    build.wait(200);
 }

@@ -10,10 +10,13 @@
 
 #![expect(clippy::format_push_string, clippy::format_collect, reason = "a generator of texts is read, not timed")]
 
+mod asks;
 mod catalog;
 mod client;
 mod dice;
 mod fragments;
+mod horns;
+mod mill;
 mod names;
 mod workflow;
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fragments;
+use super::horns;
 use super::{Dice, Names};
 
 /// A workflow that was made.
@@ -49,6 +50,8 @@ pub(super) struct Build {
     pub(super) order_ids: Vec<Value>,
     /// Whole orders: the step that read one, and its guard.
     pub(super) orders: Vec<Value>,
+    /// Batches of the mill: the step that read one. Always there.
+    pub(super) batches: Vec<String>,
     /// What people wrote; always there.
     pub(super) texts: Vec<String>,
     /// Conditions on facts.
@@ -129,6 +132,13 @@ impl Build {
         if self.dice.one_in(2) { String::new() } else { self.dice.pick(&fits).cloned().unwrap_or_default() }
     }
 
+    /// Reads the order that an event names which nobody signed, before anything is done.
+    pub(super) fn confirmed(&mut self) {
+        let (order, call) = (self.name("order"), self.operation("shop", "read_order"));
+        self.step(&order, &[], &format!("call = \"{call}\"\nwith = {{ id = \"${{trigger.order_id}}\" }}"));
+        self.conditions.push(Value { path: format!("{order}.state == 'open'"), guard: String::new(), swayed: true });
+    }
+
     /// Notes that a run waits: what people wrote is not read after a long time.
     pub(super) fn wait(&mut self, hours: usize) {
         self.waited = self.waited.saturating_add(hours);
@@ -150,15 +160,29 @@ pub(super) fn of_client(dice: &Dice, number: usize, length: usize, names: Names)
     make(dice, number, length, (names, names.of("flow", number)), "")
 }
 
+/// Settings of every other type, each with a default.
+const TUNED: [(&str, &str); 5] = [
+    ("flag", "type = \"boolean\"\ndefault = true"),
+    ("many", "type = \"integer\"\ndefault = 3"),
+    ("share", "type = \"decimal\"\ndefault = \"0.5\""),
+    ("word", "type = \"text\"\ndefault = \"kind regards\""),
+    ("way", "type = \"one_of\"\nvalues = [\"short\", \"long\"]\ndefault = \"short\""),
+];
+
 /// A workflow of the library.
 pub(super) fn of_library(dice: &Dice, number: usize, length: usize, names: Names) -> Made {
     let (author, pause) = (names.of("author", 0), names.of("pause", 0));
-    let settings =
-        format!("[settings.{author}]\ntype = \"token\"\n[settings.{pause}]\ntype = \"period\"\ndefault = \"30m\"\n\n");
+    let mut settings =
+        format!("[settings.{author}]\ntype = \"token\"\n[settings.{pause}]\ntype = \"period\"\ndefault = \"30m\"\n");
+    for (kind, lines) in TUNED {
+        settings += &format!("[settings.{}]\n{lines}\n", names.of(kind, 0));
+    }
+    settings += "\n";
     let mut made = make(dice, number, length, (names, names.of("shared", number)), &settings);
     made.settings.insert(author, "\"6001\"".to_owned());
     if dice.clone().one_in(2) {
         made.settings.insert(pause, "\"45m\"".to_owned());
+        made.settings.insert(names.of("flag", 0), "false".to_owned());
     }
     made
 }
@@ -187,6 +211,7 @@ fn make(dice: &Dice, number: usize, length: usize, (names, name): (Names, String
         records: Vec::new(),
         order_ids: Vec::new(),
         orders: Vec::new(),
+        batches: Vec::new(),
         texts: Vec::new(),
         conditions: Vec::new(),
         numbers: Vec::new(),
@@ -200,8 +225,17 @@ fn make(dice: &Dice, number: usize, length: usize, (names, name): (Names, String
     };
     let purposes = ["essential.service.operations", "essential.service.operations.support", "essential.service"];
     let purpose = build.dice.pick(&purposes).copied().unwrap_or_default();
-    let mode = if build.dice.one_in(8) { "mode = \"shadow\"\n" } else { "" };
+    let mode = ["mode = \"shadow\"\n", "mode = \"live\"\n"].get(build.dice.below(8)).copied().unwrap_or_default();
+    let restart = if build.dice.one_in(3) { "on_restart = \"manual\"\n" } else { "" };
     let (trigger, limits, cancel, event) = trigger(&mut build);
+    let open = ["trigger.order_id", "trigger.ticket_id", "trigger.order"];
+    let open = open.iter().find(|path| limits.contains(&format!("= \"{path}\"\n")));
+    let open = open.map(|path| format!("open = \"https://made.example/o/${{url({path})}}\"\n")).unwrap_or_default();
+    if !settings.is_empty() {
+        let id = build.name("tuned");
+        let values = TUNED.map(|(kind, _)| format!("{kind} = \"${{settings.{}}}\"", names.of(kind, 0)));
+        build.step(&id, &[], &format!("set = {{ {} }}", values.join(", ")));
+    }
     for _ in 0..length.max(1) {
         fragments::add(&mut build);
     }
@@ -218,7 +252,7 @@ fn make(dice: &Dice, number: usize, length: usize, (names, name): (Names, String
     if let Some(order) = build.orders.iter().find(|order| order.guard.is_empty()).cloned() {
         text += &format!("\n[[kpi]]\nname = \"{}\"\nsum = \"{}.total\"\n", build.name("kpi"), order.path);
     }
-    text += &format!("\n[fallback]\nqueue = \"{}\"\n", names.of("leads", 0));
+    text += &format!("\n[fallback]\n{open}{restart}queue = \"{}\"\n", names.of("leads", 0));
     let tests = format!(
         "[[scenario]]\nname = \"it runs\"\nat = \"2026-03-02T09:00:00Z\"\n{event}[scenario.expect]\noutcome = \"done\"\n"
     );
@@ -232,32 +266,49 @@ fn rung(build: &mut Build) -> (String, String, String, String) {
     let mut text = format!("[trigger.webhook]\nconnection = \"{bell}\"\nevent = \"order.rung\"\n");
     if build.dice.one_in(2) {
         let read = build.operation("bell", "list_rings");
-        text += &format!("reconcile = {{ read = \"{read}\", every = \"1h\", lag = \"10m\" }}\n");
+        text += &format!(
+            "reconcile = {{ read = \"{read}\", with = {{ kind = \"all\" }}, every = \"1h\", lag = \"10m\" }}\n"
+        );
     }
-    let (order, call) = (build.name("order"), build.operation("shop", "read_order"));
-    build.step(&order, &[], &format!("call = \"{call}\"\nwith = {{ id = \"${{trigger.order_id}}\" }}"));
-    build.conditions.push(Value { path: format!("{order}.state == 'open'"), guard: String::new(), swayed: true });
+    build.confirmed();
     let event = "[scenario.event]\nkind = \"rung\"\norder = \"1017\"\n";
     (text, "one_at_a_time = \"trigger.order_id\"\n".to_owned(), String::new(), event.to_owned())
+}
+
+/// What bounds runs of one key.
+pub(super) fn keyed(build: &mut Build, path: &str) -> String {
+    let mut lines = format!("one_at_a_time = \"{path}\"\n");
+    if build.dice.one_in(3) {
+        lines += "per_key = \"3/day\"\n";
+    }
+    if build.dice.one_in(3) {
+        lines += "debounce = \"10m\"\n";
+        if build.dice.one_in(2) {
+            lines += "debounce_most = \"30m\"\n";
+        }
+    }
+    lines
+}
+
+/// A list of rings that the mill's bell keeps, read again and again.
+fn polled(build: &mut Build) -> (String, String, String, String) {
+    build.order_ids.push(Value { path: "trigger.order_id".to_owned(), guard: String::new(), swayed: false });
+    build.keyed_by_order = true;
+    let read = build.operation("bell", "list_rings");
+    let text = format!("[trigger.poll]\nread = \"{read}\"\nwith = {{ kind = \"all\" }}\nevery = \"5m\"\n");
+    let event = "[scenario.event]\norder = \"1017\"\nchanged_at = \"2026-03-02T08:59:00Z\"\n";
+    (text, keyed(build, "trigger.order_id"), String::new(), event.to_owned())
 }
 
 /// What starts runs: its table, further lines of `[limits]`, what ends runs early, and the event of the scenario.
 fn trigger(build: &mut Build) -> (String, String, String, String) {
     let always = |path: &str| Value { path: path.to_owned(), guard: String::new(), swayed: false };
-    let keyed = |build: &mut Build, path: &str| {
-        let mut lines = format!("one_at_a_time = \"{path}\"\n");
-        if build.dice.one_in(3) {
-            lines += "per_key = \"3/day\"\n";
-        }
-        if build.dice.one_in(3) {
-            lines += "debounce = \"10m\"\n";
-        }
-        lines
-    };
     let order = "order = { type = \"token\" }";
-    match build.dice.below(7) {
+    match build.dice.below(14) {
         6 => rung(build),
-        0 => {
+        7..10 => horns::blown(build),
+        10 => polled(build),
+        0 | 11 | 12 => {
             build.tickets.push(always("trigger.ticket_id"));
             let text = format!(
                 "[trigger.webhook]\nconnection = \"{}\"\nevent = \"ticket.created\"\n",
@@ -271,13 +322,14 @@ fn trigger(build: &mut Build) -> (String, String, String, String) {
             build.keyed_by_order = true;
             let pay = build.connection("pay");
             let text = format!("[trigger.webhook]\nconnection = \"{pay}\"\nevent = \"payment.refused\"\n");
+            let of = if build.dice.one_in(2) { "match = \"trigger.order_id\"\n" } else { "" };
             let cancel = format!(
-                "[[cancel]]\non = {{ connection = \"{pay}\", event = \"payment.cancelled\", key = \"order_id\" }}\n\n"
+                "[[cancel]]\non = {{ connection = \"{pay}\", event = \"payment.cancelled\", key = \"order_id\" }}\n{of}\n"
             );
             let event = "[scenario.event]\neventCode = \"AUTHORISATION\"\nsuccess = \"false\"\npspReference = \"P1\"\nmerchantReference = \"1017\"\namount = { value = 100, currency = \"EUR\" }\n";
             (text, keyed(build, "trigger.order_id"), cancel, event.to_owned())
         }
-        2 => {
+        2 | 13 => {
             build.order_ids.push(always("trigger.order_id"));
             build.keyed_by_order = true;
             let only = if build.dice.one_in(2) { "match = { state = \"paid\" }\n" } else { "" };
@@ -294,10 +346,16 @@ fn trigger(build: &mut Build) -> (String, String, String, String) {
         3 => {
             // Anyone may have written what is in a file: it tells runs apart and chooses no record.
             let text = format!(
-                "[trigger.inbox]\nfolder = \"{}\"\npattern = \"*.json\"\nfields = {{ {order} }}\n",
-                build.name("folder")
+                "[trigger.inbox]\nfolder = \"{}\"\npattern = \"*.json\"\nafter = \"{}\"\nfields = {{ order = {{ at = \"meta.order\", type = \"token\" }} }}\n",
+                build.name("folder"),
+                if build.dice.one_in(2) { "move" } else { "keep" }
             );
-            (text, keyed(build, "trigger.order"), String::new(), "[scenario.event]\norder = \"1017\"\n".to_owned())
+            (
+                text,
+                keyed(build, "trigger.order"),
+                String::new(),
+                "[scenario.event]\nmeta = { order = \"1017\" }\n".to_owned(),
+            )
         }
         4 => {
             build.order_ids.push(always("trigger.order"));

@@ -109,6 +109,11 @@ impl Search<'_> {
                 Some(text) => serde_json::from_str(text).expect("JSON"),
                 None => self.sample(&field.shape, whose, draft),
             };
+            // What stands before every token of a field on the wire.
+            let value = match (&field.prefix, value.as_str()) {
+                (Some(prefix), Some(text)) => json!(format!("{prefix}{text}")),
+                _ => value,
+            };
             if !value.is_null() {
                 put(&mut body, &field.at, value);
             }
