@@ -32,6 +32,9 @@ struct Watcher {
     ever_named: BTreeSet<Digest>,
     denied: BTreeSet<Digest>,
     sent_back: BTreeSet<Digest>,
+    /// What was committed last, or gone back to: what must run below a trial that may not. A release that names no plan, or
+    /// bars this one, ends it: a plan that was off comes back when a release names it, and not before.
+    below: Option<Digest>,
 }
 
 impl Watcher {
@@ -44,15 +47,22 @@ impl Watcher {
             // Known at once, whether it was ever here or not.
             self.sent_back.extend(returned);
         }
-        self.sent_back.extend(changes.iter().filter_map(|change| match change {
-            Change::Returned { plan, .. } => Some(*plan),
-            Change::Staged(_)
-            | Change::Trial(_)
-            | Change::Committed { .. }
-            | Change::StaysRefused(_)
-            | Change::Denied(_)
-            | Change::Off(_) => None,
-        }));
+        if matches!(event, Event::Accepted { .. }) {
+            let named = self.named;
+            self.below = self.below.filter(|below| named.is_some() && self.is_good(*below));
+        }
+        for change in changes {
+            match change {
+                Change::Committed { plan, .. } => self.below = Some(*plan),
+                Change::Returned { plan, to, .. } => {
+                    self.sent_back.insert(*plan);
+                    // Readmitted, it begins anew.
+                    self.below = to.or(self.below.filter(|below| below != plan));
+                }
+                Change::Staged(_) | Change::Trial(_) | Change::StaysRefused(_) | Change::Denied(_) | Change::Off(_) => {
+                }
+            }
+        }
     }
 
     fn is_good(&self, plan: Digest) -> bool {
@@ -73,6 +83,9 @@ impl Watcher {
         }
         if let Some(ran) = before.filter(|ran| self.is_good(*ran)) {
             assert!(active.is_some(), "{ran} ran, is good, and nothing runs: {self:?}\n{after:?}");
+        }
+        if let Some(below) = self.below.filter(|below| self.is_good(*below)) {
+            assert!(active.is_some(), "{below} was committed, is good, and nothing runs: {self:?}\n{after:?}");
         }
         let told_off = changes.iter().any(|change| matches!(change, Change::Off(_)));
         assert_eq!(told_off, before.is_some() && active.is_none(), "{changes:?}");
@@ -145,6 +158,24 @@ fn no_history_runs_what_it_must_not_or_nothing_where_it_could() {
         edge = next;
     }
     assert!(seen.len() > 5_000, "only {} states", seen.len());
+}
+
+/// The watcher itself: 1 is committed, a release names 2, the next one denies it. Nothing that ran just before is good, and yet
+/// a machine that then runs nothing is found out.
+#[test]
+#[should_panic(expected = "was committed, is good, and nothing runs")]
+fn a_machine_that_forgets_what_stands_below_a_denied_trial_is_found_out() {
+    let around = Surroundings { now: Moment::from_seconds(0), frozen: false };
+    let happens = |events: Vec<Event>| Happening { events, around };
+    let start = (Workflow::default(), Watcher::default());
+    let well = Event::Ended { plan: plan(1), went: Went::Well, took_ms: 5 };
+    let mut first = vec![accepted(Some(plan(1)), &BTreeSet::new())];
+    first.extend(vec![well; 20]);
+    let (state, watcher) = play(start.0, start.1, &happens(first));
+    let (state, mut watcher) = play(state, watcher, &happens(vec![accepted(Some(plan(2)), &BTreeSet::new())]));
+    assert_eq!((state.active(), watcher.below), (Some(plan(2)), Some(plan(1))));
+    watcher.sees(&accepted(Some(plan(2)), &[plan(2)].into()), &[]);
+    watcher.judges(state.active(), &Workflow::default(), &[Change::Off(Off::NotPermitted)], false);
 }
 
 /// A copy of the state is put back, or runs elsewhere too: the agent halts, starts nothing, judges the newest release, and
