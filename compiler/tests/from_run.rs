@@ -216,6 +216,45 @@ fn a_run_with_a_job_goes_as_it_went() {
     }
 }
 
+/// What no scenario brings about is said, and what is written passes with the end that somebody fills in.
+#[test]
+fn what_scenarios_do_not_play_is_said_and_its_end_is_left_to_people() {
+    let stopped = {
+        let mut facts = up_to_the_decision();
+        facts.push(json!({ "ended": { "ending": "stopped", "step": "agree", "code": "uncovered" } }));
+        facts
+    };
+    let read_again = {
+        let mut facts = up_to_the_decision();
+        // The agent began anew while the question waited, and the helpdesk did not answer any more.
+        for attempt in 2..6 {
+            facts.push(intent("ticket", "helpdesk.get_ticket", "none", attempt));
+            facts.push(outcome("ticket", attempt, "server_error", Some(503)));
+        }
+        facts.push(ended("failed", Some("server_error")));
+        facts
+    };
+    for (name, facts, said) in [
+        (
+            "stopped",
+            stopped,
+            "# The run was stopped, as it was not allowed to go on (`uncovered`), which scenarios do not play",
+        ),
+        (
+            "read-again",
+            read_again,
+            "# After a restart of the agent the run read `ticket` again, which scenarios do not play",
+        ),
+    ] {
+        let (scenario, trouble) = told(&story(&facts));
+        assert!(scenario.contains(said), "{name}: {scenario}");
+        assert!(scenario.contains("and cannot here: say how it must end."), "{name}: {scenario}");
+        assert_eq!(scenario.matches("to = \"helpdesk.get_ticket\"").count(), 1, "{name}: {scenario}");
+        // Nobody answers the question of this scenario: it ends done, as what is to be filled in says until then.
+        assert_eq!(trouble, "", "{name}: {scenario}");
+    }
+}
+
 #[test]
 fn what_is_no_story_of_a_run_is_refused() {
     let folder = TempDir::new().unwrap();

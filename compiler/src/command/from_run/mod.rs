@@ -4,7 +4,9 @@
 //! # Source
 //! language.md section 7.
 
+mod codes;
 mod sample;
+mod unplayed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -17,7 +19,9 @@ use assent_schema::plan::{Action, Effect, Event, Operation, Plan, Trigger, Until
 use assent_schema::time::{Moment, Period};
 use serde_json::{Value, json};
 
+use codes::{fault, status_of};
 use sample::Sample;
+use unplayed::{Reads, unplayed};
 
 /// The code of an attempt that did not fail.
 const OK: &str = "ok";
@@ -82,6 +86,9 @@ impl<'a> Run<'a> {
             let steps: Vec<String> = steps.iter().map(|step| format!("`{step}`")).collect();
             self.line(&format!("# The condition {how} of {}.", steps.join(", ")));
         }
+        for why in unplayed(self.story, self.plan) {
+            self.line(&format!("# {why}, which scenarios do not play: this shows the way up to there."));
+        }
         self.line("[[scenario]]");
         self.put("name", &json!(format!("as run {} went", row.number)));
         self.put("at", &json!(row.accepted));
@@ -112,7 +119,12 @@ impl<'a> Run<'a> {
     /// One reply for each request that was answered, in the order of the run.
     fn replies(&mut self) {
         let mut open: Vec<&Intent> = Vec::new();
+        let mut reads = Reads::default();
         for entry in self.journal() {
+            // A scenario reads once what the run had to read again.
+            if reads.are_again(entry, self.plan).is_some() {
+                continue;
+            }
             match entry {
                 Entry::Intent(intent) if !intent.shadow => open.push(intent),
                 Entry::Outcome(outcome) => {
@@ -293,6 +305,10 @@ impl<'a> Run<'a> {
             self.line("# The run is not over: say how it must end.");
             return self.put("outcome", &json!(Ending::Done.as_str()));
         };
+        if unplayed(self.story, self.plan).next().is_some() {
+            self.line(&format!("# The run ended `{}`, and cannot here: say how it must end.", ending.as_str()));
+            return self.put("outcome", &json!(Ending::Done.as_str()));
+        }
         self.put("outcome", &json!(ending.as_str()));
         if let Some(stop) = stop {
             self.put("stop", &json!(stop));
@@ -345,32 +361,6 @@ impl<'a> Run<'a> {
             times => json!({ "operation": operation, "times": times }),
         };
         done.into_iter().map(call).collect()
-    }
-}
-
-/// The fault of a scenario that gives this code; nothing for a code that comes with an answer.
-fn fault(code: &str) -> Option<&'static str> {
-    match code {
-        "never_connected" | "address_refused" => Some("unreachable"),
-        "timed_out" => Some("timeout"),
-        "no_reply" => Some("lost"),
-        _ => None,
-    }
-}
-
-/// A status that means this code where the catalog has no rule for it.
-fn status_of(code: &str) -> u16 {
-    match code {
-        "unauthorised" => 401,
-        "forbidden" => 403,
-        "not_found" => 404,
-        "try_again" => 408,
-        "conflict" => 409,
-        "throttled" => 429,
-        "not_supported" => 501,
-        "server_error" => 500,
-        "bad_answer" => 200,
-        _ => 400,
     }
 }
 
