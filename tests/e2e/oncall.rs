@@ -2,7 +2,7 @@
 //! still be resumed.
 
 use assent_compiler::command::demo::source::put;
-use assent_compiler::command::demo::stage::{Stage, WEBHOOK_SECRET, clock, run_id, triage, webhook_to};
+use assent_compiler::command::demo::stage::{Stage, WEBHOOK_SECRET, clock, refund, run_id, triage, webhook_to};
 use assent_tests::stage::{release, working};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -60,6 +60,28 @@ fn who_is_on_call_rolls_back_and_resumes_what_left_the_release() {
     let entry = entries(&stage, "rolled-back");
     let [entry] = &entry[..] else { panic!("one entry: {entry:?}") };
     assert_eq!((entry["actor"].as_str(), entry["data"]["workflow"].as_str()), (Some("bruno"), Some("triage")));
+
+    // All of them at once: what has a plan before goes back, what has none runs on, and both are told.
+    put(&stage.agency.source.join("clients/acme/prompts/topic.md"), b"Name the team that helps best.\n")
+        .expect("a file");
+    stage.agency.commit("Reword it again").expect("a commit");
+    release(&stage, "staging");
+    stage.wait_rehearsals().expect("rehearsals");
+    release(&stage, "production");
+    let (before, _) = stage.production.wait_status(moved).expect("a newer plan");
+    let refunds = refund(&before).and_then(|refund| refund.plan);
+    assert!(refunds.is_some());
+    // Exit status 1: not all of them could.
+    let told = stage.production.call(&["rollback", "--all"]).expect_err("a refusal").to_string();
+    let line =
+        |workflow: &str| told.lines().find(|line| line.contains(&format!("acme/{workflow}: "))).unwrap_or_default();
+    assert!(line("triage").contains(" runs again; "), "{told}");
+    assert!(line("refund").contains("not rolled back: "), "{told}");
+    let (after, _) = stage.production.wait_status(|status| plan(status) == old).expect("the plan before");
+    assert_eq!(refund(&after).and_then(|refund| refund.plan), refunds, "what could not go back runs on");
+    let entry = entries(&stage, "rolled-back");
+    assert_eq!(entry.len(), 2, "one more: {entry:?}");
+    assert!(entry.iter().all(|entry| entry["data"]["workflow"] == "triage" && entry["actor"] == "bruno"), "{entry:?}");
 
     // Held, then gone from the release, then resumed all the same.
     stage.production.call(&["hold", "acme/triage", "--why", "look", "--for", "4h"]).expect("a hold");
