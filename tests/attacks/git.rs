@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use assent_agent::config::Repository as Repo;
 use assent_agent::pull::PullFailure;
 use assent_agent::pull::read::{self, FILE_MOST_BYTES, FOLDER_MOST_BYTES};
-use assent_agent::pull::transfer::{Answer, Bounds, Request, Task, work};
+use assent_agent::pull::transfer::{Answer, Bounds, Request, Task, heard, work};
 use assent_schema::canon::Digest;
 use assent_schema::remote::Place;
 use git2::{ObjectType, Oid, Repository};
@@ -176,9 +176,9 @@ fn child(site: &Site, limits: Bounds) -> Verdict {
         .unwrap();
     child.stdin.take().unwrap().write_all(&request).unwrap();
     let output = child.wait_with_output().unwrap();
-    match serde_json::from_slice(&output.stdout) {
-        Ok(Answer::Done { .. }) if output.status.success() => Verdict::accepted(),
-        Ok(Answer::Failed(failure)) if output.status.success() => Verdict::new(failure.code(), ""),
+    match heard(&output.stdout).1 {
+        Some(Answer::Done { .. }) if output.status.success() => Verdict::accepted(),
+        Some(Answer::Failed(failure)) if output.status.success() => Verdict::new(failure.code(), ""),
         // As `fetch` says of a child that one of its limits ended.
         _ => Verdict::new(PullFailure::TooLarge.code(), ""),
     }

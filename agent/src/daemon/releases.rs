@@ -14,6 +14,7 @@ use super::agent::Agent;
 use super::refused::{REFUSED, refused_state};
 use super::remembered;
 use crate::deploy::Board;
+use crate::pull::fetch::NotDone;
 use crate::pull::read::{Files, NotRead};
 use crate::pull::{PullFailure, read, shelf};
 use crate::real::Egress;
@@ -152,7 +153,13 @@ impl Agent {
         let boot = self.world.clock.boot();
         let known = self.known_commit(boot);
         let branch = format!("release/{}/{}", self.config.environment, self.config.region);
-        let commit = self.transfers.fetch(&branch, QUARANTINE, known.as_deref()).await?;
+        let commit = match self.transfers.fetch_named(&branch, QUARANTINE, known.as_deref()).await {
+            Ok(commit) => commit,
+            Err(NotDone { failure, tip }) => {
+                self.refuse_unread(failure, tip.as_deref()).await;
+                return Err(failure);
+            }
+        };
         if known.as_ref() == Some(&commit) {
             return Ok(());
         }
@@ -283,6 +290,16 @@ impl Agent {
             }
         }
         Ok(words.into_iter().map(|note| Write::Note(Box::new(note))).collect())
+    }
+
+    /// Says no to what the branch holds where that alone is why it could not be fetched; told once for each commit.
+    async fn refuse_unread(&self, failure: PullFailure, tip: Option<&str>) {
+        let (PullFailure::TooLarge | PullFailure::Garbled, Some(tip)) = (failure, tip) else { return };
+        let _taking = self.taking.lock().await;
+        let what = format!("commit {tip}: {}", failure.sentence());
+        if let Err(error) = self.refuse(&acceptance::Refusal::of_commit(failure.code(), tip, what)).await {
+            tracing::error!(%error, "a refusal could not be kept");
+        }
     }
 
     /// Says no to a release: the active one goes on. Told once for each digest and reason.

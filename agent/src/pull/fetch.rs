@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 
-use super::transfer::{Answer, Bounds, MESSAGE_MOST_BYTES, Request, Task};
+use super::transfer::{self, Answer, Bounds, MESSAGE_MOST_BYTES, Request, Task};
 use super::{PullFailure, locks};
 use crate::config::{Config, Limits, Repository};
 use crate::content::Content;
@@ -27,6 +27,21 @@ pub(crate) const IN_THIS_PROCESS: &str = "";
 
 /// Gives what opens the repository, as the vault has it at that moment.
 pub type Credential = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Option<Content<Vec<u8>>>> + Send>> + Send + Sync>;
+
+/// A transfer that did not work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NotDone {
+    /// Why.
+    pub(crate) failure: PullFailure,
+    /// Where the branch stands on the other side, once that was known.
+    pub(crate) tip: Option<String>,
+}
+
+impl From<PullFailure> for NotDone {
+    fn from(failure: PullFailure) -> Self {
+        Self { failure, tip: None }
+    }
+}
 
 /// How transfers are made: which program, between which repositories, within which bounds.
 #[derive(Clone)]
@@ -66,6 +81,14 @@ impl Transfers {
     /// # Errors
     /// [`PullFailure`].
     pub async fn fetch(&self, branch: &str, into: &str, known: Option<&str>) -> Result<String, PullFailure> {
+        self.fetch_named(branch, into, known).await.map_err(|not_done| not_done.failure)
+    }
+
+    /// The same; what could not be fetched is named where it is known.
+    ///
+    /// # Errors
+    /// [`NotDone`].
+    pub(crate) async fn fetch_named(&self, branch: &str, into: &str, known: Option<&str>) -> Result<String, NotDone> {
         let known = known.map(str::to_owned);
         let fetched = self.run(Task::Fetch { branch: branch.to_owned(), into: into.to_owned(), known }).await;
         if fetched.is_err() {
@@ -88,7 +111,8 @@ impl Transfers {
     /// # Errors
     /// [`PullFailure`].
     pub async fn push_into(&self, branch: &str, into: &str) -> Result<String, PullFailure> {
-        self.run(Task::Push { branch: branch.to_owned(), into: into.to_owned() }).await
+        let task = Task::Push { branch: branch.to_owned(), into: into.to_owned() };
+        self.run(task).await.map_err(|not_done| not_done.failure)
     }
 
     /// The same transfers with another repository on the other side.
@@ -97,20 +121,21 @@ impl Transfers {
         Self { other, credential, ..self.clone() }
     }
 
-    async fn run(&self, task: Task) -> Result<String, PullFailure> {
+    async fn run(&self, task: Task) -> Result<String, NotDone> {
         let credential = if self.wants_credential() { (self.credential)().await } else { None };
         let request =
             Request { repository: self.repository.clone(), other: self.other.clone(), task, limits: self.bounds };
         #[cfg(test)]
         if self.program.as_os_str() == IN_THIS_PROCESS {
-            let work = tokio::task::spawn_blocking(move || super::transfer::work(&request, credential.as_ref()));
+            let work = tokio::task::spawn_blocking(move || {
+                let mut tip = None;
+                let done = transfer::work_telling(&request, credential.as_ref(), &mut |at| tip = Some(at.to_string()));
+                done.map_err(|failure| NotDone { failure, tip })
+            });
             return work.await.or(Err(PullFailure::Broken))?;
         }
         let answer = tokio::time::timeout(self.deadline, self.exchange(&request, credential)).await;
-        match answer.or(Err(PullFailure::TimedOut))?? {
-            Answer::Done { commit } => Ok(commit),
-            Answer::Failed(failure) => Err(failure),
-        }
+        answer.or(Err(PullFailure::TimedOut))?
     }
 
     fn wants_credential(&self) -> bool {
@@ -118,7 +143,7 @@ impl Transfers {
     }
 
     #[expect(clippy::disallowed_methods, reason = "the fetch child is one of the two processes that may be started")]
-    async fn exchange(&self, request: &Request, credential: Option<Content<Vec<u8>>>) -> Result<Answer, PullFailure> {
+    async fn exchange(&self, request: &Request, credential: Option<Content<Vec<u8>>>) -> Result<String, NotDone> {
         let scratch = match self.other {
             Repository::Ssh(..) => Some(Scratch::make(&self.scratch, self.count.fetch_add(1, Ordering::Relaxed))?),
             Repository::Path(_) | Repository::Git(_) | Repository::Https(..) => None,
@@ -140,7 +165,7 @@ impl Transfers {
         let mut group = Group(child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)));
         let bytes = serde_json::to_vec(request).or(Err(PullFailure::Broken))?;
         let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(PullFailure::Broken);
+            return Err(PullFailure::Broken.into());
         };
         input.write_all(&bytes).await.or(Err(PullFailure::Broken))?;
         if let Some(credential) = credential {
@@ -153,12 +178,15 @@ impl Transfers {
         let status = child.wait().await.or(Err(PullFailure::Broken))?;
         // From here on its id may be somebody else's.
         group.0 = None;
-        match serde_json::from_slice(&answer) {
-            Ok(answer) if status.success() => Ok(answer),
+        let (tip, answer) = transfer::heard(&answer);
+        let failure = match answer {
+            Some(Answer::Done { commit }) if status.success() => return Ok(commit),
+            Some(Answer::Failed(failure)) if status.success() => failure,
             // Ended by a signal: by one of its own limits, or by what it read, which is the same to us.
-            _ if status.signal().is_some() => Err(PullFailure::TooLarge),
-            _ => Err(PullFailure::Broken),
-        }
+            _ if status.signal().is_some() => PullFailure::TooLarge,
+            _ => PullFailure::Broken,
+        };
+        Err(NotDone { failure, tip })
     }
 }
 

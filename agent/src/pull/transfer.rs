@@ -91,7 +91,26 @@ pub enum Answer {
     Failed(PullFailure),
 }
 
-/// Runs the child: limits first, then the request from `input`, then the answer to `output`.
+/// Where the branch stands that is fetched; a line before the answer, so that it is known when the process comes to no answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tip {
+    tip: String,
+}
+
+/// The commit that a child said it fetches, and its answer, from all that it wrote.
+pub fn heard(output: &[u8]) -> (Option<String>, Option<Answer>) {
+    let line = output.iter().position(|byte| *byte == b'\n');
+    let (first, rest) = line.map_or((&[][..], output), |end| {
+        let (first, rest) = output.split_at(end);
+        (first, rest.strip_prefix(b"\n").unwrap_or(rest))
+    });
+    let tip = serde_json::from_slice(first).ok().map(|Tip { tip }| tip);
+    let is_name = |tip: &String| tip.len() == 40 && tip.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (tip.filter(is_name), serde_json::from_slice(rest).ok())
+}
+
+/// Runs the child: limits first, then the request from `input`, then where the branch stands and the answer to `output`.
 ///
 /// # Errors
 /// When the answer cannot be written or the limits cannot be set; everything else is an answer.
@@ -103,11 +122,21 @@ pub fn child(input: &mut dyn Read, output: &mut dyn Write) -> std::io::Result<()
     let credential = (!credential.is_empty()).then(|| Content::new(credential));
     let request: Request = serde_json::from_slice(&bytes)?;
     limit_self(request.limits)?;
-    let answer = match work(&request, credential.as_ref()) {
+    let mut told = Ok(());
+    let done = work_telling(&request, credential.as_ref(), &mut |tip| told = tell(output, tip));
+    told?;
+    let answer = match done {
         Ok(commit) => Answer::Done { commit },
         Err(failure) => Answer::Failed(failure),
     };
     output.write_all(&serde_json::to_vec(&answer)?)?;
+    output.flush()
+}
+
+fn tell(output: &mut dyn Write, tip: Oid) -> std::io::Result<()> {
+    let mut line = serde_json::to_vec(&Tip { tip: tip.to_string() })?;
+    line.push(b'\n');
+    output.write_all(&line)?;
     output.flush()
 }
 
@@ -144,20 +173,37 @@ fn limit_self(bounds: Bounds) -> rustix::io::Result<()> {
 /// # Errors
 /// [`PullFailure`].
 pub fn work(request: &Request, credential: Option<&Content<Vec<u8>>>) -> Result<String, PullFailure> {
+    work_telling(request, credential, &mut |_| ())
+}
+
+/// The same; `tell` hears where the branch stands before anything of it is fetched.
+///
+/// # Errors
+/// [`PullFailure`].
+pub(super) fn work_telling(
+    request: &Request,
+    credential: Option<&Content<Vec<u8>>>,
+    tell: &mut dyn FnMut(Oid),
+) -> Result<String, PullFailure> {
     let repository = open(request).or(Err(PullFailure::Broken))?;
     match &request.other {
-        Other::Path(path) => work_locally(&repository, path, request),
-        other => talk::transfer(&repository, other, &request.task, credential, request.limits.bytes),
+        Other::Path(path) => work_locally(&repository, path, request, tell),
+        other => talk::transfer(&repository, other, request, credential, tell),
     }
 }
 
-fn work_locally(repository: &Repository, path: &Path, request: &Request) -> Result<String, PullFailure> {
+fn work_locally(
+    repository: &Repository,
+    path: &Path,
+    request: &Request,
+    tell: &mut dyn FnMut(Oid),
+) -> Result<String, PullFailure> {
     match &request.task {
         Task::Fetch { branch, into, known } => {
             let url = path.to_str().ok_or(PullFailure::Unreachable)?;
             // An anonymous remote: no remote of a configuration is asked, and the only configuration is the repository's own.
             let mut remote = repository.remote_anonymous(url).or(Err(PullFailure::Unreachable))?;
-            fetch(repository, &mut remote, (branch, into), known.as_deref(), request.limits.bytes)
+            fetch(repository, &mut remote, (branch, into), known.as_deref(), request.limits.bytes, tell)
         }
         Task::Push { branch, into } => {
             let commit = repository.refname_to_id(&format!("refs/heads/{branch}")).or(Err(PullFailure::NoBranch))?;
@@ -180,6 +226,7 @@ fn fetch(
     (branch, into): (&str, &str),
     known: Option<&str>,
     most_bytes: u64,
+    tell: &mut dyn FnMut(Oid),
 ) -> Result<String, PullFailure> {
     remote.connect(Direction::Fetch).map_err(|error| unreachable(&error))?;
     let reference = format!("refs/heads/{branch}");
@@ -190,6 +237,7 @@ fn fetch(
     if known == Some(tip.to_string().as_str()) {
         return Ok(tip.to_string());
     }
+    tell(tip);
     // A child that was ended may have left one.
     weigh::packs(repository)?;
     let too_large = std::cell::Cell::new(false);

@@ -82,3 +82,52 @@ async fn what_becomes_of_events_is_known_of_the_plans_that_may_run() {
     assert!(said.contains("of the last 5m"), "{said}");
     assert_eq!(agent.handover(&digest(&one), &digest(&plan("three"))), None, "a plan that is not known");
 }
+
+/// Bytes that no packing makes smaller.
+fn noise(count: usize) -> Vec<u8> {
+    let mut state: u64 = 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[0]
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_fetched_for_what_it_is_is_refused_once_for_each_commit() {
+    let site = Site::new();
+    let mut config = site.config();
+    config.limits.fetch_bytes = 200_000;
+    let (agent, _ended) = build(config, fetch::IN_THIS_PROCESS.into()).await.unwrap();
+    start(&agent).await.unwrap();
+    let first = release(&plan("one"), 1, None, |_| ());
+    site.publish(&first);
+    agent.pull().await.unwrap();
+    let said = || agent.store.ledger_size(&Log::Agent).unwrap();
+    let mut sizes = vec![said()];
+    for n in 1..3 {
+        let mut huge = first.clone();
+        huge.insert("teams.json".into(), noise(400_000 * n));
+        site.publish(&huge);
+        for _ in 0..2 {
+            assert_eq!(agent.pull().await, Err(crate::pull::PullFailure::TooLarge));
+            sizes.push(said());
+        }
+    }
+    let before = sizes[0];
+    assert_eq!(sizes, [before, before + 1, before + 1, before + 2, before + 2], "an entry for each commit");
+    let refused = agent.status().await.unwrap().refused;
+    assert_eq!(refused.len(), 2);
+    assert!(refused.iter().all(|one| one.code == "too-large"), "{refused:?}");
+    let repository = git2::Repository::open_bare(site.repository()).unwrap();
+    let tip = repository.refname_to_id(&format!("refs/heads/{BRANCH}")).unwrap().to_string();
+    assert!(refused.iter().any(|one| one.what.as_deref().is_some_and(|what| what.contains(&tip))), "{refused:?}");
+    assert_eq!(agent.store.alerts().unwrap().iter().filter(|row| row.alert.rule == Rule::ReleaseRefused).count(), 1);
+    assert_eq!(active(&agent).await, Some(digest(&plan("one"))));
+    // The branch is put right.
+    site.publish(&release(&plan("two"), 2, Some(&first), |_| ()));
+    agent.pull().await.unwrap();
+    assert_eq!(agent.status().await.unwrap().refused.len(), 0);
+}

@@ -18,10 +18,10 @@ mod ssh;
 
 use std::io::{self, Read};
 
-use git2::Repository;
+use git2::{Oid, Repository};
 
 use super::PullFailure;
-use super::transfer::Task;
+use super::transfer::{Request, Task};
 use crate::config::Repository as Other;
 use crate::content::Content;
 
@@ -53,7 +53,8 @@ trait Talk {
     fn ask(&mut self, question: Vec<u8>) -> Result<Box<dyn Read + '_>, PullFailure>;
 }
 
-/// Does one transfer with a server, opened by a credential where it has one. Returns the commit.
+/// Does one transfer with a server, opened by a credential where it has one. Returns the commit. `tell` hears where a branch
+/// stands before anything of it is fetched.
 ///
 /// For SSH the process runs in a folder of this transfer's own.
 ///
@@ -62,11 +63,11 @@ trait Talk {
 pub(super) fn transfer(
     repository: &Repository,
     other: &Other,
-    task: &Task,
+    request: &Request,
     credential: Option<&Content<Vec<u8>>>,
-    most_bytes: u64,
+    tell: &mut dyn FnMut(Oid),
 ) -> Result<String, PullFailure> {
-    let service = match task {
+    let service = match &request.task {
         Task::Fetch { .. } => Service::Fetch,
         Task::Push { .. } => Service::Push,
     };
@@ -76,10 +77,10 @@ pub(super) fn transfer(
         Other::Https(place, roots) => Box::new(https::Https::new(place, roots, credential, service)?),
         Other::Ssh(place, account) => Box::new(ssh::Ssh::start(place, account, service, credential)?),
     };
-    let mut budget = packet::Budget::new(most_bytes);
-    match task {
+    let mut budget = packet::Budget::new(request.limits.bytes);
+    match &request.task {
         Task::Fetch { branch, into, known } => {
-            smart::fetch(&mut *talk, repository, branch, into, known.as_deref(), &mut budget)
+            smart::fetch(&mut *talk, repository, (branch, into), known.as_deref(), &mut budget, tell)
         }
         Task::Push { branch, into } => smart::push(&mut *talk, repository, (branch, into), &mut budget),
     }

@@ -76,16 +76,17 @@ impl Advertised {
 pub(super) fn fetch(
     talk: &mut dyn Talk,
     repository: &Repository,
-    branch: &str,
-    into: &str,
+    (branch, into): (&str, &str),
     known: Option<&str>,
     budget: &mut Budget,
+    tell: &mut dyn FnMut(Oid),
 ) -> Result<String, PullFailure> {
     let said = Advertised::read(talk.hear()?, budget)?;
     let tip = said.tip(&format!("refs/heads/{branch}")).ok_or(PullFailure::NoBranch)?;
     if known == Some(tip.to_string().as_str()) {
         return Ok(tip.to_string());
     }
+    tell(tip);
     // A child that was ended may have left one.
     weigh::packs(repository)?;
     let have = objects::have(repository)?;
