@@ -195,7 +195,13 @@ fn every_annotation_is_read_as_it_was_meant() {
         let report: Value = serde_json::from_str(&check(&source, "json")).unwrap();
         let annotations = check(&source, "github");
         let findings = list(&report["findings"]);
-        assert_eq!(annotations.lines().count(), findings.len(), "{code}: one line for each");
+        let left_out = list(&report["not_looked_at"]);
+        assert_eq!(annotations.lines().count(), findings.len() + left_out.len(), "{code}: one line for each");
+        for (line, what) in annotations.lines().skip(findings.len()).zip(left_out) {
+            let (name, properties, message) = command(line);
+            assert_eq!((name.as_str(), properties["title"].as_str()), ("warning", "not-looked-at"), "{line}");
+            assert!(message.contains(what.as_str().unwrap()), "{line}");
+        }
         for (line, finding) in annotations.lines().zip(findings) {
             let (name, properties, message) = command(line);
             assert_eq!(json!(name), finding["severity"], "{line}");

@@ -30,6 +30,24 @@ pub struct Checked {
     pub left_out: BTreeSet<String>,
 }
 
+impl Checked {
+    /// What was not looked at, for forms that print one list: files, and who signed the commits.
+    pub(super) fn not_looked_at(&self) -> BTreeSet<String> {
+        let mut all = self.left_out.clone();
+        all.extend(match &self.authors {
+            WhoSigned::Judged => None,
+            WhoSigned::Newest(why) => Some(format!(
+                "who signed what is older than this commit brings to its first parent; a release looks further back: `--since \
+                 ROOT` ({why})"
+            )),
+            WhoSigned::Unknown(why) => Some(format!(
+                "who signed the commits ({why}); a release does: `--since ROOT`, or since the commit that was released last"
+            )),
+        });
+        all
+    }
+}
+
 /// How far it was judged who signed the commits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WhoSigned {

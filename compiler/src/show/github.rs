@@ -31,7 +31,7 @@ pub(super) fn show<'t>(checked: &Checked, text: &dyn Fn(&str) -> Option<&'t str>
             property(row.name),
         );
     }
-    for what in &checked.left_out {
+    for what in checked.not_looked_at() {
         let _written = writeln!(out, "::warning title=not-looked-at::{}", message(&format!("Not looked at: {what}.")));
     }
     out

@@ -19,7 +19,7 @@ struct Report<'a> {
     commit: Option<String>,
     at: String,
     /// What was not looked at, whatever was found.
-    not_looked_at: &'a BTreeSet<String>,
+    not_looked_at: BTreeSet<String>,
 }
 
 #[derive(Serialize)]
@@ -56,7 +56,7 @@ pub(super) fn show<'t>(checked: &Checked, text: &dyn Fn(&str) -> Option<&'t str>
         workflows: checked.workflows,
         commit: checked.commit.map(|commit| commit.to_string()),
         at: checked.at.to_string(),
-        not_looked_at: &checked.left_out,
+        not_looked_at: checked.not_looked_at(),
     };
     // Texts and numbers alone: there is nothing here that JSON could not hold.
     let mut json = visible(&serde_json::to_string_pretty(&report).unwrap_or_default());

@@ -15,8 +15,8 @@ pub(super) fn show<'t>(checked: &Checked, text: &dyn Fn(&str) -> Option<&'t str>
     let rules: Vec<Value> = Code::ALL.iter().map(|code| rule(*code)).collect();
     let results: Vec<Value> = checked.findings.iter().map(|finding| result(finding, text)).collect();
     let left_out = checked
-        .left_out
-        .iter()
+        .not_looked_at()
+        .into_iter()
         .map(|what| json!({ "level": "warning", "message": { "text": format!("Not looked at: {what}.") } }));
     let log = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
