@@ -12,6 +12,7 @@ use super::repository::RemoteArgs;
 use super::{Context, Format, Outcome};
 use crate::error::Error;
 use crate::publish::branch;
+use crate::publish::spec::Spoilt;
 use crate::publish::standing::{Standing, roots_of_source, standing, targets};
 use crate::publish::verdict::{AgentVerdict, Finding, Verdict, said_of_refusal};
 use crate::source::resolve_commit;
@@ -49,7 +50,8 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let at = args.at.unwrap_or_else(|| context.now());
     let repository = branch::open(&args.repo)?;
-    args.remote.fetch(&repository, &["release/", "status/"], context)?;
+    let spoilt = args.remote.fetched(&repository, &["release/", "status/"])?;
+    spoilt.iter().try_for_each(|one| args.remote.tell(&repository, one, context))?;
     let commit = resolve_commit(&repository, &args.commit)?;
     let roots = roots_of_source(&repository, commit)?;
     let mut all = Vec::new();
@@ -64,17 +66,33 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     }
     let green = all.iter().all(|one| one.judged.finding.verdict == Verdict::Green);
     let regions: Vec<Value> = all.iter().map(region).collect();
-    let value = json!({ "commit": commit.to_string(), "at": at, "green": green, "regions": regions });
-    context.print_as(args.format, &text(&all, at), &value)?;
+    let not_fetched: Vec<Value> = spoilt.iter().map(|one| json!({ "branch": one.branch, "why": one.why })).collect();
+    let value = json!({
+        "commit": commit.to_string(), "at": at, "green": green, "regions": regions, "not_fetched": not_fetched,
+    });
+    context.print_as(args.format, &text(&all, &spoilt, at), &value)?;
     Ok(Outcome::of(!green))
 }
 
-fn text(all: &[Standing], at: Moment) -> String {
+/// Whether a branch is one by which a place is judged.
+fn is_of(one: &Standing, branch: &str) -> bool {
+    let place = format!("{}/{}", one.target.environment, one.target.region);
+    branch == format!("release/{place}") || branch.starts_with(&format!("status/{place}/"))
+}
+
+fn text(all: &[Standing], spoilt: &[Spoilt], at: Moment) -> String {
     let mut out = String::new();
     for one in all {
         let place = format!("{}/{}", one.target.environment, one.target.region);
         // Writing to a `String` cannot fail.
         let _written = writeln!(out, "{place}: {}", said(&one.judged.finding));
+        for Spoilt { branch, .. } in spoilt.iter().filter(|spoilt| is_of(one, &spoilt.branch)) {
+            let _written = writeln!(
+                out,
+                "  {} could not be taken from the remote: this is of what stood here before",
+                branch.escape_debug()
+            );
+        }
         for (agent, judged) in &one.judged.agents {
             let _written = writeln!(out, "  {agent}: {}{}", judged.finding.verdict.as_str(), seen(judged, at));
             for refused in refused(one, agent) {

@@ -12,6 +12,10 @@ use super::opened::open_exactly;
 use super::spec::{HEADS, Spec, Spoilt};
 use crate::error::Error;
 
+/// The most files of one folder of references, and the deepest of their folders, that are looked at for broken ones.
+const REFERENCES_MOST: usize = 100_000;
+const DEPTH_MOST: usize = 16;
+
 /// The folder that a URL or path of a remote leads to.
 pub(super) fn folder_of(url: &str) -> PathBuf {
     let Some(rest) = url.strip_prefix("file://") else { return url.into() };
@@ -42,6 +46,29 @@ pub(super) fn names(folder: &Path) -> Result<BTreeSet<String>, Error> {
     Ok(all.flatten().filter_map(name).collect())
 }
 
+/// The references below `refs/heads/` whose file holds neither a digest nor where another one stands: libgit2 lists none of them
+/// and says nothing, git itself ends with an error.
+fn broken(other: &Repository) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![(other.commondir().join(HEADS), HEADS.to_owned(), 0)];
+    while let Some((folder, name, depth)) = folders.pop() {
+        // What cannot be read here is what libgit2 could not read either: it said so.
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten().take(REFERENCES_MOST) {
+            let Some(last) = entry.file_name().to_str().map(str::to_owned) else { continue };
+            let Ok(kind) = entry.file_type() else { continue };
+            let name = format!("{name}{last}");
+            if kind.is_dir() && depth < DEPTH_MOST {
+                folders.push((entry.path(), format!("{name}/"), depth + 1));
+            } else if kind.is_file() && git2::Reference::is_valid_name(&name) && !last.ends_with(".lock") {
+                // One that is there and can be found was whole, or is by now.
+                let is_lost = other.find_reference(&name).is_err() && entry.path().exists();
+                found.extend(is_lost.then_some(name));
+            }
+        }
+    }
+    found
+}
+
 /// A branch that is to come.
 struct Wanted {
     /// What it is called here.
@@ -54,6 +81,10 @@ pub(super) fn fetch(repository: &Repository, folder: &Path, specs: &[Spec]) -> R
     let tried = |e| Error::git(format!("fetch from {}", folder.display()), e);
     let other = open_exactly(folder)?;
     let (mut wanted, mut spoilt) = (Vec::new(), Vec::new());
+    for name in broken(&other) {
+        let into = specs.iter().find_map(|spec| spec.leads(&name));
+        spoilt.extend(into.map(|into| Spoilt::no_commit(&into)));
+    }
     for reference in other.references().map_err(tried)?.flatten() {
         let Ok(name) = reference.name() else { continue };
         let Some(into) = specs.iter().find_map(|spec| spec.leads(name)) else { continue };
@@ -116,5 +147,27 @@ mod tests {
         ] {
             assert_eq!(folder_of(url), Path::new(folder), "{url}");
         }
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test breaks a reference as a disk does")]
+    fn a_branch_that_is_broken_there_is_told_and_keeps_no_other_from_coming() {
+        let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let [here, there] = folders.each_ref().map(|folder| Repository::init_bare(folder.path()).unwrap());
+        let who = git2::Signature::new("a", "a@example.com", &git2::Time::new(1_800_000_000, 0)).unwrap();
+        let tree = there.find_tree(there.treebuilder(None).unwrap().write().unwrap()).unwrap();
+        there.commit(Some("refs/heads/release/staging/eu"), &who, &who, "one", &tree, &[]).unwrap();
+        for (name, text) in [("us", "no digest"), ("apac", "")] {
+            std::fs::write(there.path().join("refs/heads/release/staging").join(name), text).unwrap();
+        }
+        // One that is being written is nobody's mistake, and neither is one that nobody asked for.
+        std::fs::write(there.path().join("refs/heads/release/staging/eu.lock"), "").unwrap();
+        std::fs::write(there.path().join("refs/heads/main"), "no digest").unwrap();
+        let spec = Spec::parse("+refs/heads/release/*:refs/heads/release/*").unwrap();
+        let spoilt = fetch(&here, there.path(), &[spec]).unwrap();
+        assert!(here.refname_to_id("refs/heads/release/staging/eu").is_ok());
+        let named: Vec<&str> = spoilt.iter().map(|one| one.branch.as_str()).collect();
+        assert_eq!(named, ["release/staging/apac", "release/staging/us"]);
+        assert!(spoilt.iter().all(|one| one.why.starts_with("is no commit")), "{spoilt:?}");
     }
 }
