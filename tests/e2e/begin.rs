@@ -60,3 +60,89 @@ fn the_readme_of_a_new_repository_leads_to_one_that_may_be_released() {
         assert_eq!(code, Some(0), "{line}: {said}");
     }
 }
+
+/// The commands that `assent init --practice` prints, in its order.
+fn printed(said: &str) -> Vec<&str> {
+    said.lines().filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' '))).collect()
+}
+
+/// In a home with nothing in it and git alone in the path, one command makes a repository in which every command that it prints
+/// works, an agent included, and no key is ever in it.
+#[test]
+fn a_practice_repository_works_at_once_and_holds_no_key() {
+    if !have("git") {
+        return;
+    }
+    let home = tempfile::tempdir().expect("a folder");
+    let (folder, bin) = (home.path().join("workflows"), home.path().join("bin"));
+    std::fs::create_dir(&bin).expect("a folder");
+    let paths = std::env::var_os("PATH").expect("a path");
+    let git = std::env::split_paths(&paths).map(|path| path.join("git")).find(|git| git.is_file()).expect("git");
+    std::os::unix::fs::symlink(git, bin.join("git")).expect("a link");
+    let program = |line: &str, place: &Path| {
+        let mut words = line.split(' ');
+        let program = words.next().expect("a program");
+        let mut command =
+            if program == "assent" { command(assent(), home.path()) } else { command(program, home.path()) };
+        command.args(words).env("PATH", &bin).current_dir(place).stdin(std::process::Stdio::null());
+        command
+    };
+    let ran = |line: &str, place: &Path| {
+        let Output { status, stdout, stderr } = program(line, place).output().expect("a program that starts");
+        (status.code(), format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr)))
+    };
+    let (code, said) = ran("assent init --practice workflows", home.path());
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("THESE KEYS ARE FOR PRACTICE"), "{said}");
+    assert!(said.contains("begin in earnest"), "{said}");
+    // Twice it is refused, and nothing is changed.
+    let (code, again) = ran("assent init --practice workflows", home.path());
+    assert_eq!(code, Some(2), "{again}");
+
+    let lines = printed(&said);
+    let lines: Vec<&str> =
+        lines.into_iter().filter(|line| line.starts_with("assent ") || line.starts_with("cd ")).collect();
+    assert_eq!((lines.len(), lines[0]), (8, "cd workflows"), "{said}");
+    let mut agent: Option<Process> = None;
+    for line in &lines[1..] {
+        if line.contains(" agent run ") {
+            agent = Some(Process(program(line, &folder).spawn().expect("an agent")));
+            continue;
+        }
+        // An agent needs a moment to begin, and to say what it thinks of a release.
+        let patience = if agent.is_some() { 240 } else { 1 };
+        let is_told = |(code, said): &(Option<i32>, String)| match *line {
+            // Green is what has proved itself; what is printed says so.
+            "assent status" => said.contains("staging/eu: trial") || said.contains("staging/eu: green"),
+            _ => *code == Some(0),
+        };
+        let mut last = ran(line, &folder);
+        for _ in 1..patience {
+            if is_told(&last) {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(250));
+            last = ran(line, &folder);
+        }
+        assert!(is_told(&last), "{line}: {last:?}");
+    }
+    assert!(agent.is_some(), "{said}");
+
+    let (code, said) = ran("git status --porcelain", &folder);
+    assert_eq!((code, said.as_str()), (Some(0), ""), "everything is committed");
+    // Neither a file of a commit nor the folder holds a private key.
+    let (code, said) = ran("git grep -l PRIVATE", &folder);
+    assert_eq!((code, said.as_str()), (Some(1), ""));
+    let (_, said) = ran("git log --format=%s", &folder);
+    assert_eq!(said.lines().count(), 4, "{said}");
+}
+
+/// A process that ends with the test.
+struct Process(std::process::Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}

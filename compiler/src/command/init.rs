@@ -1,10 +1,13 @@
-//! `assent init`: a small source repository to begin with.
+//! `assent init`: a small source repository to begin with, to be signed by people or, for practice, signed already.
+
+mod practice;
 
 use std::path::{Path, PathBuf};
 
 use git2::{Repository, RepositoryInitOptions};
 use include_dir::{Dir, include_dir};
 
+use self::practice::Practice;
 use super::{Context, Format, Outcome};
 use crate::error::Error;
 use crate::publish::place::put;
@@ -19,6 +22,10 @@ pub(super) struct Args {
     /// The folder; it is made, or is empty but for `.git`.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
+    /// Signs and commits everything with keys made for it, and makes a remote and a staging agent, all in a folder beside DIR:
+    /// to try every command at once. Nobody's data may ever be entrusted to these keys.
+    #[arg(long)]
+    practice: bool,
     /// Output format.
     #[arg(long, default_value = "human")]
     format: Format,
@@ -32,6 +39,9 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     let folder = &args.folder;
     refuse_full(folder)?;
     refuse_inside(folder)?;
+    if args.practice {
+        return practise(args, context);
+    }
     let mut files = Vec::new();
     let (was_there, was_repository) = (folder.exists(), folder.join(".git").exists());
     let made = write_folder(&TEMPLATE, folder, &mut files).and_then(|()| make_repository(folder));
@@ -51,6 +61,26 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
             files.len(),
             place = folder.display()
         ))?,
+    }
+    Ok(Outcome::Fine)
+}
+
+/// The same, signed by everybody whom it takes, with keys that are good for nothing else.
+fn practise(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
+    let folder = std::path::absolute(&args.folder).map_err(|e| Error::io("find the folder", e))?;
+    let practice = Practice::beside(&folder, context.now())?;
+    let was_there = folder.exists();
+    let mut files = Vec::new();
+    let made = write_folder(&TEMPLATE, &folder, &mut files)
+        .and_then(|()| make_repository(&folder))
+        .and_then(|()| practice.play());
+    if let Err(error) = made {
+        practice.take_back(was_there);
+        return Err(error);
+    }
+    match args.format {
+        Format::Json => context.print_json(&practice.json(&args.folder))?,
+        Format::Human => context.print(&practice.words(&args.folder))?,
     }
     Ok(Outcome::Fine)
 }

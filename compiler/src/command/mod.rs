@@ -19,6 +19,7 @@ mod from_run;
 mod http;
 mod init;
 mod plan;
+mod played;
 mod poke;
 mod promises;
 pub mod rehearsing;

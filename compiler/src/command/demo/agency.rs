@@ -1,16 +1,17 @@
 //! The example agency with real keys and signatures, made by the very commands that people type.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use assent_schema::canon::Digest;
 use assent_schema::id::{AgentId, ClientId, PersonId};
 use assent_schema::time::Moment;
-use assent_schema::trust::{Namespace, Signer, sign};
-use git2::{IndexAddOption, Repository, RepositoryInitOptions, Signature, Time};
+use git2::{Repository, RepositoryInitOptions};
 
 use super::keys::Keys;
 use super::source::{self, Lead};
-use crate::command::{self, Outcome, Outside};
+use crate::command::Outcome;
+use crate::command::played::{self, Author};
 use crate::error::Error;
 use crate::publish::{branch, remote};
 
@@ -190,29 +191,10 @@ impl Agency {
     /// # Errors
     /// When git refuses.
     pub fn commit_as(&self, person: &str, message: &str, paths: &[&str]) -> Result<(), Error> {
-        let tried = |e| Error::git(format!("commit «{message}»"), e);
         let repository = branch::open(&self.source)?;
-        let mut index = repository.index().map_err(tried)?;
-        let left_out: Vec<&str> = paths.iter().filter_map(|path| path.strip_prefix(":!")).collect();
-        let skip = |path: &Path, _: &[u8]| i32::from(left_out.iter().any(|folder| path.starts_with(folder)));
-        let wanted: Vec<&str> = paths.iter().copied().filter(|path| !path.starts_with(":!")).collect();
-        index.add_all(&wanted, IndexAddOption::DEFAULT, Some(&mut { skip })).map_err(tried)?;
-        index.update_all(&wanted, None).map_err(tried)?;
-        index.write().map_err(tried)?;
-        let tree = index.write_tree().and_then(|id| repository.find_tree(id)).map_err(tried)?;
-        let who = Signature::new(person, &format!("{person}@harbor.example"), &Time::new(self.now.seconds(), 0))
-            .map_err(tried)?;
-        let parent =
-            branch::tip(&repository, "main")?.map(|id| repository.find_commit(id)).transpose().map_err(tried)?;
-        let parents: Vec<_> = parent.iter().collect();
-        let buffer = repository.commit_create_buffer(&who, &who, message, &tree, &parents).map_err(tried)?;
-        let key = std::fs::read(self.keys.private(&id(person)?))
-            .map_err(|e| Error::io(format!("read the key of {person}"), e))?;
-        let signer = Signer::from_openssh(&key).map_err(|e| Error::input(format!("the key of {person} {e}")))?;
-        let signature = sign(&signer, Namespace::Git, &buffer);
-        let text = std::str::from_utf8(&buffer).map_err(|e| Error::internal("write a commit", e.to_string()))?;
-        let id = repository.commit_signed(text, signature.trim_end(), None).map_err(tried)?;
-        repository.reference("refs/heads/main", id, true, message).map_err(tried)?;
+        let key = self.keys.private(&id(person)?);
+        let author = Author { name: person, email: &format!("{person}@harbor.example"), key: &key, at: self.now };
+        played::commit(&repository, &author, message, paths)?;
         remote::push(&repository, &self.remote.display().to_string(), &["main".to_owned()])
     }
 
@@ -232,20 +214,11 @@ impl Agency {
     /// # Errors
     /// When the command fails.
     pub fn try_assent(&self, args: &[String]) -> Result<(Outcome, String), Error> {
-        let outside = Outside {
-            now: self.now,
-            variables: std::collections::BTreeMap::new(),
-            stdout_is_terminal: false,
-            stderr_is_terminal: false,
-        };
-        let mut line = vec!["assent".into()];
-        line.extend(args.iter().map(std::ffi::OsString::from));
+        let mut line: Vec<OsString> = args.iter().map(OsString::from).collect();
         if takes_repository(args) {
             line.extend(["--repo".into(), self.source.clone().into_os_string()]);
         }
-        let (mut out, mut err) = (Vec::new(), Vec::new());
-        let outcome = command::perform(line, outside, &mut out, &mut err)?;
-        Ok((outcome, String::from_utf8_lossy(&out).into_owned()))
+        played::perform(line, self.now)
     }
 
     /// A person and the private key, as commands take them.
