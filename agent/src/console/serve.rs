@@ -163,7 +163,7 @@ impl<O: Office> Console<O> {
     async fn answer(self: Arc<Self>, route: Route, asked: Asked, cookie: Option<String>) -> Answer {
         let mut guest = self.guest(cookie.as_deref());
         if let Some(guest) = &mut guest {
-            self.clone().look_what_stands(guest).await;
+            Arc::clone(&self).look_what_stands(guest).await;
         }
         match (route, guest) {
             (Route::Asset(asset), _) => answer::asset(asset),
