@@ -3,6 +3,7 @@
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::ScopedJoinHandle;
 
 /// The most threads at once: runs go on meanwhile.
 const THREADS_MOST: usize = 8;
@@ -11,7 +12,7 @@ const SHARES: usize = 8;
 
 /// Asks the same of each thing; the answers stand in the order of the things.
 pub fn each<T: Sync, R: Send>(things: &[T], ask: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MOST);
+    let threads = threads();
     if threads == 1 || things.len() < 2 {
         return things.iter().map(ask).collect();
     }
@@ -25,15 +26,56 @@ pub fn each<T: Sync, R: Send>(things: &[T], ask: impl Fn(&T) -> R + Sync) -> Vec
             done.push((number, share.iter().map(ask).collect::<Vec<R>>()));
         }
     };
-    let mut done = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads.min(shares.len())).map(|_| scope.spawn(work)).collect();
-        let mut done = work();
-        for other in others {
-            // A panic in a thread is a bug here and must not pass for work that said nothing.
-            done.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+    in_order(std::thread::scope(|scope| {
+        let others = (1..threads.min(shares.len())).map(|_| scope.spawn(work)).collect();
+        all_of(work(), others)
+    }))
+}
+
+/// As [`each`], of things that are used up by it: each is freed where it was worked on.
+pub fn each_of<T: Send, R: Send>(things: Vec<T>, ask: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let threads = threads();
+    if threads == 1 || things.len() < 2 {
+        return things.into_iter().map(ask).collect();
+    }
+    let length = things.len().div_ceil(threads * SHARES);
+    let mut hands: Vec<Vec<(usize, Vec<T>)>> = (0..threads).map(|_| Vec::new()).collect();
+    let mut things = things.into_iter();
+    for number in 0.. {
+        let share: Vec<T> = things.by_ref().take(length).collect();
+        if share.is_empty() {
+            break;
         }
-        done
-    });
+        if let Some(hand) = hands.get_mut(number % threads) {
+            hand.push((number, share));
+        }
+    }
+    let ask = &ask;
+    let work = |hand: Vec<(usize, Vec<T>)>| {
+        let done = hand.into_iter().map(|(number, share)| (number, share.into_iter().map(ask).collect::<Vec<R>>()));
+        done.collect::<Vec<_>>()
+    };
+    in_order(std::thread::scope(|scope| {
+        let own = hands.pop().unwrap_or_default();
+        let others: Vec<_> = hands.into_iter().map(|hand| scope.spawn(move || work(hand))).collect();
+        all_of(work(own), others)
+    }))
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MOST)
+}
+
+/// What one's own thread and the others did.
+fn all_of<D>(mut done: Vec<D>, others: Vec<ScopedJoinHandle<'_, Vec<D>>>) -> Vec<D> {
+    for other in others {
+        // A panic in a thread is a bug here and must not pass for work that said nothing.
+        done.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+    }
+    done
+}
+
+fn in_order<R>(mut done: Vec<(usize, Vec<R>)>) -> Vec<R> {
     done.sort_unstable_by_key(|(number, _)| *number);
     done.into_iter().flat_map(|(_, answers)| answers).collect()
 }
@@ -55,6 +97,7 @@ mod tests {
         for count in [0, 1, 2, 3, 15, 16, 17, 1_000] {
             let things: Vec<usize> = (0..count).collect();
             assert_eq!(each(&things, |n| n * 2), (0..count).map(|n| n * 2).collect::<Vec<_>>());
+            assert_eq!(each_of(things, |n| n * 2), (0..count).map(|n| n * 2).collect::<Vec<_>>());
         }
     }
 

@@ -95,11 +95,11 @@ pub fn read(path: &Path, commit: &str) -> Result<Files, NotRead> {
     let tree = repository.find_commit(id).or(Err(PullFailure::Broken))?.tree_id();
     let mut walk = Walk { repository: &repository, odb: &odb, found: Vec::new(), bytes: 0 };
     walk.list(tree, "", DEPTH_MOST)?;
+    walk.weigh(path)?;
     // Only now, with all names and sizes known to be fine, is any file inflated.
     let found = std::mem::take(&mut walk.found);
     let listed = found.len();
-    let shares: Vec<&[(String, Oid)]> = found.chunks(listed.div_ceil(SHARES_MOST).max(SHARE_LEAST)).collect();
-    let read = cores::try_each(&shares, |share| blobs(path, share))?;
+    let read = cores::try_each(&shares(&found), |share| blobs(path, share))?;
     let files: Files = found.iter().map(|(path, _)| path.clone()).zip(read.into_iter().flatten()).collect();
     if files.len() == listed {
         return Ok(files);
@@ -203,25 +203,41 @@ impl Walk<'_> {
             if let Some(why) = objection(&entry, &path) {
                 return Err(NotRead::refused(&path, why));
             }
-            self.weigh(&path, entry.id())?;
+            if self.found.len() >= FILES_MOST {
+                let why = format!("is one more file than the {FILES_MOST} of a release");
+                return Err(NotRead::refused(&path, &why));
+            }
             self.found.push((path, entry.id()));
         }
         Ok(())
     }
 
-    fn weigh(&mut self, path: &str, id: Oid) -> Result<(), NotRead> {
-        let what = format!("is no file of at most {FILE_MOST_BYTES} bytes");
-        let size = named(path, &what, weighed(self.odb, id, ObjectType::Blob, FILE_MOST_BYTES))?;
-        self.bytes = self.bytes.saturating_add(size);
-        if self.bytes > RELEASE_MOST_BYTES {
-            let why = format!("makes the release larger than {RELEASE_MOST_BYTES} bytes");
-            return Err(NotRead::refused(path, &why));
-        }
-        if self.found.len() >= FILES_MOST {
-            return Err(NotRead::refused(path, &format!("is one more file than the {FILES_MOST} of a release")));
+    /// Weighs what was found: each file, and all together.
+    fn weigh(&mut self, repository: &Path) -> Result<(), NotRead> {
+        let sizes = cores::try_each(&shares(&self.found), |share| sizes(repository, share))?;
+        for ((path, _), size) in self.found.iter().zip(sizes.into_iter().flatten()) {
+            self.bytes = self.bytes.saturating_add(size);
+            if self.bytes > RELEASE_MOST_BYTES {
+                let why = format!("makes the release larger than {RELEASE_MOST_BYTES} bytes");
+                return Err(NotRead::refused(path, &why));
+            }
         }
         Ok(())
     }
+}
+
+/// Files in shares that are read at once.
+fn shares(found: &[(String, Oid)]) -> Vec<&[(String, Oid)]> {
+    found.chunks(found.len().div_ceil(SHARES_MOST).max(SHARE_LEAST)).collect()
+}
+
+/// The sizes of some files, none of which is inflated for it; each share opens the repository by itself, as in [`blobs`].
+fn sizes(repository: &Path, share: &[(String, Oid)]) -> Result<Vec<usize>, NotRead> {
+    let repository = Repository::open_bare(repository).or(Err(PullFailure::Broken))?;
+    let odb = repository.odb().or(Err(PullFailure::Broken))?;
+    let what = format!("is no file of at most {FILE_MOST_BYTES} bytes");
+    let size = |(path, id): &(String, Oid)| named(path, &what, weighed(&odb, *id, ObjectType::Blob, FILE_MOST_BYTES));
+    share.iter().map(size).collect()
 }
 
 /// A refusal with the path that it is about.

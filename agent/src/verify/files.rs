@@ -153,21 +153,39 @@ fn signatures_of<'s>(sorted: &'s mut Sorted<'_>, file: &FileName) -> Option<&'s 
     signed.map(|signed| &mut signed.signatures)
 }
 
+/// Files in the order of their paths, asked for in that order.
+struct InOrder<'s, 'f>(&'s [Seen<'f>]);
+
+impl<'s, 'f> InOrder<'s, 'f> {
+    /// The file at a path that stands behind those that were asked for.
+    fn at(&mut self, path: &str) -> Option<&'s Seen<'f>> {
+        let passed = self.0.iter().take_while(|one| one.path < path).count();
+        self.0 = self.0.get(passed..).unwrap_or_default();
+        self.0.first().filter(|one| one.path == path)
+    }
+}
+
 /// Compares all files with the manifest: none missing, none more, each with its size and digest.
 pub(super) fn compare(manifest: &Manifest, seen: &[Seen<'_>]) -> Result<(), Refusal> {
-    let listed = |path: &str| match find(seen, path) {
+    let mut files = InOrder(seen);
+    let mut listed = |path: &str| match files.at(path) {
         Some(one) => one.name.is_listed(),
         None => FileName::parse(path).is_some_and(|name| name.is_listed()),
     };
     if let Some(bad) = manifest.files.keys().find(|path| !listed(path)) {
         return Err(Refusal::new(RefusalCode::FileUnexpected, bad.escape_debug()));
     }
+    let mut files = InOrder(seen);
     for (path, entry) in &manifest.files {
-        let one = find(seen, path).ok_or_else(|| Refusal::new(RefusalCode::FileMissing, path))?;
+        let one = files.at(path).ok_or_else(|| Refusal::new(RefusalCode::FileMissing, path))?;
         let size = u64::try_from(one.bytes.len()).unwrap_or(u64::MAX);
         if entry.size != size || entry.sha256 != one.digest {
             return Err(Refusal::new(RefusalCode::FileChanged, path));
         }
+    }
+    // All that it lists are here: so many, and there is none more.
+    if seen.iter().filter(|one| one.name.is_listed()).count() == manifest.files.len() {
+        return Ok(());
     }
     match seen.iter().find(|one| one.name.is_listed() && !manifest.files.contains_key(one.path)) {
         Some(extra) => Err(Refusal::new(RefusalCode::FileUnexpected, extra.path)),

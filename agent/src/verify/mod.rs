@@ -236,14 +236,14 @@ pub fn verify_after(
             Some((client, ClientBundle { facts, endpoints, statements, resets }))
         })
         .collect();
-    let judged = cores::each(&named, |named| workflow(named, &clients, before, &roots, now));
-    let workflows = named.into_iter().zip(judged).filter_map(|(named, judged)| {
+    // Plans as they were read, which are large, go where they were judged.
+    let judged = cores::each_of(named, |named| {
+        let (uses, off) = workflow(&named, &clients, before, &roots, now)?;
         let clients::Named { active, kept: plan, tests, .. } = named;
-        let (uses, off) = judged?;
         let tests = tests.filter(|_| rehearses);
         Some(((active.client.clone(), active.workflow.clone()), WorkflowBundle { active, plan, tests, uses, off }))
     });
-    let workflows = workflows.collect();
+    let workflows = judged.into_iter().flatten().collect();
     Ok(Verified(Bundle { manifest, freshness, roots, teams, catalog, clients, workflows }))
 }
 

@@ -5,6 +5,7 @@
 //! # Source
 //! OpenSSH `PROTOCOL.sshsig` and `PROTOCOL.u2f`; trust.md section 1; formats.md section 2.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -25,6 +26,8 @@ const END: &str = "-----END SSH SIGNATURE-----";
 const WIDTHS: [usize; 2] = [70, 76];
 /// The largest signature file, in bytes. An Ed25519 one takes about 300.
 const ARMOUR_MOST_BYTES: usize = 4_096;
+/// What one usually takes.
+const ARMOUR_USUAL_BYTES: usize = 384;
 /// The bit that says that somebody touched the hardware key.
 const USER_PRESENT: u8 = 0x01;
 
@@ -238,8 +241,21 @@ impl Parsed {
             }
             _ => data,
         };
-        VerifyingKey::from_bytes(self.key.point()).is_ok_and(|key| key.verify_strict(&data, &self.signature).is_ok())
+        verifying(self.key.point()).is_some_and(|key| key.verify_strict(&data, &self.signature).is_ok())
     }
+}
+
+/// The key of a point. Unpacking one costs a tenth of what a signature does, and thousands of rehearsals are by one agent.
+fn verifying(point: &[u8; 32]) -> Option<VerifyingKey> {
+    thread_local! {
+        static LAST: Cell<Option<VerifyingKey>> = const { Cell::new(None) };
+    }
+    if let Some(last) = LAST.get().filter(|last| last.as_bytes() == point) {
+        return Some(last);
+    }
+    let key = VerifyingKey::from_bytes(point).ok();
+    LAST.set(key);
+    key
 }
 
 /// What is really signed: a preamble, the namespace and the hash of the message.
@@ -278,13 +294,16 @@ fn unarmour(bytes: &[u8]) -> Result<Vec<u8>, SignatureError> {
 
 /// Armour without a newline at its end.
 fn armour(blob: &[u8], width: usize) -> String {
-    let mut text = BEGIN.to_owned();
-    for (at, letter) in STANDARD.encode(blob).chars().enumerate() {
-        if at > 0 && at.is_multiple_of(width) {
-            text.push('\n');
-        }
-        text.push(letter);
+    let mut text = String::with_capacity(ARMOUR_USUAL_BYTES);
+    text.push_str(BEGIN);
+    let letters = STANDARD.encode(blob);
+    let mut left = letters.as_str();
+    while let Some((line, rest)) = left.split_at_checked(width).filter(|(_, rest)| !rest.is_empty()) {
+        text.push_str(line);
+        text.push('\n');
+        left = rest;
     }
+    text.push_str(left);
     text.push('\n');
     text.push_str(END);
     text
