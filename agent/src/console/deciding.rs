@@ -10,7 +10,7 @@ use super::serve::Console;
 use super::viewer::{Sight, Viewer};
 use crate::people::wire::Shown;
 use crate::run::acceptance;
-use crate::store::{Log, Store as _, StoreError, Waiting, run_name};
+use crate::store::{Accepted, Log, Store as _, StoreError, Waiting, run_name};
 use crate::world::Wall;
 
 impl<O: Office> Console<O> {
@@ -42,13 +42,14 @@ impl<O: Office> Console<O> {
             let since = waiting.iter().find(|one| one.nonce == shown.nonce).map(|one| Wall::from_millis(one.since));
             let plan = self.office.plan(&shown.plan);
             let journal = self.office.store().journal(shown.run)?;
-            let of = acceptance(&journal).map(|accepted| (accepted.name(), accepted.event.clone()));
-            Ok((since, plan.map(|plan| plan.summary.clone()), of))
+            Ok((since, plan.map(|plan| plan.summary.clone()), acceptance(&journal).cloned()))
         };
         let mut listed = Vec::new();
         for shown in &questions {
-            let (since, summary, of) = asked(shown)?;
-            listed.push(pages::decisions::Asked { shown, summary, since, of });
+            let (since, summary, accepted) = asked(shown)?;
+            let name = accepted.as_ref().map(Accepted::name);
+            let event = accepted.map(|accepted| accepted.event).filter(|event| shows(shown, event));
+            listed.push(pages::decisions::Asked { shown, summary, since, name, event });
         }
         Ok(Seen { notes, what: What::Page(pages::decisions::own(&listed, now)) })
     }
@@ -71,4 +72,12 @@ impl<O: Office> Console<O> {
         let of = waiting.into_iter().find(|waiting| waiting.nonce == *nonce);
         Ok(of.map_or(NotSeen::Missing, |waiting| NotSeen::NotTheirs(Log::Client(waiting.client))))
     }
+}
+
+/// Whether a text is one of the values that a question shows.
+fn shows(shown: &Shown, text: &str) -> bool {
+    shown.values.values().any(|value| match value {
+        serde_json::Value::String(shown) => shown == text,
+        value => value.as_i64().is_some_and(|number| number.to_string() == text),
+    })
 }

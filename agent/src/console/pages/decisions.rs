@@ -16,8 +16,10 @@ pub(in crate::console) struct Asked<'a> {
     pub(in crate::console) summary: Option<String>,
     /// When it was asked.
     pub(in crate::console) since: Option<Wall>,
-    /// The run's name and the id of what began it.
-    pub(in crate::console) of: Option<(RunName, String)>,
+    /// The run's name.
+    pub(in crate::console) name: Option<RunName>,
+    /// The id of what began it, where the plan shows it to them: else it is none of what the client signed for this person.
+    pub(in crate::console) event: Option<String>,
 }
 
 /// What waits for the person who looks.
@@ -28,7 +30,7 @@ pub(in crate::console) fn own(questions: &[Asked<'_>], now: Wall) -> Body {
             @if questions.is_empty() { (nothing("Nothing is waiting for you.")) }
             @else { p.lead { (words::count(questions.len(), "decision is waiting", "decisions are waiting")) " for you, the oldest first." } }
             ul.rows.card {
-                @for Asked { shown, summary, since, of } in questions {
+                @for Asked { shown, summary, since, name, event } in questions {
                     li.question {
                         div {
                             p.head {
@@ -37,8 +39,8 @@ pub(in crate::console) fn own(questions: &[Asked<'_>], now: Wall) -> Body {
                                 @if shown.signature { (pill("calm", Mark::Decisions, "needs a signature")) }
                             }
                             p.facts {
-                                span { (shown.workflow) } @if let Some((name, _)) = of { span { "run " (name) } }
-                                @if let Some((_, event)) = of { span { "event " code { (words::told(event)) } } }
+                                span { (shown.workflow) } @if let Some(name) = name { span { "run " (name) } }
+                                @if let Some(event) = event { span { "event " code { (words::told(event)) } } }
                                 @if let Some(since) = since { span { "asked " (words::when(now, *since)) } }
                                 span { "group " (shown.by) }
                                 span { "counts as no " (words::deadline(now, shown.until)) }

@@ -212,7 +212,7 @@ pub(super) fn questions(itself: &Itself) -> Vec<(PersonId, Shown)> {
             "reply.cited": ["returns-30-days", "warranty"]}),
             json!(["reply.text"]),
         ),
-        of("otto", "reply", 9, false, json!({"ticket.subject": "otto_only"}), json!([])),
+        of("otto", "reply", 9, false, json!({"ticket.subject": "otto_only", "trigger.event": "evt-18425"}), json!([])),
     ]
 }
 
