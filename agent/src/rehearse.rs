@@ -14,7 +14,7 @@ use std::time::Duration;
 use assent_schema::canon::Digest;
 use assent_schema::client::ClientFacts;
 use assent_schema::coverage::Reached;
-use assent_schema::id::{ClientId, Name, PersonId, WorkflowId};
+use assent_schema::id::{ClientId, Name, OperationRef, PersonId, WorkflowId};
 use assent_schema::plan::Plan;
 use assent_schema::release::ScenarioResult;
 use assent_schema::scenario::{Decided, Expect, Expected, ExpectedCall, Later, Scenario, Tests};
@@ -40,6 +40,8 @@ pub struct Rehearsed {
     pub reached: Reached,
     /// Failures that steps met, by code.
     pub codes: BTreeSet<(Name, String)>,
+    /// The operations that were called and for which it has no reply.
+    pub unanswered: BTreeSet<OperationRef>,
 }
 
 impl Rehearsed {
@@ -110,6 +112,7 @@ fn one(
         failures: Vec::new(),
         reached: Reached::default(),
         codes: BTreeSet::new(),
+        unanswered: BTreeSet::new(),
     };
     let Ok(store) = world.store(NoBooks::load) else {
         rehearsed.failures.push("the simulated store does not open".to_owned());
@@ -268,8 +271,9 @@ fn judge(rehearsed: &mut Rehearsed, plan: &Plan, store: &Memory, seen: &Seen, ex
         Some(false) if queued => failures.push("the manual queue should be empty and is not".to_owned()),
         _ => {}
     }
-    let unscripted: BTreeSet<_> = seen.unscripted().into_iter().collect();
-    failures.extend(unscripted.iter().map(|operation| format!("the scenario has no reply for `{operation}`")));
+    rehearsed.unanswered = seen.unscripted().into_iter().collect();
+    let told = |operation: &OperationRef| format!("the scenario has no reply for `{operation}`");
+    failures.extend(rehearsed.unanswered.iter().map(told));
     // A scenario may be about an answer that does not fit.
     if !failures.is_empty() {
         let tell =

@@ -11,6 +11,7 @@ extern crate self as assent_compiler;
 
 pub mod bundle;
 pub mod error;
+pub mod near;
 pub mod sentence;
 
 pub mod named;

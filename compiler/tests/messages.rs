@@ -116,13 +116,87 @@ fn what_was_not_looked_at_is_named_last() {
     let last = |change: &str| printed(change, &["--no-rehearsal"]).lines().last().unwrap_or_default().to_owned();
     assert_eq!(
         last(&change(SORT, &[("ask = \"assistant\"", "ask = \"asistant\"")])),
-        "Not checked until these are fixed: the data uses and scenarios of `sort` of acme."
+        "Not checked until these are fixed: the data uses and scenarios of `sort` of acme, whether acme needs all its scopes."
     );
     let shown = last(&change(CLIENT, &[("zone = \"Europe/Berlin\"", "zone = 5")]));
     assert_eq!(shown, "Not checked until these are fixed: the workflows of acme.");
     // A finding that hides nothing is no reason to say so.
     let shown = last(&change(SORT, &[("[fallback]", TAGGED)]));
     assert!(!shown.starts_with("Not looked at"), "{shown}");
+}
+
+/// What a check that runs the scenarios says last of a changed base, and each of its codes.
+fn rehearsed(change: &str) -> (String, Vec<String>) {
+    let last = printed(change, &[]).lines().last().unwrap_or_default().to_owned();
+    let report: Value = serde_json::from_str(&printed(change, &["--format", "json"])).expect("JSON");
+    let codes =
+        report["findings"].as_array().expect("a list").iter().map(|one| one["code"].as_str().unwrap_or_default());
+    (last, codes.map(str::to_owned).collect())
+}
+
+/// The base's scenarios fail then: of nothing is a note made.
+const NO_NOTE: (&str, &str) = (WHEN, "when = \"topic.ended == 'answered' && ticket.visits > 9\"");
+const SHOW: &str = "Not checked until these are fixed: what the scenarios of `sort` of acme show.";
+
+#[test]
+fn scenarios_that_fail_for_something_that_is_told_are_told_by_nobody() {
+    let (last, codes) = rehearsed(&change(SORT, &[NO_NOTE]));
+    assert_eq!(codes.iter().filter(|code| *code == "untested-step").count(), 1, "{codes:?}");
+    assert!(!last.contains("scenarios"), "{last}");
+    // An error of the workflow itself.
+    let no_limits = [NO_NOTE, ("[limits]", ""), ("timeout = \"5m\"", ""), ("concurrency = 4", "")];
+    let (last, codes) = rehearsed(&change(SORT, &no_limits));
+    assert!(!codes.contains(&"untested-step".to_owned()) && last == SHOW, "{last}: {codes:?}");
+    // An agreement that does not stand: no AI is asked.
+    let training = change("catalog/providers/ai.toml", &[("forbids_training = true", "forbids_training = false")]);
+    let (last, codes) = rehearsed(&training);
+    assert_eq!((last.as_str(), codes), (SHOW, vec!["provider-agreement".to_owned()]));
+    // A catalog that is not as it was locked.
+    let changed = change("catalog/integrations/desk.toml", &[("not_executed = [429]", "not_executed = [503]")]);
+    let (last, codes) = rehearsed(&format!("{}{}", change(SORT, &[NO_NOTE]), changed.replacen("#- ", "#= ", 1)));
+    assert!(!codes.contains(&"untested-step".to_owned()) && last.contains(&SHOW[34..]), "{last}: {codes:?}");
+}
+
+#[test]
+fn terms_are_not_judged_while_what_they_name_cannot_be_read() {
+    let broken =
+        change("catalog/integrations/pay.toml", &[("summary = \"Orders and payments\"", "summary \"Orders\"")]);
+    let broken = broken.replacen("#- ", "#= ", 1);
+    let shown = printed(&broken, &["--no-rehearsal"]);
+    let last = shown.lines().last().unwrap_or_default();
+    assert!(!shown.contains("unapproved-data-use") && last.contains("the terms of acme"), "{shown}");
+    // A route that there is not is told where it is named, and nowhere else.
+    let routes = change(CLIENT, &[("routes = [\"ops\"]", "routes = [\"opps\"]")]).replacen("#- ", "#= ", 1);
+    let found = check(&routes);
+    assert!(found.iter().all(|line| !line.starts_with("unapproved-data-use")), "{found:#?}");
+    // What is known is judged.
+    let shorter = change(CLIENT, &[("retention = \"180d\"", "retention = \"179d\"")]).replacen("#- ", "#= ", 1);
+    let found = check(&shorter);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(
+        found[0].contains("audit log: approved kept for 180d, not less, now kept for 179d, not less"),
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn what_differs_from_what_was_approved_is_told() {
+    let found = |from: &str, to: &str| {
+        let found = check(&change(SORT, &[(from, to)]).replacen("#- ", "#= ", 1));
+        found.into_iter().filter(|line| line.starts_with("unapproved-data-use")).collect::<Vec<_>>()
+    };
+    let purpose =
+        found("purpose = \"essential.service.operations.support\"", "purpose = \"essential.service.operations\"");
+    let told = "approved for the purpose `essential.service.operations.support`, now `essential.service.operations` (clients/acme/approvals/";
+    // One mistake, told once.
+    assert_eq!(purpose.len(), 1, "{purpose:#?}");
+    assert!(purpose[0].contains(told) && purpose[0].contains("has not approved what `sort` does"), "{purpose:#?}");
+    assert!(purpose[0].contains("| Take the change back, or, if it is meant, show "), "{purpose:#?}");
+    let asked =
+        found("with = { text = \"${ticket.body}\" }", "with = { text = \"${ticket.body}\", n = \"${ticket.visits}\" }");
+    assert_eq!(asked.len(), 1, "{asked:#?}");
+    let told = "gives data of desk to the AI at assistant in this way: also gives `ticket.visits` (reference), approved: `ticket.body` (";
+    assert!(asked[0].contains(told), "{asked:#?}");
 }
 
 #[test]
@@ -385,6 +459,15 @@ fn advice_is_about_what_was_written() {
             change(SORT, &[("id = \"note\"", beside.trim_start_matches("[[step]]\n")), (WHEN, read)]),
             "| What runs inside an `each`, or together with this step, has no result here.",
         ),
+        (
+            format!("#- {REFUND}\n-id = \"pay\"\n-when = \"agree.approved\"\n+id = \"pay\"\n"),
+            "| `agree` stands before `pay`, which runs whatever it says: add `when = \"agree.approved\"`.",
+        ),
+        (
+            change(CLIENT, &[("contacts = [\"dana\"]", "contacts = [\"dana\"]\ncontact = \"dana\"")]),
+            "| `contacts` is there already: what this says belongs there, or nowhere. Remove it here.",
+        ),
+        (change(SORT, &[(WHEN, "when = \"ticket.visits\"")]), "| Compare it with something, like `… == 0` or `… > 0`."),
     ] {
         let found = check(&change);
         assert!(found.iter().any(|line| line.contains(wanted)), "{wanted}: {found:#?}");

@@ -7,7 +7,7 @@ mod sure;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::id::Name;
+use crate::id::{Name, OperationRef};
 use crate::plan::{Action, Effect, Mode, Plan, Step, Until};
 
 /// What scenarios that passed reached, all of them together.
@@ -47,8 +47,19 @@ impl Reached {
 pub struct Evidence {
     /// What those that passed reached.
     pub reached: Reached,
-    /// Those that did not pass, by name, with the first thing that should have happened and did not.
-    pub failing: BTreeMap<String, String>,
+    /// Those that did not pass, by name.
+    pub failing: BTreeMap<String, Failing>,
+}
+
+/// How a scenario did not pass.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Failing {
+    /// The first thing that should have happened and did not.
+    pub what: String,
+    /// What its steps met, by code, and no scenario that passed did.
+    pub met: BTreeSet<(Name, String)>,
+    /// The operations for which it has no reply.
+    pub unanswered: BTreeSet<OperationRef>,
 }
 
 /// What no scenario shows of a step.

@@ -41,6 +41,15 @@ pub struct Finding {
     pub help: Cow<'static, str>,
     /// The way there, for flows: places and what happens at each, in order.
     pub path: Vec<(Span, String)>,
+    /// The message with its long lists cut, for people; absent where it has none. Programs get the whole of it.
+    pub brief: Option<String>,
+}
+
+impl Finding {
+    /// What people read.
+    pub fn for_people(&self) -> &str {
+        self.brief.as_deref().unwrap_or(&self.message)
+    }
 }
 
 /// Everything that was found, in one stable order.
@@ -70,7 +79,8 @@ impl Findings {
         message: impl Into<String>,
         help: impl Into<Cow<'static, str>>,
     ) {
-        self.found.push(Finding { span, code, message: message.into(), help: help.into(), path: Vec::new() });
+        let (message, help) = (message.into(), help.into());
+        self.found.push(Finding { span, code, message, help, path: Vec::new(), brief: None });
     }
 
     /// Adds a finding that somebody else put together.

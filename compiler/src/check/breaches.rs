@@ -43,5 +43,6 @@ fn finding(sites: &Sites, breach: &Breach) -> Finding {
         message: breach.said.clone(),
         help,
         path: breach.way.iter().map(|(at, what)| (span(at), what.clone())).collect(),
+        brief: None,
     }
 }

@@ -24,6 +24,22 @@ pub(super) fn workflow(client: &ClientId, workflow: &WorkflowId, findings: &mut 
     findings.hide(format!("the data uses and scenarios of `{workflow}` of {client}"));
 }
 
+/// Says that it is not known what a workflow's scenarios show: they fail for something else that was found.
+pub(super) fn scenarios(client: &ClientId, workflow: &WorkflowId, findings: &mut Findings) {
+    findings.hide(format!("what the scenarios of `{workflow}` of {client} show"));
+}
+
+/// Says that it is not known whether a client approved what holds for all of its workflows: not all that its file names could
+/// be read.
+pub(super) fn terms(client: &ClientId, findings: &mut Findings) {
+    findings.hide(format!("the terms of {client}"));
+}
+
+/// Says that it is not known whether some workflow of a client needs each scope that is granted.
+pub(super) fn scopes(client: &ClientId, findings: &mut Findings) {
+    findings.hide(format!("whether {client} needs all its scopes"));
+}
+
 /// Says that nothing of a client was looked at: its own file could not be read.
 pub(super) fn client(client: &ClientId, findings: &mut Findings) {
     findings.hide(format!("the workflows of {client}"));

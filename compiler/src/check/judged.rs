@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use assent_schema::canon;
+use assent_schema::finding::Findings;
 use assent_schema::guard::Breach;
 use assent_schema::id::{Name, WorkflowId};
 use assent_schema::uses::DataUse;
 
-use super::Approvals;
+use super::{Approvals, hidden};
 use crate::lower::Lowered;
+use crate::resolve::Client;
 
 /// What was found out about one client's workflows.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +51,15 @@ impl Judged {
     pub(super) fn look_up(&mut self, approvals: Option<&Approvals>) {
         let uncovered = |one: &&DataUse| approvals.is_none_or(|approvals| !approvals.approved.covers(one));
         self.missing = self.uses().filter(uncovered).cloned().collect();
+    }
+
+    /// Says nothing of what holds for the client as a whole where not all that its file names is known.
+    pub(super) fn forget_terms(&mut self, client: &Client, findings: &mut Findings) {
+        let is_term = |one: &DataUse| one.workflow.is_none() && one.stale_limit.is_some();
+        if !client.is_whole && self.missing.iter().any(is_term) {
+            self.missing.retain(|one| !is_term(one));
+            hidden::terms(&client.facts.client, findings);
+        }
     }
 
     /// Takes over what was found out about other workflows of the client.

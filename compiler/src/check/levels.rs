@@ -282,7 +282,8 @@ impl Levels<'_> {
         }
         let trusted = match &self.project.trusted.roots {
             Some(roots) if has_file || !pending.is_empty() => {
-                let trusted = trust::gather_client(roots, &parsed, &id, &at, &mut findings);
+                let mut trusted = trust::gather_client(roots, &parsed, &id, &at, &mut findings);
+                trusted.changed.clone_from(&self.project.trusted.changed);
                 hidden::approvals(&id, &trusted, &mut findings);
                 trusted
             }
@@ -291,6 +292,7 @@ impl Levels<'_> {
         let own = client.as_ref().map(|client| derive_client(&client.facts)).unwrap_or_default();
         let mut judged = Judged { own, ..Judged::default() };
         judged.look_up(trusted.approvals.get(&id));
+        client.iter().for_each(|client| judged.forget_terms(client, &mut findings));
         let resolved = Resolved { clients: client.into_iter().map(|client| (id.clone(), client)).collect() };
         let judged = resolved.clients.keys().map(|id| (id.clone(), judged.clone())).collect();
         let survey = Survey { parsed: Arc::new(parsed), resolved, judged, trusted: Arc::new(trusted) };

@@ -4,7 +4,7 @@ use assent_schema::code::Code;
 use assent_schema::finding::Findings;
 use assent_schema::plan::Target;
 
-use super::{Needs, View};
+use super::{Needs, View, hidden};
 
 /// Reports each scope too many, at the scope. A client with a workflow that could not be read is not judged: what that
 /// workflow needs is not known.
@@ -12,8 +12,16 @@ use super::{Needs, View};
 /// # Source
 /// language.md section 5: granted scopes equal the union over the client's workflows. Promise P06.
 pub(super) fn check(view: &View<'_>, needs: &Needs, findings: &mut Findings) {
-    for (id, files) in view.parsed.clients.iter().filter(|_| needs.is_whole()) {
+    for (id, files) in &view.parsed.clients {
         let Some(unit) = &files.client else { continue };
+        if !needs.is_whole() {
+            let granted = unit.spec.connections.values().any(|connection| !connection.scopes.is_empty());
+            if !granted {
+                continue;
+            }
+            hidden::scopes(id, findings);
+            continue;
+        }
         for (connection, spec) in &unit.spec.connections {
             for scope in spec.scopes.iter().filter(|scope| !needs.needs(&connection.value, &scope.value)) {
                 let message = format!(

@@ -143,6 +143,8 @@ struct Row {
     help: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     path: Vec<((String, usize, usize), String)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    brief: Option<String>,
 }
 
 impl Row {
@@ -155,6 +157,7 @@ impl Row {
             message: finding.message.clone(),
             help: (*finding.help != *row.help).then(|| finding.help.to_string()),
             path: finding.path.iter().map(|(span, what)| (place(span), what.clone())).collect(),
+            brief: finding.brief.clone(),
         }
     }
 
@@ -167,6 +170,7 @@ impl Row {
             message: self.message.clone(),
             help: self.help.clone().map_or_else(|| code.row().help.into(), Into::into),
             path: self.path.iter().map(|(place, what)| (span(place), what.clone())).collect(),
+            brief: self.brief.clone(),
         })
     }
 }

@@ -66,7 +66,7 @@ fn elsewhere_than(unit: &Unit<spec::Client>, span: Span, message: String) -> Fin
         region.value, unit.file
     );
     let path = vec![(unit.span(&region.span), format!("the client's region is `{}`", region.value))];
-    Finding { span, code: Code::RegionMismatch, message, help: help.into(), path }
+    Finding { span, code: Code::RegionMismatch, message, help: help.into(), path, brief: None }
 }
 
 /// A route's endpoint for a region lies in that region: alerts name clients and workflows.

@@ -36,6 +36,8 @@ pub struct Trusted {
     pub approvals: BTreeMap<ClientId, Approvals>,
     /// The clients with an approval that cannot be read: what it approves is not known.
     pub unclear: BTreeSet<ClientId>,
+    /// The files of the catalog that are not as its lock has them.
+    pub changed: Arc<BTreeSet<String>>,
 }
 
 /// What a client's statements cover.
@@ -49,6 +51,8 @@ pub struct Approvals {
     pub lapsed: BTreeMap<Digest, Coverage<Arc<DataUse>>>,
     /// Which of these too few of today's approvers signed.
     pub below: BTreeSet<Digest>,
+    /// The file of each approval.
+    pub files: BTreeMap<Digest, String>,
 }
 
 impl Trusted {
@@ -72,8 +76,8 @@ pub(super) fn gather_project(parsed: &Parsed, at: Moment, findings: &mut Finding
         files.report(Code::TrustInvalid, &error, findings);
     }
     let teams = gather_teams(&files, &roots, findings);
-    check_catalog(&files, &roots, findings);
-    Trusted { roots: Some(Arc::new(roots)), teams, ..Trusted::default() }
+    let changed = Arc::new(check_catalog(&files, &roots, findings));
+    Trusted { roots: Some(Arc::new(roots)), teams, changed, ..Trusted::default() }
 }
 
 /// Reports people who decide for a client with a key that the root lists for somebody of the agency, at their names: who
@@ -110,9 +114,12 @@ pub(super) fn gather_client(
     match ApproversChain::walk(roots.newest(), roots.project(), client, &approvers) {
         Ok(chain) => {
             let statements = given.len();
+            let named = given.iter().map(|(file, signed)| (Digest::of_file(&signed.bytes), file.clone())).collect();
             let Gathered { known, claimed, below } = gather_statements(&files, given, chain, client, at, findings);
             let now = at.among(times(&known));
-            trusted.approvals.insert(client.clone(), approvals(&known, claimed, below, now));
+            trusted
+                .approvals
+                .insert(client.clone(), Approvals { files: named, ..approvals(&known, claimed, below, now) });
             // Only of statements that do not hold must it be asked again whether they can be read.
             if known.held().len() < statements && files.has_unreadable(client) {
                 trusted.unclear.insert(client.clone());
@@ -125,7 +132,7 @@ pub(super) fn gather_client(
 }
 
 /// The moments at which a statement begins or ceases to hold, or a reset of approvers begins to count.
-fn times(known: &KnownStatements) -> Vec<Moment> {
+pub(super) fn times(known: &KnownStatements) -> Vec<Moment> {
     let times = known.held().values().flat_map(|held| {
         let expires = match &held.statement.says {
             Decision::Approve(approval) => Some(approval.expires),
@@ -166,6 +173,7 @@ fn approvals(
         told: Coverage::new(lapsed.into_iter().map(|approved| approved.used).chain(claimed)),
         lapsed: by_statement.into_iter().map(|(statement, uses)| (statement, Coverage::new(uses))).collect(),
         below,
+        files: BTreeMap::new(),
     }
 }
 
@@ -291,15 +299,18 @@ fn gather_teams(files: &Files<'_>, roots: &RootChain, findings: &mut Findings) -
     teams.clients.iter().map(|(client, team)| (client.clone(), team.iter().filter_map(known).collect())).collect()
 }
 
-/// The lock is signed, and says of each catalog file what it is.
-fn check_catalog(files: &Files<'_>, roots: &RootChain, findings: &mut Findings) {
+/// The lock is signed, and says of each catalog file what it is. The files that are not as it says.
+fn check_catalog(files: &Files<'_>, roots: &RootChain, findings: &mut Findings) -> BTreeSet<String> {
     let lock = match &files.lock {
         Some((path, signed)) => CatalogLock::verify(path, signed, roots),
         None => Err(TrustError::missing("catalog/catalog.lock")),
     };
     let lock = match lock {
         Ok(lock) => lock,
-        Err(error) => return files.report(Code::TrustInvalid, &error, findings),
+        Err(error) => {
+            files.report(Code::TrustInvalid, &error, findings);
+            return BTreeSet::new();
+        }
     };
     let catalog = files
         .parsed
@@ -310,9 +321,13 @@ fn check_catalog(files: &Files<'_>, roots: &RootChain, findings: &mut Findings) 
     let digest = |(path, file): (&Arc<str>, &File)| {
         path.strip_prefix("catalog/").map(|path| (path.to_owned(), Digest::of_file(&file.bytes)))
     };
-    for (path, what) in lock.differences(&catalog.filter_map(digest).collect()) {
-        files.report(Code::TrustInvalid, &TrustError::new(format!("catalog/{path}"), what), findings);
-    }
+    let differences = lock.differences(&catalog.filter_map(digest).collect()).into_iter();
+    let told = |(path, what)| {
+        let path = format!("catalog/{path}");
+        files.report(Code::TrustInvalid, &TrustError::new(path.clone(), what), findings);
+        path
+    };
+    differences.map(told).collect()
 }
 
 /// What the statements of a client say.

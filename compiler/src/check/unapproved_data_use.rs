@@ -1,18 +1,24 @@
 //! `unapproved-data-use`: a workflow does something with client data that no one approval covers.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod place;
+mod said;
 
 use assent_schema::code::Code;
-use assent_schema::finding::Findings;
-use assent_schema::id::{ClientId, OperationRef, PersonId};
-use assent_schema::trust::Decision;
-use assent_schema::uses::{DataUse, EventUse, Party, RequestUse};
+use assent_schema::finding::{Finding, Findings, Span};
+use assent_schema::flow;
+use assent_schema::id::{ClientId, PersonId, WorkflowId};
+use assent_schema::trust::Approved;
+use assent_schema::uses::{DataUse, Party};
 
-use super::View;
-use crate::sentence::{is_of_catalog, sentence, starts};
+use super::{Judged, View, trust};
+use crate::near::nearest;
+use crate::resolve::Client;
+use crate::sentence::Length;
+use place::Placed;
+use said::Said;
 
-/// Reports each data use without approval, at the workflow that needs it; a guardrail at the client's file.
+/// Reports each data use without approval, at what asks for it; a guardrail in the client's file. Where one was approved that
+/// is near, the difference alone is told.
 ///
 /// What an approval covers that expired or does not hold is reported there. Nothing is said of a client whose approvers
 /// do not hold: nobody could approve anything then.
@@ -22,32 +28,74 @@ use crate::sentence::{is_of_catalog, sentence, starts};
 pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
     for (id, judged) in view.judged {
         let Some(client) = view.resolved.clients.get(id) else { continue };
-        if view.trusted.unclear.contains(id) {
-            continue;
-        }
-        let Some(approvals) = view.trusted.approvals.get(id) else { continue };
-        // A group that the client does not have was reported where it is named.
-        let is_known = |data_use: &&DataUse| match &data_use.to {
-            Some(Party::Group(to)) => client.facts.deciders.contains_key(to.group.as_str()),
-            _ => true,
-        };
-        for data_use in judged.missing.iter().filter(|missing| !approvals.told.covers(missing)).filter(is_known) {
-            let otherwise = otherwise(view, id, data_use);
-            let message = otherwise.unwrap_or_else(|| format!("`{id}` has not approved that {}", said(data_use)));
-            let owner = data_use.workflow.as_ref().and_then(|name| client.workflows.get(name));
-            let file = view.parsed.clients.get(id).and_then(|files| files.client.as_ref());
-            let span = match (owner, file) {
-                (Some(workflow), _) => workflow.span(),
-                (None, Some(file)) => file.span(&file.spec.name.span),
-                (None, None) => continue,
-            };
-            findings.add_with_help(Code::UnapprovedDataUse, span, message, help(view, id));
+        if !view.trusted.unclear.contains(id) {
+            let mut missing = missing(view, id, client, judged);
+            missing.sort_by(|a, b| a.workflow.cmp(&b.workflow));
+            for these in missing.chunk_by(|a, b| a.workflow == b.workflow) {
+                of_workflow(view, client, judged, these, findings);
+            }
         }
     }
 }
 
-/// What to write, and who signs it.
-fn help(view: &View<'_>, id: &ClientId) -> String {
+/// The uses that nothing covers, and of which nothing was said elsewhere.
+fn missing<'a>(view: &View<'_>, id: &ClientId, client: &Client, judged: &'a Judged) -> Vec<&'a DataUse> {
+    let Some(approvals) = view.trusted.approvals.get(id) else { return Vec::new() };
+    // A group that the client does not have was reported where it is named.
+    let is_known = |data_use: &&DataUse| match &data_use.to {
+        Some(Party::Group(to)) => client.facts.deciders.contains_key(to.group.as_str()),
+        _ => true,
+    };
+    judged.missing.iter().filter(|missing| !approvals.told.covers(missing)).filter(is_known).collect()
+}
+
+/// Reports the uses of one workflow, or those of the client itself.
+fn of_workflow(view: &View<'_>, client: &Client, judged: &Judged, missing: &[&DataUse], findings: &mut Findings) {
+    let Some(first) = missing.first() else { return };
+    let id = &client.facts.client;
+    let standing = standing(view, id, first.workflow.as_ref());
+    let owner = first.workflow.as_ref().and_then(|name| client.workflows.get(name));
+    let plan = first.workflow.as_ref().and_then(|name| judged.lowered(name)).map(|lowered| &*lowered.plan);
+    let flows = plan.and_then(|plan| flow::analyse(plan).ok());
+    let file = view.parsed.clients.get(id).and_then(|files| files.client.as_deref());
+    let placed = Placed { facts: &client.facts, owner, plan, flows: flows.as_ref(), file };
+    let mut told: Vec<Told<'_>> = Vec::new();
+    for data_use in missing {
+        let near = nearest(data_use, &standing);
+        let Some(span) = placed.span(data_use, near.map(|near| &*near.used)) else { continue };
+        let [whole, brief] =
+            [Length::Whole, Length::Brief].map(|length| said::say(id, view, data_use, (near, &standing), length));
+        // What differs in the same way at the same place is one mistake.
+        let same = told.iter_mut().find(|known| known.span == span && known.whole.is_same(&whole));
+        match same {
+            Some(known) => known.uses.push(data_use),
+            None => told.push(Told { span, whole, brief, uses: vec![data_use] }),
+        }
+    }
+    for Told { span, whole, brief, uses } in told {
+        let (message, brief) = (whole.message(id, &uses, Length::Whole), brief.message(id, &uses, Length::Brief));
+        let brief = (brief != message).then_some(brief);
+        let help = help(view, id, !standing.is_empty()).into();
+        findings.push(Finding { span, code: Code::UnapprovedDataUse, message, help, path: Vec::new(), brief });
+    }
+}
+
+/// Uses of which the same is said.
+struct Told<'a> {
+    span: Span,
+    whole: Said,
+    brief: Said,
+    uses: Vec<&'a DataUse>,
+}
+
+/// What the client approved of a workflow, or of itself, and what holds now.
+fn standing(view: &View<'_>, id: &ClientId, workflow: Option<&WorkflowId>) -> Vec<Approved> {
+    let Some(known) = view.trusted.statements.get(id) else { return Vec::new() };
+    known.approved_of(workflow, view.at.among(trust::times(known)))
+}
+
+/// What to write, and who signs it. Of what was approved before, most that is not is a slip.
+fn help(view: &View<'_>, id: &ClientId, approved_before: bool) -> String {
     let approvers = view.trusted.statements.get(id).map(|known| known.approvers().newest());
     let people: Vec<&str> = approvers.iter().flat_map(|newest| newest.people.keys()).map(PersonId::as_str).collect();
     let who = match (approvers.map(|newest| newest.threshold), people.as_slice()) {
@@ -57,79 +105,9 @@ fn help(view: &View<'_>, id: &ClientId) -> String {
         (_, [first]) => format!("{first}: `assent approve FILE --key {first}=KEY`"),
         _ => "its approvers: `assent approve FILE --key PERSON=KEY`".to_owned(),
     };
+    let begins = if approved_before { "Take the change back, or, if it is meant, show" } else { "Show" };
     format!(
-        "Show the client `assent plan`; `assent plan --draft {id} > clients/{id}/approvals/NAME.toml` writes all that is missing, \
-         then {who}."
+        "{begins} the client `assent plan`; `assent plan --draft {id} > clients/{id}/approvals/NAME.toml` writes all that is \
+         missing, then {who}."
     )
-}
-
-/// What a workflow asks for otherwise than its client approved; nothing where none of it was approved before. All that it asks
-/// for is one use, and who reads of it wants to know what is new.
-fn otherwise(view: &View<'_>, id: &ClientId, needed: &DataUse) -> Option<String> {
-    let workflow = needed.workflow.as_ref().filter(|_| is_of_catalog(needed))?;
-    let held = view.trusted.statements.get(id)?.held().values().filter_map(|held| match &held.statement.says {
-        Decision::Approve(approval) => Some(&approval.uses),
-        Decision::Reject(_) | Decision::Withdraw(_) => None,
-    });
-    let of_it = |used: &&Arc<DataUse>| used.workflow.as_ref() == Some(workflow) && is_of_catalog(used);
-    let approved: Vec<&DataUse> = held.flatten().filter(of_it).map(Arc::as_ref).collect();
-    let asks = needed.requests.iter().filter_map(|(name, asked)| differs(name, asked, &approved));
-    let hears = needed.events.iter().filter_map(|(name, used)| comes_otherwise(name, used, &approved));
-    let led = |link: &&String| !approved.iter().any(|used| used.opens.as_ref() == Some(*link));
-    let leads = needed.opens.iter().filter(led).map(|link| format!("its link leads people to `{link}`"));
-    let news: Vec<String> = asks.chain(hears).chain(leads).collect();
-    let known = !approved.is_empty() && !news.is_empty();
-    known.then(|| format!("`{id}` has not approved what `{workflow}` asks for or takes now: {}.", news.join("; ")))
-}
-
-/// How one request differs from each that was approved.
-fn differs(name: &OperationRef, asked: &RequestUse, approved: &[&DataUse]) -> Option<String> {
-    let given: Vec<&RequestUse> = approved.iter().filter_map(|used| used.requests.get(name)).collect();
-    if given.is_empty() {
-        return Some(format!("`{name}` is called, which it was not"));
-    }
-    let mut same = given.iter().filter(|given| given.digest == asked.digest).peekable();
-    if same.peek().is_none() {
-        return Some(format!("the catalog describes `{name}` otherwise than it did"));
-    }
-    let fewest = fewest(&asked.answers, same.map(|given| &given.answers))?;
-    Some(format!("{fewest} of what `{name}` answers is read too, or the catalog says otherwise what it is"))
-}
-
-/// How one event differs from each that was approved.
-fn comes_otherwise(name: &str, used: &EventUse, approved: &[&DataUse]) -> Option<String> {
-    let given: Vec<&EventUse> = approved.iter().filter_map(|used| used.events.get(name)).collect();
-    if given.is_empty() {
-        return Some(format!("`{name}` is taken, which it was not"));
-    }
-    let known = |given: &&&EventUse| given.digest == used.digest && given.once == used.once;
-    let mut same = given.iter().filter(known).peekable();
-    if same.peek().is_none() {
-        return Some(format!("the catalog says otherwise than it did how `{name}` is known"));
-    }
-    let mut same = same.filter(|given| given.starts_as_much(used)).peekable();
-    if same.peek().is_none() {
-        let begins = used.starts.as_ref().map(starts).unwrap_or_default();
-        return Some(format!("more of `{name}` begins runs than did: {begins}"));
-    }
-    let fewest = fewest(&used.fields, same.map(|given| &given.fields))?;
-    Some(format!("{fewest} of `{name}` is taken too, or the catalog says otherwise what it is"))
-}
-
-type Places = BTreeMap<String, String>;
-
-/// The fields that are not as in one of those that were approved: in the one where they are the fewest.
-fn fewest<'a>(fields: &Places, approved: impl Iterator<Item = &'a Places>) -> Option<String> {
-    let more = approved.map(|given| {
-        let is_new = |(field, at): &(&String, &String)| given.get(*field) != Some(*at);
-        fields.iter().filter(is_new).map(|(field, _)| format!("`{field}`")).collect::<Vec<_>>()
-    });
-    more.min_by_key(Vec::len).filter(|fields| !fields.is_empty()).map(|fields| fields.join(", "))
-}
-
-fn said(data_use: &DataUse) -> String {
-    match &data_use.workflow {
-        Some(workflow) => format!("`{workflow}` {}", sentence(data_use)),
-        None => format!("the agent {}", sentence(data_use)),
-    }
 }

@@ -5,12 +5,14 @@ use assent_schema::class::Class;
 use assent_schema::code::Code;
 use assent_schema::finding::Findings;
 use assent_schema::guard::Used;
-use assent_schema::id::Name;
+use assent_schema::id::{ClientId, Name};
 use assent_schema::plan::{Action, Effect, Plan};
 use assent_schema::shape::{Field, Shape};
+use assent_schema::uses::UseKind;
 
-use super::View;
+use super::{JudgedWorkflow, View, trust};
 use crate::resolve::Site;
+use crate::sentence::briefly;
 
 /// Reports each call without effect whose catalog entry answers a personal field, and of whose answer nothing is used:
 /// the API sends the person's data for nothing. `has(step)` is a use.
@@ -21,11 +23,42 @@ pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
     for (client, workflow) in view.workflows() {
         let judged =
             view.judged.get(&client.facts.client).and_then(|judged| judged.workflows.get(&workflow.plan.workflow));
-        for step in judged.iter().flat_map(|judged| &judged.idle) {
+        let Some(judged) = judged else { continue };
+        for step in &judged.idle {
             let message = format!("`{step}` reads a record with personal fields, and nothing uses its answer.");
-            findings.add(Code::UnusedPersonal, workflow.sites.span(&Site::Operation(step.clone())), message);
+            let span = workflow.sites.span(&Site::Operation(step.clone()));
+            match used_before(view, &client.facts.client, judged, step) {
+                Some(before) => {
+                    let help = format!("{} {before}", Code::UnusedPersonal.row().help);
+                    findings.add_with_help(Code::UnusedPersonal, span, message, help);
+                }
+                None => findings.add(Code::UnusedPersonal, span, message),
+            }
         }
     }
+}
+
+/// What the client approved to be done with a personal field of a record, and nothing does any more: then the use was lost
+/// rather than the read forgotten.
+fn used_before(view: &View<'_>, id: &ClientId, judged: &JudgedWorkflow, step: &Name) -> Option<String> {
+    let plan = &judged.lowered.plan;
+    let Action::Call { operation, .. } = &plan.step(step.as_str())?.action else { return None };
+    let record = format!("{}.", plan.operations.get(operation)?.record);
+    let known = view.trusted.statements.get(id)?;
+    let approved = known.approved_of(Some(&plan.workflow), view.at.among(trust::times(known)));
+    approved.iter().filter(|one| !matches!(one.used.kind, UseKind::Read | UseKind::Cache)).find_map(|one| {
+        let is_done = |path: &String| {
+            judged
+                .uses
+                .iter()
+                .any(|now| now.kind == one.used.kind && now.to == one.used.to && now.fields.contains_key(path))
+        };
+        let personal =
+            one.used.fields.iter().filter(|(path, class)| path.starts_with(&record) && **class == Class::Personal);
+        let (path, _) = personal.into_iter().find(|(path, _)| !is_done(path))?;
+        let does = briefly(&one.used);
+        Some(format!("`{id}` approved that `{}` {does} with `{path}`, and nothing does so now.", plan.workflow))
+    })
 }
 
 /// The steps of a candidate plan that read personal fields for nothing.

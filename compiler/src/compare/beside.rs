@@ -6,7 +6,9 @@
 use std::sync::Arc;
 
 use assent_schema::trust::{Approved, Cancelled, Decision, Statement};
-use assent_schema::uses::{DataUse, Party, covers};
+use assent_schema::uses::{DataUse, covers};
+
+use crate::near::nearest;
 
 /// One data use as it is approved now, as the statement has it, or both.
 #[derive(Clone, Debug)]
@@ -50,36 +52,6 @@ pub fn beside(statement: &Statement, standing: &[Approved]) -> (Vec<Beside>, Vec
     pairs.sort_by_cached_key(|pair| pair.is.as_deref().or(pair.was.as_ref().map(|was| &*was.used)).map(place));
     rest.sort_by_cached_key(|one| place(&one.used));
     (pairs, rest)
-}
-
-/// The approved use that a new one is best read beside: of the same workflow, kind, operation and parties by name; one that
-/// covers it, else the one that differs in the fewest members, of those the one that holds longest.
-fn nearest<'a>(used: &DataUse, standing: &'a [Approved]) -> Option<&'a Approved> {
-    let alike = standing.iter().filter(|one| about(&one.used) == about(used));
-    alike.min_by_key(|one| (!covers(&one.used, used), differences(&one.used, used), std::cmp::Reverse(one.expires)))
-}
-
-/// What must be the same for two uses to be read beside each other: hosts and regions may have moved.
-fn about(used: &DataUse) -> impl PartialEq + use<'_> {
-    let named = |party: &Option<Party>| match party {
-        None => (0, String::new()),
-        Some(Party::Connection(to)) => (1, to.connection.to_string()),
-        Some(Party::Agent(_)) => (2, String::new()),
-        Some(Party::Group(group)) => (3, group.group.to_string()),
-        Some(Party::Folder(folder)) => (4, folder.folder.to_string()),
-    };
-    (&used.workflow, used.kind, &used.operation, named(&used.from), named(&used.to))
-}
-
-/// In how many members two uses differ.
-fn differences(a: &DataUse, b: &DataUse) -> usize {
-    let members = |used: &DataUse| match serde_json::to_value(used) {
-        Ok(serde_json::Value::Object(members)) => members,
-        _ => serde_json::Map::new(),
-    };
-    let (a, b) = (members(a), members(b));
-    a.iter().filter(|(name, value)| b.get(*name) != Some(value)).count()
-        + b.keys().filter(|k| !a.contains_key(*k)).count()
 }
 
 fn is_named(ends: &Cancelled, used: &DataUse) -> bool {

@@ -43,8 +43,8 @@ pub(super) fn check(operation: &Operation, whole: bool, sink: &Sink) {
             WrongAmount::NoMoney(_) => continue,
             WrongAmount::NothingMoves(name) => (
                 place(name),
-                format!("`{name}` is an amount of money that moves, and the operation moves none."),
-                "Write `effect = \"money\"` where it does, else remove `amount`.",
+                format!("`{name}` says `amount = true`, that it is money which moves, and the operation moves none."),
+                "Write `effect = \"money\"` where it does; else take `amount = true` out of the parameter, and leave the parameter.",
             ),
         };
         sink.refuse(Code::BadValue, &span, message, Some(help.to_owned()));

@@ -371,6 +371,9 @@ impl<'r, 'i> Table<'r, 'i> {
         for key in unknown() {
             let name: &str = key.get_ref();
             let help = match near(name) {
+                Some(near) if inner.contains_key(near) => {
+                    format!("`{near}` is there already: what this says belongs there, or nowhere. Remove it here.")
+                }
                 Some(near) => format!("Did you mean `{near}`?"),
                 None if asked.is_empty() => "Remove it.".to_owned(),
                 None => format!("The keys here are {}.", some_of(asked.iter().copied())),

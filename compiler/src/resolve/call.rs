@@ -25,6 +25,9 @@ impl Resolver<'_> {
         if let Some(retry) = call.retry {
             self.places.insert(Site::Retry(id.clone()), retry.span.clone());
         }
+        if let Some(cache) = call.cache {
+            self.places.insert(Site::Cache(id.clone()), cache.span.clone());
+        }
         let parsed = self.context.parsed;
         let Target::Integration(name) = self.target(&reference.connection, place)? else {
             let message =

@@ -74,6 +74,14 @@ pub(super) fn resolve(
     (facts, endpoints)
 }
 
+/// Whether each connection and route leads to what could be read.
+pub(super) fn is_whole(parsed: &Parsed, client: &spec::Client, facts: &ClientFacts) -> bool {
+    let Some(project) = &parsed.project else { return false };
+    let is_route = |name: &Spanned<ConnectionId>| project.spec.routes.iter().any(|route| route.name == *name);
+    client.connections.keys().all(|id| facts.connections.contains_key(id.as_str()))
+        && client.routes.iter().all(is_route)
+}
+
 fn holders(held: &spec::Holders) -> Holders {
     Holders {
         branch: held.branch.as_ref().map(|branch| branch.value.clone()),

@@ -71,6 +71,8 @@ pub struct Client {
     pub facts: Arc<ClientFacts>,
     /// Where its connections and alert routes lead.
     pub endpoints: Arc<EndpointsByEnvironment>,
+    /// Whether everything is known that its file names outside of it: what its connections lead to, which routes there are.
+    pub is_whole: bool,
     /// Its workflows, by id.
     pub workflows: BTreeMap<WorkflowId, Workflow>,
     /// What could be read of workflows that cannot be used.
@@ -136,6 +138,7 @@ pub(crate) fn resolve_client(
     check_environments(parsed, unit, findings);
     let (facts, endpoints) = client::resolve(parsed, unit, team, findings);
     Some(Client {
+        is_whole: client::is_whole(parsed, &unit.spec, &facts),
         facts: Arc::new(facts),
         endpoints: Arc::new(endpoints),
         workflows: BTreeMap::new(),

@@ -13,6 +13,8 @@ use super::settings::{Move, before};
 /// A part of a plan that has a place of its own.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Site {
+    /// What it is for.
+    Purpose,
     /// What starts a run.
     Trigger,
     /// A parameter of the list that the trigger reads.
@@ -27,6 +29,8 @@ pub enum Site {
     Operation(Name),
     /// A step's `retry`.
     Retry(Name),
+    /// A step's `cache`.
+    Cache(Name),
     /// A step's `when`.
     When(Name),
     /// One argument of a step's `with` or `set`.
@@ -155,7 +159,7 @@ impl Sites {
     /// The part itself, or what it belongs to where the source does not say it.
     fn range(&self, site: &Site) -> Range<usize> {
         let step = match site {
-            Site::When(id) | Site::Operation(id) | Site::Retry(id) => Some(Site::Step(id.clone())),
+            Site::When(id) | Site::Operation(id) | Site::Retry(id) | Site::Cache(id) => Some(Site::Step(id.clone())),
             Site::Argument(id, _) | Site::Answer(id, _) => Some(Site::Operation(id.clone())),
             _ => None,
         };

@@ -62,6 +62,7 @@ pub(super) fn resolve<T>(
         connections: BTreeMap::new(),
         one_at_a_time: None,
     };
+    resolver.places.insert(Site::Purpose, workflow.purpose.span.clone());
     let trigger = resolver.trigger(&workflow.trigger);
     let limits = resolver.limits(workflow.limits.as_ref());
     resolver.one_at_a_time.clone_from(&limits.one_at_a_time);

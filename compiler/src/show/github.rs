@@ -18,7 +18,7 @@ pub(super) fn show<'t>(checked: &Checked, text: &dyn Fn(&str) -> Option<&'t str>
             Severity::Warning => "warning",
         };
         let at = place(&finding.span, text(&finding.span.file));
-        let message = message(&format!("{}\n{}", finding.message, finding.help));
+        let message = message(&format!("{}\n{}", finding.for_people(), finding.help));
         // Writing to a `String` cannot fail.
         let _written = writeln!(
             out,

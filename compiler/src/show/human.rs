@@ -68,7 +68,7 @@ fn group<'a>(finding: &'a Finding, text: &dyn Fn(&str) -> Option<&'a str>) -> Gr
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level.primary_title(finding.message.as_str()).id(row.name);
+    let title = level.primary_title(finding.for_people()).id(row.name);
     let group = match way(finding, text) {
         Some(snippet) => Group::with_title(title).element(snippet),
         None => finding.path.iter().fold(title.element_of(&finding.span, None, text), |group, (span, what)| {
@@ -184,7 +184,17 @@ fn listed(what: &str, hidden: &BTreeSet<String>) -> String {
     if hidden.is_empty() {
         return String::new();
     }
-    let mut named: Vec<String> = hidden.iter().take(HIDDEN_SHOWN).map(|what| shown_path(what).into_owned()).collect();
+    // Of what there is much of, the first say enough; what there is little of would not be seen behind it.
+    let kind = |what: &str| what.split_once(" of ").map_or_else(|| what.to_owned(), |(kind, _)| kind.to_owned());
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for what in hidden {
+        let count = counts.entry(kind(what)).or_default();
+        *count = count.saturating_add(1);
+    }
+    let mut sorted: Vec<&String> = hidden.iter().collect();
+    sorted.sort_by_cached_key(|what| counts.get(&kind(what)).copied());
+    let named = sorted.into_iter().take(HIDDEN_SHOWN).map(|what| shown_path(what).into_owned());
+    let mut named: Vec<String> = named.collect();
     let more = hidden.len().saturating_sub(named.len());
     named.extend((more > 0).then(|| format!("and {more} more")));
     format!("{what}: {}.\n", named.join(", "))

@@ -59,7 +59,7 @@ fn place(text: &str, field: CronField) -> Option<Range<usize>> {
 fn not_five(text: &str) -> Option<String> {
     let lower = text.to_ascii_lowercase();
     if let Some((_, line)) = NICKNAMES.iter().find(|(name, _)| *name == lower) {
-        return Some(format!("Write `{line}`."));
+        return Some(format!("Write `{line}`, or the days and the hour that are meant, like `30 8 * * 1-5`."));
     }
     if lower.starts_with("@reboot") {
         return Some("Workflows do not start with the host; use a `manual` trigger, or times of the day.".to_owned());
@@ -131,8 +131,8 @@ mod tests {
     #[test]
     fn what_is_proposed_is_a_schedule() {
         let proposals = [
-            ("@daily", "Write `0 0 * * *`."),
-            ("@Hourly", "Write `0 * * * *`."),
+            ("@daily", "Write `0 0 * * *`, or the days and the hour that are meant, like `30 8 * * 1-5`."),
+            ("@Hourly", "Write `0 * * * *`, or the days and the hour that are meant, like `30 8 * * 1-5`."),
             ("0 30 9 * * 1-5", "Write `30 9 * * 1-5`: there is no field for seconds or years."),
             ("5/15 * * * *", "Write `5-59/15`."),
             ("0 22-6 * * *", "Write two ranges, `22-23,0-6`."),

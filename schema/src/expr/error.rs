@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::eval::EvalCode;
+use super::types::Type;
 use crate::code::Code;
 use crate::finding::there_are;
 use crate::nearest::nearest;
@@ -176,6 +177,10 @@ impl ExprErrorKind {
                 Some("Ask for it inside of a list function, like `list.map(x, has(x.field) ? x.field : '')`.".into())
             }
             Self::UnknownName { nearest: None, known, .. } => there_are(known.iter().map(String::as_str)),
+            Self::Mismatch { wanted, found } if *wanted == Type::Boolean.to_string() => Some(match found.as_str() {
+                "an integer" | "a decimal" => "Compare it with something, like `… == 0` or `… > 0`.".into(),
+                _ => "Compare it with something, like `… == …`, or ask for it with `has(…)`.".into(),
+            }),
             Self::NotTaken { takes: Some(takes), .. } => Some(format!("It takes {takes}.")),
             Self::Unescaped(format) => Some(format!("Put the value through `{}(…)`.", escaper(*format))),
             Self::Comment => Some("Write it above, behind a `#`.".into()),

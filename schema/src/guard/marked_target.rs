@@ -1,6 +1,6 @@
 //! `marked-target`: an AI or anyone outside chose which record, recipient or account an effect is about.
 
-use super::{Breach, Called, Judged, at};
+use super::{Breach, Called, Judged, Used, at};
 use crate::code::Code;
 use crate::expr::Path;
 use crate::flow::{Part, Sought, draws_on_trigger, of_argument, way};
@@ -52,9 +52,23 @@ fn of_one(judged: &Judged<'_>, called: &Called<'_>) -> Vec<Breach> {
             let site = at(called.step, Part::With(name.clone()));
             let said = format!("An AI or anyone outside chose the `{name}` that `{}` acts on.", called.step.id);
             let walked = way(judged.plan, judged.flows, &site, Sought::Marked);
-            Breach::new(Code::MarkedTarget, site, said).way(walked).help_if(called.help_outside())
+            let help = called.help_outside().or_else(|| unused_choice(judged, called));
+            Breach::new(Code::MarkedTarget, site, said).way(walked).help_if(help)
         })
         .collect()
+}
+
+/// What to do where a `set` before the step has a value that nobody outside wrote and that nothing uses.
+fn unused_choice(judged: &Judged<'_>, called: &Called<'_>) -> Option<String> {
+    let used = Used::of(judged.plan);
+    let idle = judged.steps.iter().take(called.place).find_map(|step| {
+        let Action::Set { values } = &step.action else { return None };
+        let flow = judged.flows.step(step.id.as_str())?;
+        let is_plain = |name: &Name| flow.result.get(name.as_str()).is_some_and(|label| !label.marks.any());
+        let name = values.keys().find(|name| is_plain(name) && !used.has(&step.id, Some(name)))?;
+        Some(format!("{}.{name}", step.id))
+    })?;
+    Some(format!("{} `{idle}` is such a value, and nothing uses it.", Code::MarkedTarget.row().help))
 }
 
 /// Whether all that is marked in an argument was proved to be the trigger's own party's before the step: what was proved is

@@ -4,7 +4,7 @@ use super::{Breach, Called, Judged, at, model_decides_money};
 use crate::client::Guardrail;
 use crate::code::Code;
 use crate::flow::Part;
-use crate::plan::Effect;
+use crate::plan::{Action, Effect, Step};
 
 /// Reports each money step without a dominating `decide` and without a guardrail per call and per day, at what it calls.
 ///
@@ -19,12 +19,28 @@ pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
     let unbounded = alone.filter(|called| !judged.limits(called).any(bounds));
     unbounded
         .map(|called| {
-            let said =
-                format!("`{}` moves money, and no person and no limit of the client stands before it.", called.step.id);
+            let said = format!(
+                "`{}` moves money, and it needs no yes of a person and keeps to no limit of the client.",
+                called.step.id
+            );
             let help = called.help_outside().or_else(|| in_another(judged, &called));
+            let help = help.or_else(|| whatever_it_says(judged, &called));
             Breach::new(Code::MoneyNeedsDecision, at(called.step, Part::Operation), said).help_if(help)
         })
         .collect()
+}
+
+/// What to do where a decision stands before the step, and the step runs whatever it says.
+fn whatever_it_says(judged: &Judged<'_>, called: &Called<'_>) -> Option<String> {
+    let of = |step: &Step| judged.each_of(step).map(|each| &each.id);
+    let before = judged.steps.iter().take(called.place).rev();
+    let mut decisions = before.filter(|step| matches!(step.action, Action::Decide { .. }));
+    let decide = &decisions.find(|step| of(step) == of(called.step))?.id;
+    let how = match &called.step.when {
+        Some(_) => format!("join `{decide}.approved` to its `when` with `&&`"),
+        None => format!("add `when = \"{decide}.approved\"`"),
+    };
+    Some(format!("`{decide}` stands before `{}`, which runs whatever it says: {how}.", called.step.id))
 }
 
 /// What to do where the client has limits, and all of them are in another currency than is ever paid.

@@ -79,9 +79,15 @@ fn lost(judged: &Judged<'_>, site: Site, place: usize, who: &str) -> Option<Brea
     let (path, waits) = needed.found.into_iter().find_map(|(from, path)| {
         let waits = waited_until(judged, from, place, own);
         let is_there = waits <= SEALED_MOST || is_parked(judged, &path, from, place);
-        (!is_there).then_some((path, waits))
+        (!is_there).then_some(((path, from), waits))
     })?;
-    let said = format!("{who} needs `{path}`, which may be lost when the run has waited {waits}.");
+    let (path, from) = path;
+    let longest = longest_wait(judged, from, place, own).map(|(step, waits)| {
+        let key = if matches!(step.action, Action::Decide { .. }) { "its `within`" } else { "its time" };
+        format!(", most of it at `{}`: {key} is {waits}", step.id)
+    });
+    let longest = longest.unwrap_or_default();
+    let said = format!("{who} needs `{path}`, which may be lost when the run has waited {waits}{longest}.");
     let walked = way(judged.plan, judged.flows, &site, Sought::Above(Class::Reference));
     Some(Breach::new(Code::NotResumable, site, said).way(walked))
 }
@@ -180,6 +186,21 @@ fn waited_until(judged: &Judged<'_>, from: Option<usize>, to: usize, own: bool) 
         counts.then(|| wait_of(step).saturating_mul(times))
     });
     Period::seconds(waits.fold(0, u64::saturating_add))
+}
+
+/// The step between two that waits longest by itself, and how long; nothing where none waits for a time that is known.
+fn longest_wait<'a>(judged: &Judged<'a>, from: Option<usize>, to: usize, own: bool) -> Option<(&'a Step, Period)> {
+    let first = from.map_or(0, |place| place.saturating_add(1));
+    let last = if own { to.saturating_add(1) } else { to };
+    let between = judged.steps.iter().take(last).skip(first);
+    let longest = between.max_by_key(|step| wait_of(step))?;
+    let waits = match &longest.action {
+        Action::Decide { within, .. } => *within,
+        Action::Wait { until: Until::For(period) } => *period,
+        Action::Wait { until: Until::Event(awaited) } => awaited.within,
+        _ => return None,
+    };
+    Some((*longest, waits))
 }
 
 /// How long a step may wait, in seconds.

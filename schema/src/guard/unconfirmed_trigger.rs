@@ -13,14 +13,19 @@ use crate::plan::{Effect, Trigger};
 /// # Source
 /// engine.md section 2: whoever knows the token can write every field of such an event. Promise P25.
 pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
-    if !matches!(judged.plan.trigger, Trigger::Webhook { dialect, .. } if !dialect.signs_events()) {
+    let Trigger::Webhook { connection, dialect, .. } = &judged.plan.trigger else { return Vec::new() };
+    if dialect.signs_events() {
         return Vec::new();
     }
     let effects = judged.calls().filter(|called| called.operation.effect != Effect::None);
     let alone = effects.filter(|effect| !judged.calls().any(|read| confirms(judged, &read, effect)));
     alone
         .map(|called| {
-            let said = format!("`{}` acts on an event that nothing confirmed.", called.step.id);
+            let said = format!(
+                "`{}` acts on an event that nothing confirmed: `{connection}` sends it with the dialect `{}`.",
+                called.step.id,
+                dialect.as_str()
+            );
             Breach::new(Code::UnconfirmedTrigger, at(called.step, Part::Operation), said)
         })
         .collect()

@@ -252,6 +252,12 @@ impl KnownStatements {
         self.approved_where(counts, concerns).into_iter().map(|approved| DataUse::clone(&approved.used)).collect()
     }
 
+    /// The uses that are approved at an instant for a workflow alone, or without one for the client itself.
+    pub fn approved_of(&self, workflow: Option<&WorkflowId>, at: Moment) -> Vec<Approved> {
+        let counts = |held: &Held| self.standing(held, at) == Standing::InForce;
+        self.approved_where(counts, |used| used.workflow.as_ref() == workflow)
+    }
+
     /// The approved uses alone, for `uses::uncovered`.
     pub fn approved_uses(&self, at: Moment) -> Vec<Arc<DataUse>> {
         self.approved(at).into_iter().map(|approved| approved.used).collect()

@@ -95,7 +95,7 @@ pub fn covers(approved: &DataUse, derived: &DataUse) -> bool {
 fn is_wider(approved: &DataUse, derived: &DataUse) -> bool {
     // Every member is named here, so that a new one cannot be forgotten; what is not taken out is in `fixed`.
     let DataUse {
-        kind,
+        kind: _,
         workflow: _,
         purpose: _,
         from,
@@ -103,7 +103,7 @@ fn is_wider(approved: &DataUse, derived: &DataUse) -> bool {
         operation: _,
         effect: _,
         unattended,
-        fields,
+        fields: _,
         puts,
         scopes,
         guardrail,
@@ -121,13 +121,7 @@ fn is_wider(approved: &DataUse, derived: &DataUse) -> bool {
     } = derived;
     let known = [from, to].into_iter().flatten().all(has_host);
     let same = known && *terms == approved.terms && *unattended <= approved.unattended;
-    // Who may be given a value may be given the name that stands for it.
-    let most = |path: &str| approved.fields.get(path).or_else(|| approved.fields.get(pseudonym_of(path)?));
-    // What a read says of a field is what the catalog says. A catalog that protects it less than the client was told is
-    // something new; everything else may be approved of more than is needed.
-    let told = *kind == UseKind::Read && matches!(from, Some(Party::Connection(_)));
-    let fits = |class: &Class, most: &Class| if told { class == most } else { class <= most };
-    let fields = || fields.iter().all(|(path, class)| most(path).is_some_and(|most| fits(class, most)));
+    let fields = || fields_beyond(approved, derived).next().is_none();
     let scopes = || scopes.iter().flatten().all(|scope| approved.scopes.iter().flatten().any(|s| s == scope));
     let decides = |who, by: &BTreeSet<String>| approved.deciders.get(who).is_some_and(|most| by.is_subset(most));
     let deciders = || deciders.iter().all(|(who, by)| decides(who, by));
@@ -154,6 +148,17 @@ fn is_wider(approved: &DataUse, derived: &DataUse) -> bool {
         && releases()
 }
 
+/// The fields of a derived use that an approved one does not cover.
+pub fn fields_beyond<'d>(approved: &DataUse, derived: &'d DataUse) -> impl Iterator<Item = (&'d String, &'d Class)> {
+    // Who may be given a value may be given the name that stands for it.
+    let most = |path: &str| approved.fields.get(path).or_else(|| approved.fields.get(pseudonym_of(path)?));
+    // What a read says of a field is what the catalog says. A catalog that protects it less than the client was told is
+    // something new; everything else may be approved of more than is needed.
+    let told = derived.kind == UseKind::Read && matches!(derived.from, Some(Party::Connection(_)));
+    let fits = move |class: &Class, most: &Class| if told { class == most } else { class <= most };
+    derived.fields.iter().filter(move |(path, class)| !most(path).is_some_and(|most| fits(class, most)))
+}
+
 fn has_host(party: &Party) -> bool {
     match party {
         Party::Connection(connection) => !connection.host.is_empty(),
@@ -162,7 +167,7 @@ fn has_host(party: &Party) -> bool {
 }
 
 /// No limit is wider than any; a limit is wider than a smaller one of the same currency.
-fn guardrail_covers(approved: Option<&GuardrailUse>, derived: Option<&GuardrailUse>) -> bool {
+pub fn guardrail_covers(approved: Option<&GuardrailUse>, derived: Option<&GuardrailUse>) -> bool {
     let (approved, derived) = match (approved, derived) {
         // That a model may decide is never meant by saying nothing.
         (None, derived) => return derived.is_none_or(|derived| derived.model_up_to.is_none()),
@@ -198,7 +203,8 @@ fn request_covers(approved: &RequestUse, derived: &RequestUse) -> bool {
     same && answers.iter().all(|(name, at)| approved.answers.get(name) == Some(at))
 }
 
-fn agreement_covers(approved: Option<&AgreementUse>, derived: Option<&AgreementUse>) -> bool {
+/// Whether an agreement is the approved one, and ends no later.
+pub fn agreement_covers(approved: Option<&AgreementUse>, derived: Option<&AgreementUse>) -> bool {
     match (approved, derived) {
         (None, None) => true,
         (Some(approved), Some(derived)) => {
@@ -227,7 +233,7 @@ fn stays(retention: &str) -> Option<Stays> {
 }
 
 /// What cannot be read covers nothing.
-fn retention_covers(approved: Option<&str>, derived: Option<&str>) -> bool {
+pub fn retention_covers(approved: Option<&str>, derived: Option<&str>) -> bool {
     match (approved, derived) {
         (None, None) => true,
         (Some(approved), Some(derived)) => match (stays(approved), stays(derived)) {

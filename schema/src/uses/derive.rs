@@ -1,6 +1,7 @@
 //! From a plan to the data uses that it needs. Names only records, fields, connections and groups, so that renaming a
 //! step changes no use but those that name what an AI answered.
 
+mod asker;
 mod calls;
 mod client;
 mod events;
@@ -16,6 +17,7 @@ use crate::flow::{Flow, Flows, StepFlow};
 use crate::id::{ConnectionId, OperationRef};
 use crate::plan::{Action, Effect, Operation, Plan, Step, Until};
 
+pub use asker::{Asker, askers};
 pub use client::derive_client;
 
 /// The data uses of a plan.

@@ -131,7 +131,7 @@ impl EventUse {
     }
 
     /// Whether one that was approved is known in the same way, read at least as far, and begins at least as many runs.
-    pub(super) fn covers(&self, derived: &Self) -> bool {
+    pub fn covers(&self, derived: &Self) -> bool {
         let Self { digest, once, fields, starts: _ } = derived;
         let read = |(name, at): (&String, &String)| self.fields.get(name) == Some(at);
         self.digest == *digest && self.once == *once && fields.iter().all(read) && self.starts_as_much(derived)

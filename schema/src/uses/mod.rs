@@ -30,8 +30,8 @@ use crate::shape::{Empty, Field, Shape, WrittenBy, is_false};
 use crate::time::Period;
 
 pub use asked::AskedBefore;
-pub use cover::{Coverage, covers, uncovered};
-pub use derive::{derive, derive_after, derive_client};
+pub use cover::{Coverage, agreement_covers, covers, fields_beyond, guardrail_covers, retention_covers, uncovered};
+pub use derive::{Asker, askers, derive, derive_after, derive_client};
 pub use heard::EventUse;
 pub use party::{AgentParty, ConnectionParty, FolderParty, GroupParty, Party};
 
@@ -148,7 +148,7 @@ pub struct PutUse {
 
 impl PutUse {
     /// Whether it holds nothing that another does not hold.
-    fn is_within(&self, most: &Self) -> bool {
+    pub fn is_within(&self, most: &Self) -> bool {
         let Self { fields, constants } = self;
         fields.is_subset(&most.fields) && constants.is_subset(&most.constants)
     }

@@ -1,5 +1,8 @@
 //! Data uses and gaps of tests as sentences. Findings, `plan`, `test` and `approve` say the same ones.
 
+mod briefly;
+mod differs;
+
 use std::collections::BTreeMap;
 
 use assent_schema::class::Class;
@@ -8,6 +11,9 @@ use assent_schema::id::{ClientId, Name};
 use assent_schema::plan::{Action, Constant, Effect, Plan};
 use assent_schema::shape::currency_digits;
 use assent_schema::uses::{ConnectionParty, DataUse, GuardrailUse, Party, UseKind};
+
+pub use briefly::briefly;
+pub use differs::{Length, cut, differences, listed};
 
 /// One data use as one sentence, without the workflow's name.
 pub fn sentence(data_use: &DataUse) -> String {
