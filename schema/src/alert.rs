@@ -76,11 +76,11 @@ rules! {
     RunContentLost "run-content-lost" Always Cause
         "What a run needed is no longer kept and cannot be read again, so the run ended. The event is in the manual queue.";
         "Do the work by hand: `assent-agent queue` names the record, and the client's system still has its content. If many runs end this way, workflows wait longer than their content is kept.";
-    RunDone "run-done" Never Cause
-        "A run reached its end, but some items of an `each` failed. They are in the manual queue.";
-        "`assent-agent runs show RUN` lists the failed items. Do those by hand, or let the run be tried again once the cause is gone: `assent-agent runs retry RUN --why INC-7`.";
-    RunSuperseded "run-superseded" Never Cause
-        "A newer event took the place of a run that had already done something. What it did remains.";
+    RunDone "run-done" Always Workflow
+        "A run reached its end, but some items of an `each` failed, or nobody knows what became of them (`in_doubt`). They are in the manual queue.";
+        "`assent-agent runs show RUN` lists the failed items. Do those by hand, or let the run be tried again once the cause is gone: `assent-agent runs retry RUN --why INC-7`. Look in the other system first where one is in doubt.";
+    RunSuperseded "run-superseded" Grave Workflow
+        "A newer event took the place of a run that had already done something. What it did remains. Where nobody knows whether it did something (`in_doubt`), an incident is opened.";
         "`assent-agent runs show RUN` lists what was done. Check that the newer run took it into account; otherwise undo it by hand.";
     MissedSchedule "missed_schedule" Never Cause
         "Scheduled runs did not take place: the agent was down, or so far behind that their times were skipped.";

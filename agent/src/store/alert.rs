@@ -211,8 +211,8 @@ impl Alert {
         Self { incident, ..self }
     }
 
-    /// What groups alerts: rule, client, connection and code, never text or time. That a workflow went off or back is a cause of
-    /// its own: whoever mends the first one must hear of the others.
+    /// What groups alerts: rule, client, connection and code, never text or time. That a workflow went off or back, or left items
+    /// undone, is a cause of its own: whoever mends the first one must hear of the others.
     pub fn key(&self) -> String {
         let client = self.client.as_ref().map_or("-", ClientId::as_str);
         let connection = self.connection.as_ref().map_or("-", ConnectionId::as_str);
@@ -305,6 +305,7 @@ mod tests {
         for (rule, key) in [
             (Rule::WorkflowOff, "workflow-off/acme/helpdesk/http_503/refund"),
             (Rule::RolledBack, "rolled-back/acme/helpdesk/http_503/refund"),
+            (Rule::RunDone, "run-done/acme/helpdesk/http_503/refund"),
             (Rule::Refused, "refused/acme/helpdesk/http_503/refund"),
         ] {
             assert_eq!(of(rule) == key, rule != Rule::Refused, "{rule}");
@@ -314,7 +315,7 @@ mod tests {
     #[test]
     fn work_that_was_left_undone_is_an_incident() {
         for (ending, incident) in [
-            (Ending::Done, false),
+            (Ending::Done, true),
             (Ending::Superseded, false),
             (Ending::Failed, true),
             (Ending::Stopped, true),
@@ -323,6 +324,7 @@ mod tests {
             let alert = ended(ending, "refund");
             assert_eq!((alert.incident, alert.rule.as_str()), (incident, &*format!("run-{}", ending.as_str())));
         }
+        assert!(ended(Ending::Superseded, "refund").grave_if(true).incident, "what it did is in doubt");
     }
 
     #[test]

@@ -236,8 +236,7 @@ fn commands(row: &AlertRow, goes_back: Option<Moment>) -> Vec<String> {
         Rule::DecisionWaits => of([Some("console".to_owned()), Some(runs), None]),
         Rule::Chat => of([run, Some(vault()), None]),
         // The run can go on: that is what is left to do once it was looked at.
-        Rule::RunFailed => of([run, acknowledge, retry]),
-        Rule::RunDone => of([run, retry, None]),
+        Rule::RunFailed | Rule::RunDone => of([run, acknowledge, retry]),
         Rule::RunStopped | Rule::RunContentLost | Rule::RunSuperseded => of([run, acknowledge, None]),
         // What is unlike before may be the plan's doing, where that came lately and another one of it ran well.
         Rule::AnomalyLatency | Rule::AnomalyFailures => {

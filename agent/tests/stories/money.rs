@@ -7,6 +7,7 @@ use std::sync::Arc;
 use assent_agent::sim::{Crash, Strike};
 use assent_agent::store::{Ending, Entry, Store as _};
 use assent_schema::client::ClientFacts;
+use assent_schema::ledger::{Kind, Token};
 use assent_schema::release::Choice;
 use assent_schema::time::Period;
 use serde_json::json;
@@ -245,6 +246,15 @@ fn an_item_that_is_gone_while_nobody_knows_what_became_of_it_has_failed() {
     let [item] = story.queue().try_into().expect("one item");
     assert_eq!((item.why.as_str(), seen.paid().is_empty()), ("items_failed", false));
     assert!(item.done.iter().any(|done| done.in_doubt), "{:?}", item.done);
+    let [row] = story.store().alerts().expect("read").try_into().expect("one alert");
+    let key = format!("run-done/{}/-/in_doubt/{}", item.client, item.workflow);
+    assert_eq!((row.alert.key(), row.alert.incident), (key, true), "on-call is told of this very workflow");
+    let told = |kind: &str| story.entries().into_iter().filter(|entry| entry.kind.name() == kind).collect::<Vec<_>>();
+    let [opened] = told("incident").try_into().expect("one incident");
+    let [ended] = told("ended").try_into().expect("one end");
+    assert_eq!(opened.time, ended.time, "in the same transaction");
+    let Kind::Ended(data) = ended.kind else { panic!("an end") };
+    assert_eq!(data.left.as_ref().map(Token::as_str), Some("in_doubt"));
 }
 
 /// One of some.

@@ -276,6 +276,11 @@ impl<'a> Story<'a> {
         assert_eq!(queue.len(), usize::from(queued), "{name}: {ending:?}");
         let alerts = store.alerts().expect("read").into_iter().filter(|row| row.alert.run == Some(line.run)).count();
         assert_eq!(if alone { store.alerts().expect("read").len() } else { alerts }, queue.len(), "{name}: alerts");
+        for row in store.alerts().expect("read").iter().filter(|row| row.alert.run == Some(line.run)) {
+            let in_doubt = queue.iter().flat_map(|item| &item.done).any(|effect| effect.in_doubt);
+            let due = ending != Ending::Superseded || in_doubt;
+            assert_eq!(row.alert.incident, due, "{name}: {ending:?}: work that was left undone opens an incident");
+        }
         for item in queue.iter().filter(|_| alone) {
             for one in &done {
                 let known = item.done.iter().any(|effect| effect.operation == one.operation);

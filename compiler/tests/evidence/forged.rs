@@ -152,6 +152,30 @@ fn each_run_that_failed_has_an_incident_of_its_time() {
     says(&late, &[("P12", why), ("P19", why)]);
 }
 
+/// A run that came to its end with items left undone is told as one that failed is.
+#[test]
+fn items_that_were_left_to_people_have_an_incident() {
+    let at = "2026-05-20T10:00:02Z";
+    let story = |left: Option<&str>, incident: bool| {
+        let mut end = json!({"run": 1, "outcome": "done"});
+        if let Some(left) = left {
+            end["left"] = json!(left);
+        }
+        let begun = json!({"run": 1, "id": "r-1", "trigger": "webhook", "event": "e"});
+        let mut all = vec![("2026-05-20T10:00:00Z", "accepted", begun), (at, "ended", end)];
+        let opened = json!({"id": "i-7", "state": "opened", "severity": "critical", "cause": "run-done"});
+        all.extend(incident.then_some((at, "incident", opened)));
+        let found = found(&Ledger::new(&all).sorted());
+        found.into_iter().filter(|one| one.contains("no incident of that was open")).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(story(None, false), BTreeSet::new(), "nothing was left");
+    for left in ["items_failed", "in_doubt"] {
+        let why = "run 1 ended done at 2026-05-20T10:00:02Z, and no incident of that was open";
+        says(&story(Some(left), false), &[("P12", why), ("P19", why)]);
+        assert_eq!(story(Some(left), true), BTreeSet::new(), "{left}");
+    }
+}
+
 /// The statement by which the client approved everything was taken up.
 fn approved() -> Told {
     let statement = SIGNED.keys().find(|path| path.starts_with("clients/acme/approvals/") && !path.contains(".sig"));

@@ -295,7 +295,7 @@ pub const ALL: &[Promise] = &[
         id: "P19",
         sentence: "Persistent failures raise an alert and go to manual processing.",
         how: "A fallback is required; outcome, queue item and alert are one transaction.",
-        check: "Each `ended` entry that is not `done` beside the `incident` entries and the rows of the manual queue.",
+        check: "Each `ended` entry that is not `done`, or says what was `left`, beside the `incident` entries and the rows of the manual queue.",
         tests: &[
             "what_fails_midway_leaves_no_part_and_the_books_go_on",
             "an_alert_is_never_lost_however_the_agent_dies",

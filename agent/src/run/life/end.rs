@@ -18,6 +18,10 @@ use crate::run::life::blame::went;
 use crate::store::{Alert, Ending, Entry, QueueItem, Store, Write};
 use crate::world::World;
 
+/// Items of an `each` failed, and it is known what became of them.
+const ITEMS_FAILED: &str = "items_failed";
+/// Nobody knows whether an effect happened.
+const IN_DOUBT: &str = "in_doubt";
 /// The most characters of a KPI's label.
 const LABEL_MOST: usize = 64;
 
@@ -32,7 +36,9 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         if end.ending == Ending::Done {
             self.count_kpis();
         }
-        self.hand_over(&end);
+        if let Some(left) = self.hand_over(&end) {
+            note = note.fact("left", left);
+        }
         self.record(Entry::Ended {
             ending: end.ending,
             stop: end.stop.clone(),
@@ -62,20 +68,22 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         self.engine.deployed.ended(&accepted.client, &accepted.workflow, &accepted.plan, went, took);
     }
 
-    /// What automation could not finish goes to people, with what was already done.
-    fn hand_over(&mut self, end: &End) {
+    /// What automation could not finish goes to people, with what was already done. What it is, where the end itself does not
+    /// say that something was left.
+    fn hand_over(&mut self, end: &End) -> Option<&'static str> {
         let done = self.progress.effects(&self.compiled);
         let failed = self.progress.failed_items().map(|(step, _)| step.clone());
-        let hands_over = match end.ending {
-            Ending::Done => failed.is_some(),
-            Ending::Stopped | Ending::Failed | Ending::ContentLost => true,
-            Ending::Superseded => !done.is_empty(),
+        let in_doubt = done.iter().any(|effect| effect.in_doubt).then_some(IN_DOUBT);
+        let (hands_over, left) = match end.ending {
+            Ending::Done => (failed.is_some(), failed.as_ref().and(in_doubt.or(Some(ITEMS_FAILED)))),
+            Ending::Stopped | Ending::Failed | Ending::ContentLost => (true, None),
+            Ending::Superseded => (!done.is_empty(), in_doubt),
         };
         if !hands_over {
-            return;
+            return None;
         }
         let code = match (&end.code, end.ending) {
-            (_, Ending::Done) => "items_failed".to_owned(),
+            (_, Ending::Done) => ITEMS_FAILED.to_owned(),
             (Some(code), _) => code.clone(),
             (None, ending) => ending.as_str().to_owned(),
         };
@@ -95,13 +103,16 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         };
         let alert = Alert {
             connection: end.connection.clone(),
-            // An event that ends a run is nobody's fault and no incident; who had begun something is told all the same.
-            ..Alert::of_run(end.ending, &self.accepted.client, code)
+            // An event that ends a run is nobody's fault and no incident, but what nobody knows of is; who had begun something is
+            // told all the same.
+            ..Alert::of_run(end.ending, &self.accepted.client, left.map_or(code, str::to_owned))
+                .grave_if(left.is_some())
                 .in_workflow(&self.accepted.workflow)
                 .in_run(self.id)
         };
         self.pending.push(Write::Queue(Box::new(item)));
         self.pending.push(Write::Alert(alert));
+        left
     }
 
     /// Nothing is counted of effects that were only recorded.

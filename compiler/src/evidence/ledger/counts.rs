@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use assent_schema::alert::Rule;
 use assent_schema::id::{ConnectionId, SlotId};
 use assent_schema::ledger::{Entry, Kind, Origin};
-use assent_schema::plan::Ending;
 use assent_schema::time::Moment;
 
+use super::unfinished::leaves_work;
 use super::{Notes, Verified};
 
 /// What "within minutes" means for an alert, in seconds.
@@ -63,7 +63,7 @@ impl Counted {
                 }
                 *self.rules.entry(alerted.rule.to_string()).or_default() += 1;
             }
-            Kind::Ended(ended) if ended.outcome.as_str().parse().is_ok_and(Ending::is_unfinished) => self.failed += 1,
+            Kind::Ended(ended) if leaves_work(ended) => self.failed += 1,
             Kind::Incident(incident) if incident.state.as_str() == "opened" => self.incidents += 1,
             Kind::Intent(_) if entry.attempt.is_some_and(|attempt| attempt > 1) => self.retries += 1,
             Kind::Rotated(rotated) => {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use assent_schema::ledger::kind::Ended;
 use assent_schema::ledger::{Entry, Kind};
 use assent_schema::plan::Ending;
 use assent_schema::time::Moment;
@@ -42,7 +43,7 @@ fn alone(entries: &[Entry]) -> Vec<Alone<'_>> {
             Kind::Incident(told) if ["resolved", "closed"].contains(&told.state.as_str()) => {
                 open.remove(told.id.as_str());
             }
-            Kind::Ended(ended) if !is_fine(ended.outcome.as_str()) => {
+            Kind::Ended(ended) if leaves_work(ended) => {
                 let outcome = ended.outcome.as_str();
                 if !open.values().any(|cause| is_of(cause, outcome)) {
                     alone.extend(entry.run.map(|run| Alone { run, outcome, time: entry.time }));
@@ -52,6 +53,11 @@ fn alone(entries: &[Entry]) -> Vec<Alone<'_>> {
         }
     }
     alone
+}
+
+/// Whether a run that ended so left something to people, so that an incident is due.
+pub(super) fn leaves_work(ended: &Ended) -> bool {
+    ended.left.is_some() || !is_fine(ended.outcome.as_str())
 }
 
 /// Whether nobody has to look at a run that ended so; at one of which nobody knows how it ended, somebody has to.

@@ -156,7 +156,7 @@ end_codes! {
         "The run names the item; `on_error = \"collect\"` goes on.";
     "items_failed" [Run] Plan
         "Items of an `each` failed, and the others are done.";
-        "The queue names each of them.";
+        "The queue and an incident tell of them; `assent-agent runs show RUN` names each.";
     "job_failed" [Job] Plan
         "The API says that its job failed.";
         "Look in the API itself.";
