@@ -1,12 +1,12 @@
 //! Webhooks: the door, the signature, the fields, the run.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use assent_schema::expr::Value;
 use assent_schema::id::{ClientId, ConnectionId, Name, SlotId, WorkflowId};
-use assent_schema::plan::Trigger;
+use assent_schema::plan::{Event as Awaited, Trigger};
 
 use super::{FrontDesk, Registry};
 use crate::accept::event::{self, Taken};
@@ -36,15 +36,15 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         };
         let delivery = Delivery { headers: &headers, body: body.reveal() };
         // Runs that are under way come first: an event may end one and begin another.
-        let heard = match self.overhear(&mut inside, &workflow, delivery).await {
+        let heard = match self.overhear(&mut inside, (&workflow, trigger), delivery).await {
             Ok(heard) => heard,
             Err(receipt) => return receipt,
         };
         let Trigger::Webhook { connection, dialect, header, .. } = trigger else {
-            return match (heard, compiled.plan.listens()) {
-                (true, _) => Receipt::Heard,
-                (false, true) => Receipt::Ignored,
-                (false, false) => Receipt::Unknown,
+            return match (heard.is_empty(), compiled.plan.listens()) {
+                (false, _) => Receipt::Heard,
+                (true, true) => Receipt::Ignored,
+                (true, false) => Receipt::Unknown,
             };
         };
         let scheme = Scheme { dialect: *dialect, header: header.as_deref() };
@@ -52,7 +52,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         let authentic = match self.check(&client, connection, scheme, delivery, &key).await {
             // Nobody knows whether it is genuine: the sender is to come again.
             Err(NotChecked::Later) => return Receipt::Unavailable,
-            Err(NotChecked::Refused(_)) if heard => return Receipt::Heard,
+            Err(NotChecked::Refused(_)) if !heard.is_empty() => return Receipt::Heard,
             Err(NotChecked::Refused(refused)) => {
                 tracing::warn!(%client, %workflow, code = refused.code(), "webhook refused");
                 return Receipt::Refused(refused);
@@ -64,15 +64,16 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         }
         let bodies = match form::events(*dialect, delivery.body) {
             Ok(bodies) => bodies,
-            Err(_) if heard => return Receipt::Heard,
+            Err(_) if !heard.is_empty() => return Receipt::Heard,
             Err(refused) => return Receipt::Refused(refused),
         };
-        let whole = Genuine { client: &client, workflow: &workflow, trigger, heard, key };
+        let whole = Genuine { client: &client, workflow: &workflow, trigger, heard: &heard, key };
         let [body] = bodies.as_slice() else { return self.take_all(&whole, &authentic, &headers, &bodies).await };
-        self.take_one(&whole, authentic, Delivery { headers: &headers, body }).await
+        self.take_one(&whole, authentic, (0, Delivery { headers: &headers, body })).await
     }
 
-    /// Takes the events of one delivery, each by itself. Where one cannot be taken now the sender is to come again with all:
+    /// Takes the events of one delivery, each by itself and in their order, so that a run that one begins hears those behind it.
+    /// Where one cannot be taken now the sender is to come again with all:
     /// those that were taken are known by what the catalog names.
     async fn take_all(
         &self,
@@ -82,11 +83,11 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         bodies: &[Cow<'_, [u8]>],
     ) -> Receipt {
         let mut told = Receipt::Ignored;
-        for body in bodies {
+        for (place, body) in bodies.iter().enumerate() {
             let delivery = Delivery { headers, body };
             // What is known of the delivery is known of none of its events.
             let own = Authentic { keys: Vec::new(), ..authentic.clone() };
-            match self.take_one(whole, own, delivery).await {
+            match self.take_one(whole, own, (place, delivery)).await {
                 later @ (Receipt::Busy { .. } | Receipt::Unavailable | Receipt::Unknown) => return later,
                 taken @ Receipt::Accepted(_) => told = taken,
                 known @ (Receipt::Duplicate(_) | Receipt::Heard) if matches!(told, Receipt::Ignored) => told = known,
@@ -98,9 +99,19 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         told
     }
 
-    async fn take_one(&self, whole: &Genuine<'_>, authentic: Authentic, delivery: Delivery<'_>) -> Receipt {
+    /// Takes one event, where it stands in its delivery: for runs that are under way first.
+    async fn take_one(
+        &self,
+        whole: &Genuine<'_>,
+        authentic: Authentic,
+        (place, delivery): (usize, Delivery<'_>),
+    ) -> Receipt {
         let Genuine { client, workflow, trigger, heard, key } = *whole;
         let Trigger::Webhook { connection, once, .. } = trigger else { return Receipt::Ignored };
+        let heard = match self.hear_own(whole, &authentic.id, (place, delivery)).await {
+            Ok(own) => own || heard.contains(&place),
+            Err(_) => return Receipt::Unavailable,
+        };
         match event::take(trigger, delivery) {
             Err(_) | Ok(Taken::Other) if heard => Receipt::Heard,
             Err(refused) => {
@@ -130,18 +141,33 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         }
     }
 
-    /// Takes an event for the runs that are under way, if one of the connections that they listen to signed it.
+    /// Takes a genuine event of the trigger's own sender for the runs that are under way. False when it concerns none.
+    async fn hear_own(
+        &self,
+        whole: &Genuine<'_>,
+        id: &str,
+        (place, delivery): (usize, Delivery<'_>),
+    ) -> Result<bool, StoreError> {
+        let Genuine { client, workflow, trigger, key, .. } = *whole;
+        let listens = self.engine.listens(client, workflow);
+        let Some(event) = listens.iter().find(|event| is_own(trigger, event)) else { return Ok(false) };
+        let (connection, headers, body) = (&event.connection, Some(delivery.headers), delivery.body);
+        self.engine.hear(&Heard { client, workflow, connection, headers, body, key: heard_key(&key, id, place) }).await
+    }
+
+    /// Takes a delivery for the runs that are under way, if one of the connections that they listen to signed it; where that is
+    /// the trigger's own, each of its events is heard when it is taken. The places of the events that a run heard.
     async fn overhear(
         &self,
         inside: &mut Inside<'_, W, S, D, R>,
-        workflow: &WorkflowId,
+        (workflow, trigger): (&WorkflowId, &Trigger),
         delivery: Delivery<'_>,
-    ) -> Result<bool, Receipt> {
+    ) -> Result<BTreeSet<usize>, Receipt> {
         let client = inside.client;
         let key = self.webhook_key(client, workflow);
-        let mut heard = false;
+        let mut heard = BTreeSet::new();
         let mut tried: Vec<ConnectionId> = Vec::new();
-        for event in self.engine.listens(client, workflow) {
+        for event in self.engine.listens(client, workflow).into_iter().filter(|event| !is_own(trigger, event)) {
             if tried.contains(&event.connection) {
                 continue;
             }
@@ -155,10 +181,11 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             inside.count().map_err(|after| Receipt::Busy { after })?;
             let (connection, headers) = (&event.connection, Some(delivery.headers));
             for (place, body) in form::events(event.dialect, delivery.body).unwrap_or_default().iter().enumerate() {
-                let which = if place == 0 { String::new() } else { format!(" {place}") };
-                let known = webhook::once_key(&key, &format!("heard {}{which}", authentic.id));
+                let known = heard_key(&key, &authentic.id, place);
                 let event = Heard { client, workflow, connection, headers, body, key: known };
-                heard |= self.engine.hear(&event).await.or(Err(Receipt::Unavailable))?;
+                if self.engine.hear(&event).await.or(Err(Receipt::Unavailable))? {
+                    heard.insert(place);
+                }
             }
         }
         Ok(heard)
@@ -254,10 +281,22 @@ struct Genuine<'a> {
     client: &'a ClientId,
     workflow: &'a WorkflowId,
     trigger: &'a Trigger,
-    /// Whether a run that is under way heard it.
-    heard: bool,
+    /// The places of its events that a run heard which listens to another connection.
+    heard: &'a BTreeSet<usize>,
     /// The workflow's key for hashes of webhooks.
     key: [u8; 32],
+}
+
+/// Whether what is said of an event to be heard is what the trigger says of its own: who signs it, and how.
+fn is_own(trigger: &Trigger, event: &Awaited) -> bool {
+    let Trigger::Webhook { connection, dialect, header, .. } = trigger else { return false };
+    event.connection == *connection && event.dialect == *dialect && event.header == *header
+}
+
+/// By what an event of a delivery is known again that a run heard.
+fn heard_key(key: &[u8; 32], delivery: &str, place: usize) -> [u8; 16] {
+    let which = if place == 0 { String::new() } else { format!(" {place}") };
+    webhook::once_key(key, &format!("heard {delivery}{which}"))
 }
 
 /// Why a delivery is not known to be genuine.

@@ -23,7 +23,9 @@ use assent_agent::listen::{Desk as _, Event, Receipt};
 use assent_agent::people::Itself;
 use assent_agent::run::{Compiled, Engine};
 use assent_agent::sim::NoBooks;
-use assent_agent::store::{Gate, Memory, RunFilter, RunId, Store as _, Tables, Transaction, TriggerKind, Write};
+use assent_agent::store::{
+    AlertRow, Entry, Gate, Memory, RunFilter, RunId, RunLine, Store as _, Tables, Transaction, TriggerKind, Write,
+};
 use assent_agent::world::{
     Clock, Dice, Disk, DiskFailure, HttpRequest, HttpResponse, Inboxes, Keyring, Net, NetFailure, Seen, Wall, Whole,
 };
