@@ -1,4 +1,5 @@
-//! Which entries of a client's ledger an incident is about: those of its workflow or connection, and what befell all. Pure.
+//! Which entries of a client's ledger an incident is about: those of its workflow or connection, of every workflow that it
+//! counts, and what befell all. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +17,10 @@ pub(super) struct Concerned<'a> {
     called: BTreeSet<u64>,
     /// Runs that were not over when it began, by number.
     late: BTreeSet<u64>,
+    /// Runs that ended as the alert says, at its connection, by number: they are what it counts, of whatever workflow.
+    ended: BTreeSet<u64>,
+    /// The numbers of runs, by id.
+    numbers: BTreeMap<&'a str, u64>,
     /// Holds of something else, by id.
     held: BTreeSet<&'a str>,
 }
@@ -34,7 +39,12 @@ impl<'a> Concerned<'a> {
             Kind::Held(held) if !holds(&held.what, alert) => Some(held.id.as_str()),
             _ => None,
         });
-        Self { facts, called, late, held: held.collect() }
+        let ended = facts.entries.iter().filter(|entry| ends_so(entry, alert)).filter_map(|entry| entry.run).collect();
+        let numbers = facts.entries.iter().filter_map(|entry| match &entry.kind {
+            Kind::Accepted(accepted) => Some((accepted.id.as_str(), entry.run?)),
+            _ => None,
+        });
+        Self { facts, called, late, ended, numbers: numbers.collect(), held: held.collect() }
     }
 
     /// Whether an entry is about the same thing as the incident, as far as anybody can tell.
@@ -61,9 +71,22 @@ impl<'a> Concerned<'a> {
         let alert = &self.facts.case.row.alert;
         match (&alert.workflow, &alert.connection) {
             (None, None) => true,
-            (None, Some(_)) => self.called.contains(&run),
-            (Some(_), _) => entry.plan.is_none() || self.has_plan(entry) || self.called.contains(&run),
+            (None, Some(_)) => self.befell(run),
+            (Some(_), _) => entry.plan.is_none() || self.has_plan(entry) || self.befell(run),
         }
+    }
+
+    /// Whether a run, of whatever workflow, called the connection or could not read what it says.
+    fn befell(&self, run: u64) -> bool {
+        self.called.contains(&run) || self.ended.contains(&run)
+    }
+
+    /// The other workflows of which a run ended as the alert says.
+    pub(super) fn others(&self) -> BTreeSet<&'a WorkflowId> {
+        let own = self.facts.case.row.alert.workflow.as_ref();
+        let ended = self.facts.entries.iter().filter(|entry| entry.run.is_some_and(|run| self.ended.contains(&run)));
+        let of = |entry: &'a Entry| entry.plan.as_ref().and_then(|plan| self.facts.plans.get(plan));
+        ended.filter_map(of).filter(|workflow| Some(*workflow) != own).collect()
     }
 
     /// Whether an entry is of a plan of the incident's workflow. Of one that nobody knows it is not: a client is told of nothing else.
@@ -80,8 +103,20 @@ impl<'a> Concerned<'a> {
     /// Whether work that waits is left by what the connection did to another workflow.
     pub(super) fn runs_with(&self, item: &QueueItem) -> bool {
         let alert = &self.facts.case.row.alert;
-        alert.connection.is_some() && item.why == alert.code
+        let id = item.run.to_string();
+        // Of what is older than its log nobody can tell at which connection it was.
+        let befell = self.numbers.get(id.as_str()).is_none_or(|run| self.befell(*run));
+        alert.connection.is_some() && item.why == alert.code && befell
     }
+}
+
+/// Whether an entry is the end of a run that the alert counts, of whatever workflow.
+fn ends_so(entry: &Entry, alert: &Alert) -> bool {
+    let Kind::Ended(ended) = &entry.kind else { return false };
+    alert.connection.is_some()
+        && ended.connection == alert.connection
+        && alert.rule.as_str().strip_prefix("run-") == Some(ended.outcome.as_str())
+        && ended.name.as_ref().is_some_and(|name| name.as_str() == alert.code)
 }
 
 /// Of which workflow plans are, as entries tell it: they outlive the plans.

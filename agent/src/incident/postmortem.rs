@@ -161,6 +161,10 @@ fn impact(out: &mut String, facts: &Facts<'_>) -> fmt::Result {
     for (how, count) in &ends {
         writeln!(out, "- Runs ended {how}: {count}")?;
     }
+    let others: Vec<String> = concerned.others().into_iter().map(ToString::to_string).collect();
+    if !others.is_empty() {
+        writeln!(out, "- Other workflows that it befell: {}", others.join(", "))?;
+    }
     let alert = &facts.case.row.alert;
     let waits = |item: &&QueueItem| {
         alert.client.as_ref() == Some(&item.client)

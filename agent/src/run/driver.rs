@@ -138,7 +138,10 @@ async fn driven<W: World, S: Store, D: Deployed>(mut run: Box<Run<W, S, D>>) -> 
 impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
     async fn whole(&mut self) -> Result<(), Stop> {
         if let Some(code) = self.unread {
-            return Err(End { ending: Ending::ContentLost, code: Some(code.to_owned()), ..End::done() }.into());
+            // It came from a list: what cannot be read of another connection's list is another trouble.
+            let connection = self.compiled.plan.trigger.poll().map(|poll| poll.read.connection.clone());
+            let end = End { ending: Ending::ContentLost, code: Some(code.to_owned()), connection, ..End::done() };
+            return Err(end.into());
         }
         self.fall_quiet().await?;
         self.come_back().await?;

@@ -290,3 +290,40 @@ fn what_the_manual_queue_calls_perhaps_done_is_in_doubt() {
     assert!(text.contains("- Effects that nobody knows to have happened: 1\n"), "{text}");
     assert!(text.contains("- Items in the manual queue now: 1\n"), "{text}");
 }
+
+/// Items of one list that two workflows cannot read are one trouble; those of another connection's list are another.
+#[test]
+fn a_draft_tells_of_every_workflow_whose_runs_its_alert_counts() {
+    let at = "2026-06-01T10:05:00Z";
+    let id = |run: u64| format!("{run:032x}");
+    let bad = |connection: &str| json!({"outcome": "content-lost", "name": "bad_item", "connection": connection});
+    let begun = |run: u64| json!({"id": id(run), "trigger": "poll", "event": "e"});
+    let of =
+        |index, run: u64, kind: &str, data: Value, plan: u8| of_plan(entry(index, at, Some(run), kind, &data), plan);
+    let entries = [
+        of(1, 8, "accepted", begun(8), 1),
+        of(2, 8, "ended", bad("payments"), 1),
+        of(3, 9, "accepted", begun(9), 2),
+        of(4, 9, "ended", bad("payments"), 2),
+        of(5, 10, "accepted", begun(10), 3),
+        of(6, 10, "ended", bad("desk"), 3),
+    ];
+    let plans =
+        [(1, "refund"), (2, "reply"), (3, "tag")].map(|(n, of)| (Digest::from_bytes([n; 32]), of.parse().unwrap()));
+    let item = |run: u64, workflow: &str| -> QueueItem {
+        serde_json::from_value(json!({"run": id(run), "client": "acme", "workflow": workflow, "queue": "support",
+            "why": "bad_item", "event": "e", "since": 0}))
+        .unwrap()
+    };
+    let queue = [item(8, "refund"), item(9, "reply"), item(10, "tag")];
+    let (mut case, plans) = (case(), BTreeMap::from(plans));
+    case.row.alert.rule = assent_schema::alert::Rule::RunContentLost;
+    case.row.alert.code = "bad_item".into();
+    let text =
+        draft(&Facts { case: &case, respond_by: None, entries: &entries, queue: &queue, plans: &plans, life: 1 });
+    assert!(text.contains("- Runs ended content-lost (bad_item): 2\n"), "{text}");
+    assert!(text.contains("- Other workflows that it befell: reply\n"), "{text}");
+    assert!(text.contains("- Items in the manual queue now: 2\n"), "{text}");
+    let told: Vec<u64> = (1..=6).filter(|n| text.contains(&format!("(entry {n})"))).collect();
+    assert_eq!(told, [2, 4], "{text}");
+}

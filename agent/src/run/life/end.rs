@@ -33,6 +33,9 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         if let Some(name) = name {
             note = note.fact("name", name);
         }
+        if let Some(connection) = &end.connection {
+            note = note.fact("connection", connection.as_str());
+        }
         if end.ending == Ending::Done {
             self.count_kpis();
         }

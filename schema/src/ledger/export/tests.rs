@@ -25,7 +25,7 @@ fn accepted() -> Kind {
 }
 
 fn ended() -> Kind {
-    Ended { outcome: token("done"), name: None, left: None }.into()
+    Ended { outcome: token("done"), name: None, connection: None, left: None }.into()
 }
 
 fn tick(accepted: u64, finished: u64) -> Kind {

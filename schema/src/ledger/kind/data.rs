@@ -129,6 +129,9 @@ data! {
         /// The name that a `stop` gave, or the code of the failure.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<Token>,
+        /// The connection at which it failed, or whose list or answer could not be read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        connection: Option<ConnectionId>,
         /// What a run that ended `done` or `superseded` left to people all the same: `items_failed` or `in_doubt`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         left: Option<Token>,
