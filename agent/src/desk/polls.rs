@@ -94,8 +94,14 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
                 if told { self.poll_alert_over(&key, seen).await } else { Ok(()) }
             }
             Err(NotLooked::NotNow | NotLooked::Resting) => Ok(()),
-            Err(NotLooked::Failed { passing, code }) => {
+            Err(NotLooked::Failed { passing, code, retry_after }) => {
                 *failed = failed.saturating_add(1);
+                if let Some(after) = retry_after {
+                    // Runs ask the same API, and it counts them together.
+                    let then = self.world.clock().boot().saturating_add(after);
+                    let next = due.next.entry(key.clone()).or_default();
+                    *next = then.max(*next);
+                }
                 let kind = if passing { Failure::Transient } else { Failure::Permanent };
                 if is_alarming(kind, *failed) { self.poll_alert(&key, &code).await } else { Ok(()) }
             }
@@ -288,12 +294,12 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
 }
 
 pub(super) fn failed(code: &str) -> NotLooked {
-    NotLooked::Failed { passing: false, code: code.to_owned() }
+    NotLooked::Failed { passing: false, code: code.to_owned(), retry_after: None }
 }
 
 /// The store could not be read or written: it may work later.
 pub(super) fn lost() -> NotLooked {
-    NotLooked::Failed { passing: true, code: "not_durable".to_owned() }
+    NotLooked::Failed { passing: true, code: "not_durable".to_owned(), retry_after: None }
 }
 
 fn alert((client, workflow): &Key, code: &str) -> Alert {

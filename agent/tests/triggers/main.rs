@@ -47,6 +47,10 @@ struct Hand {
     thrown: Arc<Mutex<u8>>,
     list: Arc<Mutex<Vec<Value>>>,
     status: Arc<Mutex<u16>>,
+    /// For how many seconds it asks to be left alone.
+    retry_after: Arc<Mutex<Option<u32>>>,
+    /// How often it was asked.
+    asked: Arc<AtomicUsize>,
 }
 
 impl Clock for Hand {
@@ -73,6 +77,7 @@ impl Dice for Hand {
 
 impl Net for Hand {
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, NetFailure> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
         let target = request.target.reveal().clone();
         let since = target.split("since=").nth(1).and_then(|text| text.split('&').next()?.parse().ok()).unwrap_or(0);
         let mut items: Vec<Value> = self.list.lock().expect("a lock").clone();
@@ -82,7 +87,10 @@ impl Net for Hand {
         items.sort_by_key(|item| item["at"].as_i64());
         items.truncate(3);
         let body = json!({ "items": items }).to_string().into_bytes();
-        Ok(HttpResponse { status: *self.status.lock().expect("a lock"), headers: Vec::new(), body: Content::new(body) })
+        let after = *self.retry_after.lock().expect("a lock");
+        let headers = after.map(|after| ("retry-after".to_owned(), Content::new(after.to_string().into_bytes())));
+        let headers = headers.into_iter().collect();
+        Ok(HttpResponse { status: *self.status.lock().expect("a lock"), headers, body: Content::new(body) })
     }
 }
 

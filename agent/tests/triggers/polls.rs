@@ -121,3 +121,28 @@ async fn a_list_that_cannot_be_read_or_walked_is_told_and_nothing_is_lost() {
         .collect();
     assert_eq!(told.keys().collect::<Vec<_>>(), ["acme shop forbidden", "acme shop ok"], "{told:?}");
 }
+
+#[tokio::test]
+async fn a_list_is_left_alone_for_as_long_as_its_api_asks() {
+    let host = polled();
+    *host.world.status.lock().expect("a lock") = 429;
+    *host.world.retry_after.lock().expect("a lock") = Some(300);
+    let desk = host.boot().await;
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let polls = tokio::spawn(Arc::clone(&desk).keep_polls(stopped));
+    let mut asked = Vec::new();
+    for minute in 0..7 {
+        for _ in 0..200 {
+            tokio::task::yield_now().await;
+        }
+        asked.push(host.world.asked.load(Ordering::SeqCst));
+        if minute == 5 {
+            *host.world.status.lock().expect("a lock") = 200;
+            *host.world.retry_after.lock().expect("a lock") = None;
+        }
+        host.pass(60);
+    }
+    stop.send(true).expect("it listens");
+    polls.await.expect("it stops");
+    assert_eq!(asked, [1, 1, 1, 1, 1, 2, 2], "every minute, but not within the five that it asks for");
+}

@@ -362,6 +362,6 @@ fn sent(
     match answer {
         Ok(fields) => Sent::Posted(posted(&fields)),
         Err(NotLooked::NotNow | NotLooked::Resting) => Sent::Later,
-        Err(NotLooked::Failed { passing, code }) => Sent::Failed { passing, code },
+        Err(NotLooked::Failed { passing, code, .. }) => Sent::Failed { passing, code },
     }
 }

@@ -102,5 +102,5 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
 }
 
 fn not_durable() -> NotLooked {
-    NotLooked::Failed { passing: true, code: "not_durable".to_owned() }
+    NotLooked::Failed { passing: true, code: "not_durable".to_owned(), retry_after: None }
 }

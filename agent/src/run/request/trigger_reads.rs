@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use assent_schema::client::ClientFacts;
 use assent_schema::expr::Value;
@@ -47,12 +48,14 @@ pub enum NotLooked {
         passing: bool,
         /// A code from a closed list.
         code: String,
+        /// For how long the other side asks to be left alone.
+        retry_after: Option<Duration>,
     },
 }
 
 impl From<Failed> for NotLooked {
     fn from(failed: Failed) -> Self {
-        Self::Failed { passing: failed.is_passing(), code: failed.code }
+        Self::Failed { passing: failed.is_passing(), retry_after: failed.retry_after, code: failed.code }
     }
 }
 
@@ -60,13 +63,13 @@ impl From<Unready> for NotLooked {
     fn from(unready: Unready) -> Self {
         match unready {
             Unready::Failed(failed) => failed.into(),
-            Unready::NotNow(code) => Self::Failed { passing: true, code: code.to_owned() },
+            Unready::NotNow(code) => Self::Failed { passing: true, code: code.to_owned(), retry_after: None },
         }
     }
 }
 
 fn never(code: &str) -> NotLooked {
-    NotLooked::Failed { passing: false, code: code.to_owned() }
+    NotLooked::Failed { passing: false, code: code.to_owned(), retry_after: None }
 }
 
 fn lacks(what: Unreachable) -> NotLooked {
@@ -203,7 +206,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             Err(failed) if failed.status == Some(401) && place.ready.token.is_some() => {
                 // The next one gets another token.
                 place.ready.token.inspect(|token| self.spoil(place.client, connection, *token));
-                Err(NotLooked::Failed { passing: true, code: failed.code })
+                Err(NotLooked::Failed { passing: true, code: failed.code, retry_after: None })
             }
             answer => {
                 if let Err(Failed { field: Some(field), .. }) = &answer {
