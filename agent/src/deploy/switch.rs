@@ -7,7 +7,7 @@ use assent_schema::canon;
 use assent_schema::id::{ClientId, WorkflowId};
 
 use super::board::{Place, Proposal};
-use super::machine::{Change, Off, Proven, Workflow};
+use super::machine::{Change, Off, Proven, Why, Workflow};
 use crate::store::{Alert, Log, Note, Store, StoreError, Transaction, Write};
 use crate::world::Wall;
 
@@ -46,6 +46,7 @@ pub fn parse_place(text: &str) -> Option<Place> {
 /// [`StoreError::Damaged`] when a state has no canonical form, which no state has.
 pub fn write(proposal: &Proposal, transaction: &mut Transaction) -> Result<(), StoreError> {
     transaction.writes.extend(states(proposal)?);
+    transaction.writes.extend(over(proposal));
     for (place, change) in &proposal.changes {
         transaction.writes.extend(note(place, change).map(|note| Write::Note(Box::new(note))));
         transaction.writes.extend(alert(place, change).map(Write::Alert));
@@ -105,6 +106,30 @@ fn note((client, workflow): &Place, change: &Change) -> Option<Note> {
     }
 }
 
+/// What stood of a workflow and is over: it was off and runs, or is meant to be off; its plan went back, and another one came.
+/// The next time is told again.
+fn over(proposal: &Proposal) -> Vec<Write> {
+    let runs = |workflow: &Workflow| matches!(workflow.off(), None | Some(Off::NotNamed));
+    let offs = proposal.next.iter().filter(|(_, workflow)| runs(workflow)).flat_map(|(place, _)| {
+        let codes = [Off::NotPermitted, Off::Returned, Off::Frozen].map(Off::code);
+        codes.map(|code| told(place, Rule::WorkflowOff, code))
+    });
+    let came = |change: &Change| matches!(change, Change::Trial(_) | Change::Committed { .. });
+    let went = |place: &Place| {
+        proposal.changes.iter().any(|(of, change)| of == place && matches!(change, Change::Returned { .. }))
+    };
+    let others = proposal.changes.iter().filter(|(place, change)| came(change) && !went(place));
+    let backs = others.flat_map(|(place, _)| {
+        let codes = [Why::FailureRate, Why::Latency, Why::Unproven, Why::ByHand].map(Why::code);
+        codes.map(|code| told(place, Rule::RolledBack, code))
+    });
+    offs.chain(backs).map(|alert| Write::AlertOver { key: alert.key() }).collect()
+}
+
+fn told((client, workflow): &Place, rule: Rule, code: &str) -> Alert {
+    Alert::of(rule, Some(client), code).in_workflow(workflow)
+}
+
 fn alert((client, workflow): &Place, change: &Change) -> Option<Alert> {
     let (rule, code) = match change {
         // Off because somebody took it out of the release on purpose; the rest is news, no trouble.
@@ -118,4 +143,55 @@ fn alert((client, workflow): &Place, change: &Change) -> Option<Alert> {
         Change::Off(off) => (Rule::WorkflowOff, off.code().to_owned()),
     };
     Some(Alert::of(rule, Some(client), code).in_workflow(workflow))
+}
+
+#[cfg(test)]
+mod tests {
+    use assent_schema::canon::Digest;
+    use assent_schema::time::Moment;
+
+    use super::super::board::{Accepted, Board};
+    use super::*;
+    use crate::run::Went;
+
+    /// Alerts that a proposal begins, with a plus, and ends.
+    fn told(board: &mut Board, proposal: Proposal) -> Vec<String> {
+        let writes = transaction(&proposal, Wall::from_millis(0)).unwrap().writes;
+        board.apply(proposal);
+        let alerts = writes.into_iter().filter_map(|write| match write {
+            Write::Alert(alert) => Some(format!("+{}", alert.key())),
+            Write::AlertOver { key } => Some(format!("-{key}")),
+            _ => None,
+        });
+        alerts.collect()
+    }
+
+    #[test]
+    fn a_workflow_that_runs_again_is_not_off_any_more_and_the_next_time_is_told() {
+        let place: Place = ("acme".parse().unwrap(), "refund".parse().unwrap());
+        let plan = |n: u8| Digest::from_bytes([n; 32]);
+        let naming = |n: u8| Accepted { named: BTreeMap::from([(place.clone(), plan(n))]), ..Accepted::default() };
+        let now = Moment::from_seconds(0);
+        let (off, back) = ("workflow-off/acme/-/returned/refund", "rolled-back/acme/-/failure-rate/refund");
+        let mut board = Board::default();
+        for n in 1..=2 {
+            let accepted = board.accept(&naming(n), now);
+            let runs = told(&mut board, accepted);
+            assert!(runs.contains(&format!("-{off}")) && runs.contains(&format!("-{back}")), "{n}: {runs:?}");
+            assert!(runs.iter().all(|one| one.starts_with('-')), "{n}: {runs:?}");
+            // In trial it fails, and no other plan is left.
+            let mut fails = Vec::new();
+            for _ in 0..4 {
+                let ended = board.ended(&place, plan(n), Went::Badly, 5, now);
+                fails.extend(told(&mut board, ended));
+            }
+            assert!(fails.contains(&format!("+{off}")) && fails.contains(&format!("+{back}")), "{n}: {fails:?}");
+            let begun = fails.iter().position(|one| *one == format!("+{off}"));
+            let ended = fails.iter().rposition(|one| *one == format!("-{off}"));
+            assert!(begun > ended, "{n}: what is so stays told: {fails:?}");
+        }
+        let gone = board.accept(&Accepted::default(), now);
+        let gone = told(&mut board, gone);
+        assert!(gone.contains(&format!("-{off}")), "nobody wants it to run: {gone:?}");
+    }
 }
