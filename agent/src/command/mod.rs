@@ -221,10 +221,15 @@ mod tests {
 
     /// What on-call is told to run of an alert that came at the beginning of time.
     pub(super) fn commands(alert: Alert, goes_back: Option<Moment>) -> Vec<String> {
-        told(alert, goes_back, None)
+        told(alert, (goes_back, true), None)
     }
 
-    fn told(alert: Alert, goes_back: Option<Moment>, config: Option<&str>) -> Vec<String> {
+    /// The same where another try of its run could do no more.
+    pub(super) fn commands_in_doubt(alert: Alert) -> Vec<String> {
+        told(alert, (None, false), None)
+    }
+
+    fn told(alert: Alert, (goes_back, may_retry): (Option<Moment>, bool), config: Option<&str>) -> Vec<String> {
         let row = AlertRow::once(7, alert, Wall::from_millis(0));
         let (agent, routes) = ("eu-1".parse().unwrap(), Routes::default());
         let around = Around {
@@ -233,6 +238,7 @@ mod tests {
             queue: &[],
             about: None,
             goes_back,
+            may_retry,
             config,
             console: None,
             run: None,
@@ -242,7 +248,7 @@ mod tests {
 
     #[test]
     fn every_command_of_an_alert_names_the_configuration_that_others_do_not_find() {
-        let commands = told(alert(&Condition::Clock), None, Some("--config /srv/eu-1/agent.toml"));
+        let commands = told(alert(&Condition::Clock), (None, true), Some("--config /srv/eu-1/agent.toml"));
         assert_eq!(commands.len(), 3);
         for line in commands {
             let parsed = Arguments::try_parse_from(line.split(' ')).unwrap();

@@ -11,6 +11,8 @@ use super::agent::Agent;
 use super::tasks::Tasks;
 use super::{heartbeat, holders, host, pruning, publishing, pulls, traces, watching};
 use crate::deploy::live::EndedRun;
+use crate::run::{Deployed as _, acceptance, unsettled};
+use crate::store::{RunId, Store as _};
 use crate::watch::{GoesBack, Teller, ToldSecret, deliver_due};
 use crate::world::Clock as _;
 
@@ -104,8 +106,20 @@ async fn alerting(agent: Arc<Agent>) {
             let (place, board) = ((client.clone(), workflow.clone()), &agent.board);
             Box::pin(async move { board.lock().await.workflows().get(&place)?.goes_back() })
         };
+        // Of a run whose plan or journal is gone nobody says that it cannot go on.
+        let may_retry = |run: RunId| {
+            let rows = store.journal(run).unwrap_or_default();
+            let compiled = acceptance(&rows).and_then(|accepted| agent.field.plan(&accepted.plan));
+            compiled.is_none_or(|compiled| unsettled(&rows, &compiled.plan).is_none())
+        };
         let (goes_back, config, console) = (&goes_back, config.as_deref(), console.as_deref());
-        let teller = Teller { goes_back, config, console, ..Teller::new(&routes, &agent.config.agent, &secrets) };
+        let teller = Teller {
+            goes_back,
+            may_retry: &may_retry,
+            config,
+            console,
+            ..Teller::new(&routes, &agent.config.agent, &secrets)
+        };
         match deliver_due(world, store, &teller).await {
             Ok(_) => agent.seen.turned("alerts", agent.world.clock.boot()),
             Err(error) => tracing::error!(%error, "alerts could not be delivered"),

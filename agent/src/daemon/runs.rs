@@ -8,7 +8,7 @@ use super::agent::Agent;
 use super::hold::NotHeld;
 use crate::control::{Chosen, HandledRun, Handling, Mode, RunRow, Verb, Which, stored};
 use crate::queue;
-use crate::run::{Act, Deployed as _, NotAgain, NotBegun, Task, Way, acceptance, unsettled};
+use crate::run::{Act, Deployed as _, NotAgain, NotBegun, Task, Way};
 use crate::store::{EffectDone, QueueItem, RunFilter, RunId, RunRef, Store as _, StoreError, run_of_name};
 use crate::world::Clock as _;
 
@@ -78,7 +78,7 @@ impl Agent {
     ) -> Result<Option<RunId>, NotAgain> {
         let now = self.world.clock.now();
         let way = match verb {
-            Verb::Retry => self.settles(run).map(|()| Way::Retry)?,
+            Verb::Retry => Way::Retry,
             Verb::Skip => Way::Skip,
             Verb::Rerun => Way::Rerun,
             Verb::Cancel => return self.engine.cancel(run, act).await.map(|()| None),
@@ -103,7 +103,7 @@ impl Agent {
     /// Whether it could be done with a run; nothing is.
     fn could(&self, run: RunId, verb: &Verb, queue: &[QueueItem]) -> Result<(), NotAgain> {
         let way = match verb {
-            Verb::Retry => self.settles(run).map(|()| Way::Retry)?,
+            Verb::Retry => Way::Retry,
             Verb::Skip => Way::Skip,
             Verb::Rerun => Way::Rerun,
             Verb::Cancel => return self.store.open_run(run)?.map(drop).ok_or(NotAgain::Ended),
@@ -111,15 +111,6 @@ impl Agent {
             Verb::Reassign(to) => return self.knows_group(run, to),
         };
         self.engine.may_again(run, way)
-    }
-
-    /// Whether another try of a run could come to know more than the one before.
-    fn settles(&self, run: RunId) -> Result<(), NotAgain> {
-        let journal = self.store.journal(run)?;
-        let compiled = acceptance(&journal).and_then(|accepted| self.field.plan(&accepted.plan));
-        compiled
-            .and_then(|compiled| unsettled(&journal, &compiled.plan))
-            .map_or(Ok(()), |of| Err(NotAgain::Unsettled(of)))
     }
 
     /// Why nothing is done with a run, and what would do it.

@@ -344,8 +344,9 @@ async fn carry<W: World>(
             _ => None,
         };
         let Teller { agent, routes, config, console, .. } = *teller;
+        let may_retry = row.alert.run.is_none_or(teller.may_retry);
         let (about, run) = (job.about.as_ref(), job.run.as_ref());
-        message(row, &Around { agent, routes, queue, about, goes_back, config, console, run })
+        message(row, &Around { agent, routes, queue, about, goes_back, may_retry, config, console, run })
     } else {
         abroad(teller.agent, row, job.about.as_ref())
     };

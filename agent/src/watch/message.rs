@@ -98,6 +98,8 @@ pub struct Around<'a> {
     pub about: Option<&'a AlertRow>,
     /// Since when the plan of its workflow is in trial, where one before it ran well and may take its place again.
     pub goes_back: Option<Moment>,
+    /// Whether another try of the run that it is about could do more than it did.
+    pub may_retry: bool,
     /// What commands must say to find the agent's configuration.
     pub config: Option<&'a str>,
     /// Where the console is, with the slash at its end.
@@ -108,7 +110,7 @@ pub struct Around<'a> {
 
 /// The whole message, for a route in the client's region.
 pub fn message(row: &AlertRow, around: &Around<'_>) -> Message {
-    let Around { agent, routes, queue, about, goes_back, config, console, run } = *around;
+    let Around { agent, routes, queue, about, goes_back, may_retry, config, console, run } = *around;
     let alert = &row.alert;
     let since = row.since.moment();
     let answered = match alert.rule {
@@ -134,7 +136,7 @@ pub fn message(row: &AlertRow, around: &Around<'_>) -> Message {
         incident: Some(alert.incident),
         link: console.map(|console| format!("{console}{}", page(row))),
         respond_by: clock.map(|clock| clock.until),
-        commands: commands(row, goes_back).into_iter().map(|what| line(&what, config)).collect(),
+        commands: commands(row, goes_back, may_retry).into_iter().map(|what| line(&what, config)).collect(),
         ..abroad(agent, row, about)
     }
 }
@@ -198,10 +200,10 @@ fn waiting(of: &Alert, queue: &[QueueItem]) -> usize {
 
 /// What helps with an alert of its rule, in this order: what it is about first, what its rule means last. Each can be run as it
 /// stands, and none changes what runs unless that can help.
-fn commands(row: &AlertRow, goes_back: Option<Moment>) -> Vec<String> {
+fn commands(row: &AlertRow, goes_back: Option<Moment>, may_retry: bool) -> Vec<String> {
     let alert = &row.alert;
     let run = alert.run.map(|run| format!("runs show {run}"));
-    let retry = alert.run.map(|run| format!("runs retry {run} --why {}", number(row)));
+    let retry = alert.run.filter(|_| may_retry).map(|run| format!("runs retry {run} --why {}", number(row)));
     let runs = alert.client.as_ref().map_or_else(|| "runs".to_owned(), |client| format!("runs --client {client}"));
     // What could not be stored has no number, and nothing to answer.
     let what = if alert.incident { "incidents" } else { "alerts" };
@@ -309,6 +311,7 @@ mod tests {
             queue: &[],
             about: None,
             goes_back: None,
+            may_retry: true,
             config: None,
             console: Some("https://agent.example/"),
             run: Some(&run),

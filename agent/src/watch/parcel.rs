@@ -15,6 +15,7 @@ use crate::content::Content;
 use crate::request::is_word;
 use crate::request::url::Base;
 use crate::retry::backoff::retry_after;
+use crate::store::RunId;
 use crate::world::{HttpRequest, Mail, Net as _, World};
 
 /// The longest time for one delivery.
@@ -41,6 +42,8 @@ pub struct Teller<'a> {
     pub secrets: &'a (dyn Fn(&ConnectionId) -> ToldSecret<'a> + Send + Sync),
     /// Which plan came lately and can be taken back.
     pub goes_back: &'a (dyn Fn(&ClientId, &WorkflowId) -> GoesBack<'a> + Send + Sync),
+    /// Whether another try of a run could do more than it did.
+    pub may_retry: &'a (dyn Fn(RunId) -> bool + Send + Sync),
     /// What commands must say to find the agent's configuration; nothing where they look for it anyway.
     pub config: Option<&'a str>,
     /// Where the console is, for links, with the slash at its end; nothing where no browser of a person reaches it.
@@ -54,8 +57,12 @@ impl<'a> Teller<'a> {
         agent: &'a AgentId,
         secrets: &'a (dyn Fn(&ConnectionId) -> ToldSecret<'a> + Send + Sync),
     ) -> Self {
-        Self { routes, agent, secrets, goes_back: &never, config: None, console: None }
+        Self { routes, agent, secrets, goes_back: &never, may_retry: &always, config: None, console: None }
     }
+}
+
+fn always(_: RunId) -> bool {
+    true
 }
 
 fn never<'a>(_: &ClientId, _: &WorkflowId) -> GoesBack<'a> {

@@ -4,7 +4,7 @@ use assent_schema::alert::Groups;
 use assent_schema::time::Moment;
 
 use super::*;
-use crate::command::tests::commands;
+use crate::command::tests::{commands, commands_in_doubt};
 use crate::command::{Arguments, Format};
 use crate::store::{Alert, RunId};
 use clap::Parser as _;
@@ -105,6 +105,10 @@ fn the_last_command_explains_the_rule_and_a_run_that_failed_can_be_tried_again()
             };
             assert_eq!(commands.last(), Some(&wanted), "{rule}");
         }
+    }
+    for rule in [Rule::RunFailed, Rule::RunDone] {
+        let told = commands_in_doubt(about(rule, true));
+        assert!(told.iter().all(|line| !line.contains("runs retry")), "nothing would come of it: {told:?}");
     }
 }
 

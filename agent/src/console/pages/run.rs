@@ -10,6 +10,7 @@ use crate::console::office::Written;
 use crate::console::story::{Attempt, Stand, StepStory};
 use crate::console::words;
 use crate::control::{RunRow, Verb};
+use crate::run::unsettled;
 use crate::store::{Aim, JournalRow, QueueItem, RunId, RunLine, RunName};
 use crate::world::Wall;
 
@@ -277,13 +278,18 @@ fn acts(run: &Whole<'_>) -> Markup {
         ],
         (true, None) => &[(Verb::Rerun, "Rerun", "Starts over with the current plan. What is done stays done.")],
     };
+    // Nobody would know more after another try.
+    let tries = |verb: &Verb| matches!(verb, Verb::Retry | Verb::Rerun);
+    let verbs: Vec<_> = verbs.iter().filter(|(verb, ..)| doubt.is_none() || !tries(verb)).collect();
     let why = html! {
         label { "Why" small { "One word or ticket id; the client reads it in its ledger" }
             input type="text" name="why" required maxlength="64" pattern="[A-Za-z0-9._:\\-]+" autocomplete="off"; }
     };
     html! {
-        @if verbs.is_empty() { p.hint #acts { "It is older than the recovery, and nobody knows all that it did: it does not go on." } }
-        @else if let [(verb, word, says)] = verbs {
+        @if let (true, Some(operation)) = (verbs.is_empty(), &doubt) {
+            p.hint #acts { "Whether " code { (operation) } " happened, the agent cannot find out: it does not go on." }
+        } @else if verbs.is_empty() { p.hint #acts { "It is older than the recovery, and nobody knows all that it did: it does not go on." } }
+        @else if let [(verb, word, says)] = verbs.as_slice() {
             // One thing that can be done; only work that waits calls for it.
             details.journal.do #acts open[*verb == Verb::Done] {
                 summary { @match verb { Verb::Rerun => "Run again", Verb::Done => "Finish this run by hand", Verb::Cancel | Verb::Retry | Verb::Skip | Verb::Reassign(_) => "End this run" } }
@@ -300,14 +306,13 @@ fn acts(run: &Whole<'_>) -> Markup {
                 header { h2 { "Continue this run" } }
                 form.stack method="post" action={ "/runs/" (run.row.run) } {
                     (form_field())
-                    // Nobody would know more after another try.
-                    @if let Some(operation) = doubt {
+                    @if let Some(operation) = &doubt {
                         p.hint { "Whether " code { (operation) } " happened, the agent cannot find out. Look in the other system: skip the step if it was done; else do it by hand." }
                     }
                     fieldset {
                         legend { "What" }
                         // In doubt nothing is chosen: whoever skips says that it happened.
-                        @for (place, (verb, word, says)) in verbs.iter().filter(|(verb, ..)| doubt.is_none() || *verb != Verb::Retry).enumerate() {
+                        @for (place, (verb, word, says)) in verbs.iter().enumerate() {
                             label.choice { input type="radio" name="verb" value=(verb.kind().as_str()) required checked[place == 0 && doubt.is_none()]; span { strong { (word) } small { (says) } } }
                         }
                     }
@@ -319,16 +324,9 @@ fn acts(run: &Whole<'_>) -> Markup {
     }
 }
 
-/// The effect in doubt at which the run ended, where neither a read nor a repeat under its key can settle it.
-fn left_to_people<'r>(run: &'r Whole<'_>) -> Option<&'r OperationRef> {
-    let plan = run.plan?;
-    run.steps.iter().find_map(|story| match (&story.stand, &story.step.action) {
-        (Stand::InDoubt(_), Action::Call { operation, .. }) => {
-            let of = plan.operations.get(operation)?;
-            (of.confirm.is_none() && of.idempotency.is_none()).then_some(operation)
-        }
-        _ => None,
-    })
+/// The effect in doubt because of which another try would end where this one did.
+fn left_to_people(run: &Whole<'_>) -> Option<OperationRef> {
+    unsettled(run.journal, run.plan?)
 }
 
 /// Whether an effect of the run moved money.

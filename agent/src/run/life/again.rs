@@ -13,9 +13,9 @@ use assent_schema::client::ClientFacts;
 use assent_schema::expr::Value;
 use assent_schema::id::{GroupId, Name, OperationRef, PersonId};
 use assent_schema::ledger::Token;
-use assent_schema::plan::{Action, Effect, Plan};
 
 use super::taken_over::Taken;
+use super::unsettled::unsettled;
 use crate::run::compiled::Compiled;
 use crate::run::driver::{self, Run};
 use crate::run::events::deliver::{cancel_name, key_text};
@@ -75,7 +75,7 @@ pub enum NotAgain {
     PlanGone,
     /// Its event could not be read.
     Unread,
-    /// It ended with this effect in doubt, and nothing can tell or safely repeat it: another try would end so at once.
+    /// It left this effect in doubt, and nothing can tell or safely repeat it: another try would end so too.
     Unsettled(OperationRef),
     /// It did not end at a step.
     NothingToSkip,
@@ -172,24 +172,6 @@ pub(crate) fn acceptance(rows: &[JournalRow]) -> Option<&Accepted> {
     }
 }
 
-/// The effect in doubt with which a run ended, where neither a read nor a repeat under its key can settle it.
-pub fn unsettled(rows: &[JournalRow], plan: &Plan) -> Option<OperationRef> {
-    let Some(Entry::Ended { ending: Ending::Failed, step: Some(at), .. }) = rows.last().map(|row| &row.entry) else {
-        return None;
-    };
-    let is_open = rows.iter().rev().find_map(|row| match &row.entry {
-        Entry::Outcome(outcome) if outcome.step == *at => Some(outcome.in_doubt),
-        Entry::Intent(intent) if intent.step == *at => Some(true),
-        _ => None,
-    });
-    let Action::Call { operation, .. } = &plan.step(at.as_str()).filter(|_| is_open == Some(true))?.action else {
-        return None;
-    };
-    let of = plan.operations.get(operation)?;
-    let cannot_know = of.effect != Effect::None && of.confirm.is_none() && of.idempotency.is_none();
-    cannot_know.then(|| operation.clone())
-}
-
 /// What is written when the event of a run that could not be read is taken after all: nobody handles it any more. Refused
 /// when somebody did.
 pub fn came_back(run: RunId) -> [Write; 2] {
@@ -280,6 +262,9 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         }
         let taken = Taken { of, way, rows: &rows, ended: (*ending, step.as_ref()), compiled: &compiled };
         let entries = taken.over()?;
+        if let Some(operation) = unsettled(&rows, &compiled.plan).filter(|_| way != Way::Skip) {
+            return Err(NotAgain::Unsettled(operation));
+        }
         Ok(Prepared { before, compiled, facts, now, entries })
     }
 

@@ -12,3 +12,4 @@ pub(super) mod machine;
 pub(super) mod progress;
 pub(super) mod resume;
 mod taken_over;
+pub(super) mod unsettled;

@@ -19,11 +19,13 @@ use crate::store::{Aim, Ending, Entry, Intent, ItemEnd, JournalRow, RunId, StepA
 const SKIPPED: &str = "skipped";
 
 /// What a journal says of one effect.
-struct Done {
-    intent: Intent,
+pub(super) struct Done {
+    pub(super) intent: Intent,
     /// Whether it happened; else nobody knows, or surely not.
-    sure: bool,
+    pub(super) sure: bool,
     perhaps: bool,
+    /// Whether the other side took it up as a job, which it can be asked about.
+    pub(super) accepted: bool,
     /// Whether nothing is known yet of the last attempt.
     open: bool,
 }
@@ -163,7 +165,7 @@ fn is_over(progress: &Progress, step: &Name, entry: &Entry) -> bool {
 }
 
 /// The effects that were done or may have been.
-fn lasting(rows: &[JournalRow]) -> BTreeMap<StepAt, Done> {
+pub(super) fn lasting(rows: &[JournalRow]) -> BTreeMap<StepAt, Done> {
     let mut effects: BTreeMap<StepAt, Done> = BTreeMap::new();
     for row in rows {
         match &row.entry {
@@ -171,12 +173,13 @@ fn lasting(rows: &[JournalRow]) -> BTreeMap<StepAt, Done> {
                 let at = StepAt::new(&intent.step, intent.item.as_ref());
                 let before = effects.remove(&at);
                 let perhaps = before.is_some_and(|before| before.perhaps || before.open);
-                effects.insert(at, Done { intent: intent.clone(), sure: false, perhaps, open: true });
+                effects.insert(at, Done { intent: intent.clone(), sure: false, perhaps, accepted: false, open: true });
             }
             Entry::Outcome(outcome) => {
                 let at = StepAt::new(&outcome.step, outcome.item.as_ref());
                 let Some(done) = effects.get_mut(&at) else { continue };
                 done.open = false;
+                done.accepted = outcome.code == ACCEPTED;
                 done.sure = done.sure || is_success(&outcome.code);
                 let unsure = done.perhaps || outcome.in_doubt || outcome.code == ACCEPTED;
                 done.perhaps = unsure && outcome.code != NOT_DONE;
