@@ -9,7 +9,7 @@ use super::pages;
 use super::serve::Console;
 use super::viewer::{Sight, Viewer};
 use crate::people::wire::Shown;
-use crate::run::acceptance;
+use crate::run::{acceptance, done_before};
 use crate::store::{Accepted, Log, Store as _, StoreError, Waiting, run_name};
 use crate::world::Wall;
 
@@ -61,9 +61,14 @@ impl<O: Office> Console<O> {
         };
         let plan = self.office.plan(&shown.plan);
         let name = run_name(self.office.store(), shown.run)?;
+        let asked = self.office.store().waiting()?.into_iter().find(|one| one.nonce == *nonce);
+        let done = done_before(&self.office.store().journal(shown.run)?, asked.and_then(|one| one.item).as_ref());
         let notes =
             vec![notes::question(&shown.client, &viewer.who.person, (shown.run, shown.step.clone(), shown.plan))];
-        Ok(Seen { notes, what: What::Page(pages::question::page(&shown, plan.as_deref(), name.as_ref(), now)) })
+        Ok(Seen {
+            notes,
+            what: What::Page(pages::question::page(&shown, (plan.as_deref(), &done), name.as_ref(), now)),
+        })
     }
 
     /// Why a question is not shown: it is another's, or nobody's.

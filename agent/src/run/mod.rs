@@ -41,6 +41,7 @@ pub(crate) use life::again::{acceptance, handling_note, unhandled};
 pub use life::begin::{BAD_ITEM, Begun, NewRun, NotBegun};
 pub use life::blame::Went;
 pub use life::give_up::give_up;
+pub use life::taken_over::done_before;
 pub use life::unsettled::unsettled;
 pub use request::outside_runs::Beside;
 pub use request::reach::{Reach, Unreachable};

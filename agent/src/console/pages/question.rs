@@ -1,7 +1,8 @@
 //! One question, whole: nothing of what is agreed to is cut short or hidden.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use assent_schema::id::{Name, OperationRef};
 use assent_schema::plan::{Action, Effect, Plan};
 use assent_schema::release::Choice;
 use maud::{Markup, html};
@@ -14,15 +15,20 @@ use crate::people::wire::Shown;
 use crate::store::RunName;
 use crate::world::Wall;
 
-/// A question with its answers.
-pub(in crate::console) fn page(shown: &Shown, plan: Option<&Plan>, run: Option<&RunName>, now: Wall) -> Body {
+/// A question with its answers. `done` names the steps whose effects are done already.
+pub(in crate::console) fn page(
+    shown: &Shown,
+    (plan, done): (Option<&Plan>, &BTreeSet<Name>),
+    run: Option<&RunName>,
+    now: Wall,
+) -> Body {
     let main = html! {
         (head(shown, plan, run, now))
         form.decide method="post" action={ "/decisions/" (shown.nonce) } {
             (form_field())
             input type="hidden" name="shown" value=(shown.shown);
             (values(shown, plan, true, &BTreeMap::new()))
-            @if let Some(plan) = plan { (what_follows(plan, shown)) }
+            @if let Some(plan) = plan { (what_follows(plan, &shown.step, done)) }
             div.answers {
                 button.yes type="submit" name="choice" value="approve" { (mark(Mark::Good)) "Yes, do it" }
                 button.no type="submit" name="choice" value="refuse" { (mark(Mark::Bad)) "No" }
@@ -97,11 +103,12 @@ fn rows(text: &str) -> usize {
     lines.clamp(3, 24)
 }
 
-/// The effects that stand behind the question in its plan.
-fn what_follows(plan: &Plan, shown: &Shown) -> Markup {
-    let behind = plan.every_step().skip_while(|step| step.id != shown.step);
-    let effects: Vec<_> = behind
-        .filter_map(|step| match &step.action {
+/// The effects that stand behind the question in its plan: those that a yes lets happen, and those that are done already, as where
+/// a run goes on with another.
+fn what_follows(plan: &Plan, asks: &Name, done: &BTreeSet<Name>) -> Markup {
+    let behind = plan.every_step().skip_while(|step| step.id != *asks);
+    let effects = behind.filter_map(|step| {
+        let effect = match &step.action {
             Action::Call { operation, .. } => {
                 let effect = plan.operations.get(operation)?.effect;
                 let words = match effect {
@@ -111,16 +118,26 @@ fn what_follows(plan: &Plan, shown: &Shown) -> Markup {
                     Effect::Message => "sends a message",
                     Effect::Money => "moves money",
                 };
-                Some((operation, words))
+                (operation, words)
             }
-            _ => None,
-        })
-        .collect();
+            _ => return None,
+        };
+        Some((effect, done.contains(&step.id)))
+    });
+    let (before, follows): (Vec<_>, Vec<_>) = effects.partition(|(_, is_done)| *is_done);
     html! {
-        @if !effects.is_empty() {
-            p.follows { strong { "If you agree, and where the conditions hold: " }
-                @for (place, (operation, words)) in effects.iter().enumerate() { @if place > 0 { ", " } (words) " (" code { (operation) } ")" } "." }
+        @if !follows.is_empty() {
+            p.follows { strong { "If you agree, and where the conditions hold: " } (listed(&follows)) }
         }
+        @if !before.is_empty() {
+            p.follows { strong { "Already done, and not done again: " } (listed(&before)) }
+        }
+    }
+}
+
+fn listed(effects: &[((&OperationRef, &str), bool)]) -> Markup {
+    html! {
+        @for (place, ((operation, words), _)) in effects.iter().enumerate() { @if place > 0 { ", " } (words) " (" code { (operation) } ")" } "."
     }
 }
 
@@ -161,4 +178,53 @@ pub(in crate::console) fn to_sign(
         }
     };
     Body { title: "Sign".into(), section: Section::Decisions, main, is_live: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::run::done_before;
+    use crate::store::JournalRow;
+
+    /// Whoever is asked again, because a run goes on with another, is not told that the money moves once more.
+    #[test]
+    fn what_is_done_already_does_not_follow_a_yes() {
+        let operation = |effect: &str| {
+            json!({"record": "r", "method": "POST", "path": "/x", "encoding": "json", "effect": effect, "scopes": [],
+                "params": {}, "response": {}, "most_bytes": 1, "timeout": "1s"})
+        };
+        let call = |id: &str| json!({"id": id, "action": {"kind": "call", "operation": format!("shop.{id}"), "with": {}, "retry": {"attempts": 2, "first": "1s", "most": "1m"}}});
+        let plan: Plan = serde_json::from_value(json!({
+            "type": "plan", "schema": 1, "client": "acme", "workflow": "refund", "summary": "s", "purpose": "p", "mode": "live",
+            "trigger": {"kind": "manual", "fields": {}}, "limits": {"timeout": "10m", "concurrency": 1}, "connections": {},
+            "operations": {"shop.pay": operation("money"), "shop.mail": operation("message")},
+            "steps": [
+                {"id": "agree", "action": {"kind": "decide", "by": "leads", "show": ["trigger.id"], "within": "4h", "via": ["page"]}},
+                call("pay"), call("mail"),
+            ],
+            "fallback": {"queue": "leads"},
+        }))
+        .unwrap();
+        let told = |rows: &[Value]| {
+            let row = |entry: &Value| JournalRow {
+                at: Wall::from_millis(5),
+                entry: serde_json::from_value(entry.clone()).unwrap(),
+            };
+            let rows: Vec<JournalRow> = rows.iter().map(row).collect();
+            what_follows(&plan, &"agree".parse().unwrap(), &done_before(&rows, None)).into_string()
+        };
+        let (pays, mails) = ("moves money (<code>shop.pay</code>)", "sends a message (<code>shop.mail</code>)");
+        let first = told(&[]);
+        assert!(first.contains(&format!("{pays}, {mails}.")) && !first.contains("Already done"), "{first}");
+        let pay = json!({"intent": {"step": "pay", "attempt": 1, "operation": "shop.pay", "effect": "money"}});
+        let paid = json!({"outcome": {"step": "pay", "attempt": 1, "code": "ok"}});
+        let again = told(&[pay.clone(), paid]);
+        assert!(again.contains(&format!("conditions hold: </strong>{mails}.")), "{again}");
+        assert!(again.contains(&format!("Already done, and not done again: </strong>{pays}.")), "{again}");
+        // Of what is in doubt nobody says that it is done.
+        let doubt = json!({"outcome": {"step": "pay", "attempt": 1, "code": "no_reply", "in_doubt": true}});
+        assert!(!told(&[pay, doubt]).contains("Already done"));
+    }
 }

@@ -11,5 +11,5 @@ pub(super) mod hours;
 pub(super) mod machine;
 pub(super) mod progress;
 pub(super) mod resume;
-mod taken_over;
+pub(super) mod taken_over;
 pub(super) mod unsettled;

@@ -13,7 +13,7 @@ use super::again::{NotAgain, Way};
 use super::progress::{ACCEPTED, NOT_DONE, Progress, Stand, is_success};
 use crate::run::compiled::{Compiled, CompiledAction, CompiledStep};
 use crate::run::request::doubt::used_paths;
-use crate::store::{Aim, Ending, Entry, Intent, ItemEnd, JournalRow, RunId, StepAt};
+use crate::store::{Aim, Ending, Entry, FactText, Intent, ItemEnd, JournalRow, RunId, StepAt};
 
 /// The code of what a person let be passed over.
 const SKIPPED: &str = "skipped";
@@ -162,6 +162,12 @@ fn is_over(progress: &Progress, step: &Name, entry: &Entry) -> bool {
     };
     let stand = level.and_then(|level| level.stand(step));
     matches!(stand, Some(Stand::Done { .. } | Stand::Answered { .. }))
+}
+
+/// The steps whose effects a run did, or took over as done: its own, and those of one item. They are not done again.
+pub fn done_before(rows: &[JournalRow], item: Option<&FactText>) -> BTreeSet<Name> {
+    let of = |at: &StepAt| at.item.is_none() || at.item.as_ref() == item;
+    lasting(rows).into_iter().filter(|(at, done)| done.sure && of(at)).map(|(at, _)| at.step).collect()
 }
 
 /// The effects that were done or may have been.
