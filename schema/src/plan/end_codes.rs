@@ -69,7 +69,7 @@ pub enum Blame {
     Value,
     /// Whoever wrote what did not fit into an answer: the plan's unless somebody outside may have.
     Fit,
-    /// The other side's, or the way there; or a record is another party's.
+    /// The other side's, or the way there; or a record is another party's; or people did not say yes.
     OtherSide,
 }
 
@@ -178,12 +178,12 @@ mod tests {
     fn the_lists_that_excuse_a_plan() {
         assert_eq!(
             blamed(Blame::OtherSide),
-            "connection_rests in_doubt never_connected no_reply not_theirs out_of_funds overloaded server_error throttled \
+            "above_guardrail connection_rests in_doubt never_connected no_reply not_theirs out_of_funds overloaded server_error throttled \
              timed_out try_again vault_unreachable"
         );
         assert_eq!(
             blamed(Blame::Value),
-            "above_guardrail argument_misfit argument_missing bad_event_key bad_item_key cannot_be_shown conflict \
+            "argument_misfit argument_missing bad_event_key bad_item_key cannot_be_shown conflict \
              expression_absent expression_division_by_zero expression_never_open expression_not_convertible \
              expression_other_currency expression_out_of_range expression_too_costly expression_too_large \
              expression_wrong_type guardrail_refused header_refused no_moment not_found not_what_was_shown refused \

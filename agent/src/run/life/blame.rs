@@ -1,7 +1,7 @@
 //! What the end of a run says of its plan: health gates ask it. Pure.
 //!
 //! A plan is judged by what it can do better or worse than the plan before it. What anyone outside wrote, an API that fails,
-//! and a permission that is gone are none of that: else whoever writes two odd tickets takes back the plan that asks people
+//! a no of the people whom a guardrail asks, and a permission that is gone are none of that: else whoever writes two odd tickets takes back the plan that asks people
 //! before it pays. Which code is whose doing says the table of end codes.
 //!
 //! # Source
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn what_outsiders_and_apis_did_is_no_failure_of_a_plan_and_all_else_is() {
         let (sure, unsure) = (step(false), step(true));
-        for code in ["server_error", "throttled", "never_connected", "not_theirs", "in_doubt"] {
+        for code in ["server_error", "throttled", "never_connected", "not_theirs", "in_doubt", "above_guardrail"] {
             assert!(is_anothers(code, Some(&sure), false), "{code}");
         }
         for code in ["not_found", "refused", "argument_misfit", "expression_out_of_range", "too_many_items"] {

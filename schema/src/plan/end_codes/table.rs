@@ -19,7 +19,7 @@ macro_rules! end_codes {
 }
 
 end_codes! {
-    "above_guardrail" [Run] Value
+    "above_guardrail" [Run] OtherSide
         "A guardrail asks people above its limit, and they did not say yes.";
         "Look at the guardrail in client.toml: a yes counts where the amount was shown, and limits are of one currency.";
     "address_refused" [Unanswered { kind: Permanent, may_have_run: false }] Plan
