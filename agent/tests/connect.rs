@@ -100,6 +100,10 @@ fn slot() -> SlotPath {
 
 impl Place {
     fn new(more: &Value) -> Self {
+        Self::of_scopes(more, &["orders:read"])
+    }
+
+    fn of_scopes(more: &Value, scopes: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let config = folder.path().join("agent.toml");
         let text = "project = \"harbor\"\nagent = \"eu-1\"\nenvironment = \"production\"\nregion = \"eu\"\n\
@@ -114,7 +118,7 @@ impl Place {
         }
         let facts = json!({
             "to": {"integration": {"name": "shop"}}, "host": format!("127.0.0.1:{port}"), "region": "eu", "auth": auth,
-            "scopes": ["orders:read"], "slots": {"oauth": {"rotate": "90d"}}, "private_addresses": true,
+            "scopes": scopes, "slots": {"oauth": {"rotate": "90d"}}, "private_addresses": true,
         });
         let endpoint = json!({"url": format!("http://127.0.0.1:{port}/api"), "region": "eu"});
         let facts = serde_json::from_value(facts).expect("facts");
@@ -206,8 +210,9 @@ impl Address {
         let rest = redirect.strip_prefix("http://127.0.0.1:").expect("loopback");
         let (port, path) = rest.split_once('/').expect("a path");
         assert_eq!((of("response_type"), of("code_challenge_method")), ("code".to_owned(), "S256".to_owned()));
-        assert_eq!((of("client_id"), of("scope")), ("us".to_owned(), "orders:read".to_owned()));
+        assert_eq!(of("client_id"), "us");
         let (port, path) = (port.parse().expect("a port"), format!("/{path}"));
+        assert!(["orders:read", "offline_access orders:read"].contains(&of("scope").as_str()), "{url}");
         Self { url: url.to_owned(), port, path, state: of("state"), challenge: of("code_challenge") }
     }
 
@@ -297,6 +302,18 @@ fn a_consent_for_less_or_more_is_not_kept_unless_the_api_gives_no_less() {
         assert!(out.contains(says) || err.contains(says), "{says}: {out}{err}");
         assert_eq!(place.record().get("refresh_token").is_some(), kept, "{says}");
     }
+}
+
+#[test]
+fn a_refresh_token_is_what_offline_access_asks_for() {
+    let place = Place::of_scopes(&json!({}), &["orders:read", "offline_access"]);
+    place.api.lock().expect("a lock").scope = Some("orders:read");
+    let (address, command) = place.connect();
+    assert!(address.url.contains("scope=offline_access%20orders%3Aread"), "{}", address.url);
+    assert_eq!(address.come_back("GET", &address.host(), &address.good()), Some(200));
+    let (fine, out, err) = command.join().expect("the command ends");
+    assert!(fine && out.contains("acme/shop is connected"), "{out}{err}");
+    assert_eq!(place.record()["refresh_token"], "canary-refresh");
 }
 
 #[test]

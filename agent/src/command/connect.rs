@@ -205,7 +205,7 @@ impl Asked<'_> {
         net.permit(egress);
         let answered = net.exchange(request).await.map_err(|failure| cannot(Failed::of_net(failure).code.as_str()))?;
         let token = oauth::read(&consent.grant(), &answered).map_err(|failed| cannot(&failed.code))?;
-        let found = granted(&self.connection.scopes, token.scope.as_deref());
+        let found = granted(self.connection, token.scope.as_deref());
         let next = token.next.ok_or_else(|| {
             Error::refused("the API gave a token that cannot be renewed").help(
                 "Some APIs want to be asked for it: add what they want to `authorize` of the integration, like \

@@ -77,19 +77,27 @@ pub struct Granted {
     pub fewer: BTreeSet<String>,
 }
 
-/// Compares the `scope` of an answer with the scopes that are needed. Without it everything that was asked for is granted.
+/// The scope that asks for a refresh token. It is granted by giving one, and many leave it out of what they say they granted.
+///
+/// # Source
+/// OpenID Connect Core 1.0 section 11.
+const OFFLINE: &str = "offline_access";
+
+/// Compares the `scope` of an answer with the scopes that a connection needs. Without it everything that was asked for is
+/// granted. Where tokens are asked for with a refresh token there is one, whatever is said of it.
 ///
 /// # Source
 /// RFC 6749 sections 3.3 and 5.1.
-pub fn granted(needed: &BTreeSet<Scope>, told: Option<&str>) -> Granted {
-    let needed: BTreeSet<String> = needed.iter().map(ToString::to_string).collect();
+pub fn granted(connection: &ConnectionFacts, told: Option<&str>) -> Granted {
+    let needed: BTreeSet<String> = connection.scopes.iter().map(ToString::to_string).collect();
     let scopes = match told {
         None => needed.clone(),
         // Some write commas, which no scope of the standard holds beside a space.
         Some(told) => told.split([' ', ',']).filter(|scope| !scope.is_empty()).map(str::to_owned).collect(),
     };
     let more = scopes.difference(&needed).cloned().collect();
-    let fewer = needed.difference(&scopes).cloned().collect();
+    let is_renewed = matches!(connection.auth, Auth::Oauth2Refresh { .. });
+    let fewer = needed.difference(&scopes).filter(|scope| !is_renewed || *scope != OFFLINE).cloned().collect();
     Granted { scopes, more, fewer }
 }
 
@@ -359,15 +367,26 @@ mod tests {
 
     #[test]
     fn more_and_fewer_scopes_are_told_from_what_is_needed() {
-        let needed: BTreeSet<Scope> = ["a", "b"].iter().map(|scope| Scope::new(scope).unwrap()).collect();
-        let told = |text: Option<&str>| {
-            let found = granted(&needed, text);
-            (found.more.into_iter().collect::<String>(), found.fewer.into_iter().collect::<String>())
+        let told = |needed: &[&str], auth: &serde_json::Value, text: Option<&str>| {
+            let auth = serde_json::from_value(auth.clone()).unwrap();
+            let scopes = needed.iter().map(|scope| Scope::new(scope).unwrap()).collect();
+            let found = granted(&ConnectionFacts { auth, scopes, ..connection(&json!({})) }, text);
+            let listed = |scopes: BTreeSet<String>| scopes.into_iter().collect::<Vec<_>>().join(" ");
+            (listed(found.more), listed(found.fewer))
         };
-        assert_eq!(told(None), (String::new(), String::new()));
-        assert_eq!(told(Some("b a")), (String::new(), String::new()));
-        assert_eq!(told(Some("a,b,c")), ("c".into(), String::new()));
-        assert_eq!(told(Some("a d")), ("d".into(), "b".into()));
-        assert_eq!(told(Some("")), (String::new(), "ab".into()));
+        let renewed = json!({"kind": "oauth2-refresh", "token": "/oauth/token", "slot": "oauth"});
+        for (text, more, fewer) in [
+            (None, "", ""),
+            (Some("b a"), "", ""),
+            (Some("a,b,c"), "c", ""),
+            (Some("a d"), "d", "b"),
+            (Some(""), "", "a b"),
+        ] {
+            assert_eq!(told(&["a", "b"], &renewed, text), (more.to_owned(), fewer.to_owned()), "{text:?}");
+        }
+        // What asks for a refresh token is granted by giving one, which a client's own credentials never do.
+        assert_eq!(told(&["a", OFFLINE], &renewed, Some("a")), (String::new(), String::new()));
+        let client = json!({"kind": "oauth2-client", "token": "/oauth/token", "slot": "oauth"});
+        assert_eq!(told(&["a", OFFLINE], &client, Some("a")).1, OFFLINE);
     }
 }

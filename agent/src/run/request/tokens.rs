@@ -238,7 +238,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
     /// Remembers what an API granted beside what is needed. Where it says nothing, nothing is known.
     fn note_scopes(&self, grant: &Grant<'_>, told: Option<&str>) {
         let at = (grant.client.clone(), grant.name.clone());
-        let found = consent::granted(&grant.connection.scopes, told);
+        let found = consent::granted(grant.connection, told);
         let mut drift = lock(&self.tokens.drift);
         if found.more.is_empty() && found.fewer.is_empty() {
             drift.remove(&at);
