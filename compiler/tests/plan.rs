@@ -104,3 +104,18 @@ fn events_that_may_run_again_are_told() {
     let more = "#= clients/cedar/workflows/packing.toml\n-every = \"1m\"\n+every = \"2m\"\n";
     assert!(!of(more, "human").contains("Events that run again"), "the same list");
 }
+
+/// What no workflow reads of the items of a list, nobody is asked to approve.
+#[test]
+fn a_personal_field_of_an_item_that_nobody_reads_is_no_use() {
+    let fields = "[operation.list_orders.response.items.of.fields]";
+    let email = r#"email = { at = "customer.email", type = "text", most_bytes = 320, class = "personal" }"#;
+    let unread = format!("#= catalog/integrations/shop.toml\n-{fields}\n+{fields}\n+{email}\n");
+    assert_eq!(plan_of("../examples/agency", &unread, "human"), (0, "Nothing changes for any client.\n".to_owned()));
+    // A person who is shown it is told of it.
+    let read = format!(
+        "{unread}#= clients/borealis/workflows/overdue.toml\n-id = \"hold\"\n+id = \"look\"\n+decide = {{ by = \"billing\", show = [\"order.email\"], within = \"4h\", via = [\"page\"] }}\n+\n+[[step.step]]\n+id = \"hold\"\n"
+    );
+    let told = plan_of("../examples/agency", &read, "human").1;
+    assert!(told.contains("orders.items.email"), "{told}");
+}

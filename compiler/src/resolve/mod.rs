@@ -48,7 +48,7 @@ use self::settings::Settings;
 use crate::parse::{ClientFiles, Parsed};
 
 pub use client::{EndpointsByEnvironment, PRODUCTION};
-pub(crate) use operations::prune;
+pub(crate) use operations::{keep, prune};
 pub use sites::{Site, Sites};
 
 /// The most threads that work at once; more do not help a compile of thousands of small files.

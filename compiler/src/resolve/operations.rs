@@ -1,10 +1,11 @@
 //! Operations of the catalog as plans hold them: all those that a workflow's steps need, and the reads that those need.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use assent_schema::expr::Taken;
 use assent_schema::id::{ConnectionId, Name, OperationRef};
 use assent_schema::plan::{Effect, Must, Operation};
-use assent_schema::shape::Field;
+use assent_schema::shape::{Field, Shape};
 use assent_schema::spec::{self, Integration, Spanned};
 
 /// Adds an operation and what it needs: the read that confirms it, the one that reads back what it parked,
@@ -74,7 +75,7 @@ fn value<T: Clone>(spanned: Option<&Spanned<T>>) -> Option<T> {
 ///
 /// What is not in the plan is dropped on receipt, so a workflow never holds what it does not use. Of an effect stays what tells
 /// that it happened: that the fields which are always there are there.
-pub(crate) fn prune(operations: &mut BTreeMap<OperationRef, Operation>, read: &BTreeMap<OperationRef, BTreeSet<Name>>) {
+pub(crate) fn prune(operations: &mut BTreeMap<OperationRef, Operation>, read: &BTreeMap<OperationRef, Taken>) {
     let needed: Vec<(OperationRef, Name)> = operations
         .iter()
         .flat_map(|(reference, operation)| {
@@ -92,17 +93,52 @@ pub(crate) fn prune(operations: &mut BTreeMap<OperationRef, Operation>, read: &B
         })
         .collect();
     for (reference, operation) in operations.iter_mut() {
-        let keep = |name: &Name| {
-            read.get(reference).is_some_and(|names| names.contains(name))
-                || needed.iter().any(|(of, field)| of == reference && field == name)
-        };
-        let (kept, dropped) = std::mem::take(&mut operation.response).into_iter().partition(|(name, _)| keep(name));
-        operation.response = kept;
-        if operation.effect != Effect::None {
-            let dropped: BTreeMap<Name, Field> = dropped;
-            operation.must =
-                dropped.iter().filter_map(|(name, field)| Some((name.clone(), Must::of(field)?))).collect();
+        let mut taken = read.get(reference).cloned().unwrap_or_default();
+        for (_, field) in needed.iter().filter(|(of, _)| of == reference) {
+            taken.add(Taken::default().below([field].into_iter()));
         }
+        let is_effect = operation.effect != Effect::None;
+        if is_effect {
+            let dropped = operation.response.iter().filter(|(name, _)| taken.of(name.as_str()).is_none());
+            operation.must = dropped.filter_map(|(name, field)| Some((name.clone(), Must::of(field)?))).collect();
+        }
+        // Below what is read of an effect stays as much as is asked of the rest: the facts that are always there.
+        keep(&mut operation.response, &taken, &|field| is_effect && !field.optional && field.class.is_fact());
+    }
+}
+
+/// Keeps of some fields those that are taken, and of each what is taken of it; below them also those that are wanted anyway.
+pub(crate) fn keep(fields: &mut BTreeMap<Name, Field>, taken: &Taken, anyway: &dyn Fn(&Field) -> bool) {
+    fields.retain(|name, field| {
+        let taken = taken.of(name.as_str());
+        taken.is_some_and(|taken| {
+            keep_below(&mut field.shape, taken, anyway);
+            true
+        })
+    });
+}
+
+fn keep_below(shape: &mut Shape, taken: &Taken, anyway: &dyn Fn(&Field) -> bool) {
+    match shape {
+        Shape::List { of, .. } => keep_below(&mut of.shape, taken, anyway),
+        Shape::Record { fields } => {
+            fields.retain(|name, field| match taken.of(name.as_str()) {
+                Some(taken) => {
+                    keep_below(&mut field.shape, taken, anyway);
+                    true
+                }
+                None => anyway(field),
+            });
+        }
+        Shape::Text { .. }
+        | Shape::Token {}
+        | Shape::Uuid {}
+        | Shape::Integer {}
+        | Shape::Decimal {}
+        | Shape::Boolean {}
+        | Shape::Instant { .. }
+        | Shape::Money { .. }
+        | Shape::OneOf { .. } => {}
     }
 }
 
@@ -131,10 +167,11 @@ mod tests {
             "record": "note", "method": "POST", "path": "/notes", "encoding": "json", "effect": "write", "scopes": [],
             "params": {}, "response": response, "most_bytes": 9, "timeout": "10s",
         });
+        let read = Taken::Whole.below([&Name::new("read").unwrap()].into_iter());
         let pruned = |operation: &serde_json::Value| {
             let name: OperationRef = "helpdesk.add_note".parse().unwrap();
             let mut all = BTreeMap::from([(name.clone(), serde_json::from_value(operation.clone()).unwrap())]);
-            prune(&mut all, &BTreeMap::from([(name.clone(), BTreeSet::from([Name::new("read").unwrap()]))]));
+            prune(&mut all, &BTreeMap::from([(name.clone(), read.clone())]));
             serde_json::to_value(all.remove(&name)).unwrap()
         };
         let effect = pruned(&operation);
@@ -145,5 +182,33 @@ mod tests {
         );
         operation["effect"] = json!("none");
         assert_eq!(pruned(&operation).get("must"), None, "a read takes what is read");
+    }
+
+    #[test]
+    fn of_the_items_of_a_list_stays_what_is_read() {
+        let field = |class: &str, shape: serde_json::Value| json!({"at": "it", "shape": shape, "class": class, "written_by": "system"});
+        let text = json!({"type": "text", "most_bytes": 9});
+        let party = json!({"type": "record", "fields": {"email": field("personal", text.clone()), "kind": field("content", text.clone())}});
+        let item = json!({"type": "record", "fields": {
+            "id": field("reference", json!({"type": "token"})), "state": field("reference", json!({"type": "token"})),
+            "email": field("personal", text), "party": field("personal", party),
+        }});
+        let list = field("personal", json!({"type": "list", "most": 9, "of": field("personal", item)}));
+        let name = |text: &str| Name::new(text).unwrap();
+        let mut taken = Taken::Whole.below([&name("list"), &name("id")].into_iter());
+        taken.add(Taken::Whole.below([&name("list"), &name("party"), &name("kind")].into_iter()));
+        let pruned = |anyway: &dyn Fn(&Field) -> bool| {
+            let mut fields = BTreeMap::from([(name("list"), serde_json::from_value(list.clone()).unwrap())]);
+            keep(&mut fields, &taken, anyway);
+            let fields = serde_json::to_value(fields).unwrap();
+            let names =
+                |of: &serde_json::Value| of["shape"]["fields"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+            let item = &fields["list"]["shape"]["of"];
+            (names(item), names(&item["shape"]["fields"]["party"]))
+        };
+        assert_eq!(pruned(&|_| false), (vec!["id".into(), "party".into()], vec!["kind".into()]));
+        // Of what an effect answers the facts are asked for, too.
+        let facts = |field: &Field| field.class.is_fact();
+        assert_eq!(pruned(&facts).0, ["id", "party", "state"]);
     }
 }

@@ -36,12 +36,14 @@ pub const ALL: &[Promise] = &[
     Promise {
         id: "P03",
         sentence: "No customer data is taken beyond what the active workflow needs.",
-        how: "Fields that the catalog or the workflow does not declare are dropped on receipt.",
+        how: "Fields that the catalog or the workflow does not declare are dropped on receipt, and so are members of lists and \
+              records that it does not read.",
         check: "Each field of a plan in the release stands in the statement that the client signed, and an expression of \
                 the plan reads it.",
         tests: &[
             "only_declared_fields_are_taken",
             "only_declared_fields_of_an_answer_are_kept",
+            "of_the_items_of_a_list_stays_what_is_read",
             "p03_no_personal_data_is_taken_that_nothing_reads",
         ],
         enforced: Enforced::Yes,
