@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use assent_schema::canon::Digest;
-use assent_schema::client::{ClientFacts, Endpoint};
+use assent_schema::client::{Auth, ClientFacts, Endpoint};
 use assent_schema::id::{ClientId, ConnectionId, OperationRef, Region, SlotId, WorkflowId};
 use assent_schema::time::Moment;
 
@@ -41,6 +41,8 @@ pub struct Stage {
 
 /// What stands in every slot of a rehearsal: too short for the tripwire, which would find a longer word in the log.
 const PLAYED: &[u8] = b"played";
+/// The same for a slot that holds a user's name, too.
+const PAIR: &[u8] = b"us:them";
 /// The same for a slot that holds a record.
 const RECORD: &[u8] = br#"{"client_id":"played","client_secret":"played","refresh_token":"played"}"#;
 
@@ -95,17 +97,17 @@ impl Deployed for Stage {
     async fn secret(&self, client: &ClientId, name: &ConnectionId, slot: &SlotId) -> Result<Secret, VaultError> {
         let facts = self.facts.get();
         let auth = facts.as_ref().and_then(|facts| facts.connections.get(name)).map(|connection| &connection.auth);
-        let played = match (&self.vault, auth) {
-            (Some(vault), _) => {
-                let path = SlotPath::new(client.clone(), name.clone(), slot.clone());
-                match vault.read(&path).await {
-                    Err(VaultError::Missing) => PLAYED,
-                    read => return read,
-                }
-            }
-            (None, Some(auth)) if auth.token().is_some() => RECORD,
-            (None, _) => PLAYED,
+        let played = match auth {
+            Some(Auth::Basic { user: None, .. }) => PAIR,
+            Some(auth) if auth.token().is_some() && self.vault.is_none() => RECORD,
+            _ => PLAYED,
         };
+        if let Some(vault) = &self.vault {
+            match vault.read(&SlotPath::new(client.clone(), name.clone(), slot.clone())).await {
+                Err(VaultError::Missing) => {}
+                read => return read,
+            }
+        }
         Secret::new(played.to_vec())
     }
 
