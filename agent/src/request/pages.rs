@@ -150,7 +150,9 @@ impl Paging {
             self.answer = Some(page);
             return Ok(None);
         };
-        let Answer { fields, next, cut, exact, unread } = page;
+        let Answer { mut fields, next, cut, exact, unread } = page;
+        // Some APIs leave a list out that holds nothing. One that must be there is.
+        fields.entry(pages.collect.clone()).or_insert_with(|| Value::List(Vec::new()));
         let count = match fields.get(&pages.collect) {
             Some(Value::List(items)) => items.len(),
             _ => 0,

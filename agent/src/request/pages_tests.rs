@@ -53,6 +53,30 @@ fn pages_end_at_their_end_or_in_a_circle() {
     assert_eq!(pages(&[r#"{"items":[1],"next":{"x":1}}"#]), Err(BAD_ANSWER.to_owned()));
 }
 
+/// Some APIs leave a list out that holds nothing: where the catalog says so it is an empty one, on the first page and on others.
+#[test]
+fn a_list_that_is_left_out_is_empty() {
+    let read_all = |optional: bool, bodies: &[&str]| {
+        let mut operation = listing();
+        operation.response.values_mut().for_each(|field| field.optional = optional);
+        let mut paging = Paging::default();
+        for body in bodies {
+            let page = read(&operation, &response(200, body, &[])).map_err(|failed| failed.code)?;
+            drop(paging.add(&operation, page).map_err(|failed| failed.code)?);
+        }
+        match paging.finish().unwrap_or_default().fields.get("items") {
+            Some(Value::List(items)) => Ok(items.len()),
+            _ => Err("no list".to_owned()),
+        }
+    };
+    assert_eq!(read_all(true, &["{}"]), Ok(0));
+    assert_eq!(read_all(true, &[r#"{"items":null}"#]), Ok(0));
+    assert_eq!(read_all(true, &[r#"{"items":[1,2],"next":"a"}"#, "{}"]), Ok(2));
+    assert_eq!(read_all(true, &[r#"{"next":"a"}"#, r#"{"items":[1]}"#]), Ok(1));
+    assert_eq!(read_all(false, &["{}"]), Err(BAD_ANSWER.to_owned()));
+    assert_eq!(read_all(true, &[r#"{"items":3}"#]), Err(BAD_ANSWER.to_owned()));
+}
+
 #[test]
 fn a_part_of_a_list_is_not_given_out_as_the_list() {
     // At most five items, and three pages.

@@ -27,7 +27,7 @@ pub(super) fn polled(value: Value<'_, '_>) -> Option<Polled> {
 
 /// What `poll` names is there, and is what it must be.
 pub(super) fn check_polled(polled: &Spanned<Polled>, operation: &Operation, sink: &Sink) {
-    let list = operation.response.get(polled.items.as_str()).filter(|field| !field.optional);
+    let list = operation.response.get(polled.items.as_str());
     let item = list.and_then(|field| match &field.shape {
         Shape::List { of, .. } => Some(&of.shape),
         _ => None,
@@ -40,7 +40,7 @@ pub(super) fn check_polled(polled: &Spanned<Polled>, operation: &Operation, sink
     let named = |shape: &Shape| matches!(shape, Shape::Token {} | Shape::Uuid {} | Shape::Integer {});
     let since = operation.params.get(polled.since.as_str());
     let wrong = if !matches!(item, Some(Shape::Record { .. })) {
-        Some("`items` names no list of records that is always there")
+        Some("`items` names no list of records")
     } else if !field(polled.order.as_str()).is_some_and(|order| instant(&order.shape)) {
         Some("`order` names no `instant` of class `reference` that every item has")
     } else if !field(polled.id.as_str()).is_some_and(|id| named(&id.shape)) {

@@ -77,5 +77,7 @@ fn is_there(plan: &Plan, part: &Node, ran: &BTreeSet<Name>) -> bool {
 fn gives(plan: &Plan, step: &Step, field: &Name) -> bool {
     let Action::Call { operation, .. } = &step.action else { return false };
     let operation = plan.operations.get(operation);
-    operation.and_then(|operation| operation.response.get(field)).is_some_and(|field| !field.optional)
+    operation.is_some_and(|operation| {
+        operation.response.get(field).is_some_and(|declared| !operation.may_lack(field, declared))
+    })
 }

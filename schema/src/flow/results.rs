@@ -50,7 +50,14 @@ pub(super) struct Given {
 
 /// What is known of an answer of an operation, by who may have chosen what it was given.
 pub(super) fn call(operation: &Operation, connection: &crate::id::ConnectionId, given: &Given) -> Known {
-    let known = Known::record(&operation.response, operation.record.as_str(), &Origin::Connection(connection.clone()));
+    let origin = Origin::Connection(connection.clone());
+    let mut known = Known::record(&operation.response, operation.record.as_str(), &origin);
+    if let Type::Record(fields) = &mut known.kind {
+        for (name, field) in &operation.response {
+            let lacks = operation.may_lack(name, field);
+            Arc::make_mut(fields).get_mut(name.as_str()).into_iter().for_each(|known| known.optional = lacks);
+        }
+    }
     let chosen = chosen_by(operation, &given.chosen, given.own_party);
     let mut known = marked(known, chosen, chosen_by(operation, &given.named, given.own_party));
     if operation.effect != Effect::None {

@@ -115,6 +115,12 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// Whether a field of an answer that was taken may be missing. A list that comes in pages is empty where the API leaves it
+    /// out.
+    pub fn may_lack(&self, name: &Name, field: &Field) -> bool {
+        field.optional && self.pages.as_ref().is_none_or(|pages| pages.collect != *name)
+    }
+
     /// Whether a parameter is only compared with the answer and never sent.
     pub fn only_compares(&self, param: &Name) -> bool {
         self.params.get(param).is_some_and(|param| param.place == Place::None)
