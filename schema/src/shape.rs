@@ -12,7 +12,9 @@ use crate::id::Name;
 
 mod currency;
 
-pub use currency::{DECIMALS_MOST, MinorUnits, WrongUnits, currencies, currency_digits, is_currency, wrong_currency};
+pub use currency::{
+    DECIMALS_MOST, MinorUnits, WrongUnits, currencies, currency_digits, is_currency, is_listed, wrong_currency,
+};
 
 /// What a value may look like.
 ///

@@ -257,7 +257,7 @@ pub fn said(text: &str, shape: &Shape) -> Option<Value> {
     match shape {
         Shape::Money { wire } => {
             let (number, code) = text.trim().split_once(' ')?;
-            let currency = Currency::new(code.trim())?;
+            let currency = Currency::listed(code.trim())?;
             let fits = match &wire.currency {
                 CurrencyWire::Fixed(code) => code == currency.as_str(),
                 CurrencyWire::At(_) => true,
@@ -373,7 +373,7 @@ fn read_money(json: &Json, wire: &MoneyWire) -> Option<Value> {
     let currency = match &wire.currency {
         CurrencyWire::Fixed(code) => Currency::new(code),
         // Some APIs write currencies small.
-        CurrencyWire::At(path) => Currency::new(&json.text_at(path)?.to_ascii_uppercase()),
+        CurrencyWire::At(path) => Currency::listed(&json.text_at(path)?.to_ascii_uppercase()),
     };
     let number = match json.at(&wire.value)? {
         Json::Number(number) | Json::Text(number) => without_exponent(number)?,

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::canon::INTEGER_MOST;
-use crate::shape::is_currency;
+use crate::shape::{is_currency, is_listed};
 
 /// An ISO 4217 code: three capitals.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -16,6 +16,11 @@ impl Currency {
     /// Checks the form of a text and takes it as a currency.
     pub fn new(text: &str) -> Option<Self> {
         if is_currency(text) { text.as_bytes().try_into().ok().map(Self) } else { None }
+    }
+
+    /// As [`Self::new`], of a currency that ISO 4217 lists or listed.
+    pub fn listed(text: &str) -> Option<Self> {
+        Self::new(text).filter(|_| is_listed(text))
     }
 
     /// The code as text.

@@ -30,8 +30,8 @@ const FORMER: [&str; 8] = ["ANG", "BGN", "CUC", "HRK", "MRO", "SLL", "STD", "VEF
 /// The most decimals that an API may give a currency: millionths, as some write prices.
 pub const DECIMALS_MOST: u8 = 6;
 
-/// Whether a text has the form of a currency code: three capitals. So much is asked of what comes over the wire; what people write
-/// is asked for more ([`wrong_currency`]).
+/// Whether a text has the form of a currency code: three capitals. What comes over the wire is asked for more ([`is_listed`]), and
+/// so is what people write ([`wrong_currency`]).
 pub fn is_currency(text: &str) -> bool {
     text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase())
 }
@@ -51,6 +51,12 @@ pub fn wrong_currency(text: &str) -> Option<&'static str> {
 /// Every currency that an API may list: those of ISO 4217, and those that were.
 pub fn currencies() -> impl Iterator<Item = &'static str> {
     ACTIVE.into_iter().chain(FORMER)
+}
+
+/// Whether a code is, or was, a currency of ISO 4217. Of any other nobody knows how many decimals it has, so that no amount in
+/// it is taken off the wire.
+pub fn is_listed(text: &str) -> bool {
+    [&ACTIVE[..], &FORMER].iter().any(|list| list.binary_search(&text).is_ok())
 }
 
 /// How many digits of the minor unit a currency has.
@@ -101,7 +107,7 @@ impl TryFrom<BTreeMap<String, u8>> for MinorUnits {
 
     fn try_from(table: BTreeMap<String, u8>) -> Result<Self, Self::Error> {
         for (code, decimals) in &table {
-            if !currencies().any(|known| known == code) {
+            if !is_listed(code) {
                 return Err(WrongUnits::Currency(code.clone()));
             }
             if *decimals > DECIMALS_MOST {
@@ -155,6 +161,7 @@ mod tests {
         for code in ["", "eur", "EURO", "ZZZ", "XAU", "XDR", "XTS", "XXX", "BGN", "HRK"] {
             assert!(wrong_currency(code).is_some(), "{code}");
         }
+        assert!(is_listed("EUR") && is_listed("BGN") && !["ZZZ", "XTS", "eur", ""].into_iter().any(is_listed));
         // An API may say how it counts what there was.
         assert!(table(&[("BGN", 2)]).is_ok() && table(&[("XTS", 2)]).is_err());
     }
