@@ -119,8 +119,10 @@ impl MoneyWire {
 pub enum MoneyUnit {
     /// An integer of minor units, as many as the API gives the currency: cents.
     Minor,
-    /// A decimal of major units: euros, as text or number.
+    /// A decimal of major units: euros, as text or number; as text where it is written.
     Major,
+    /// The same, as a number where it is written.
+    MajorNumber,
 }
 
 /// Who writes a field.

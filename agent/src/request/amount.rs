@@ -12,7 +12,7 @@ use assent_schema::shape::{MoneyUnit, MoneyWire, currency_digits};
 pub fn read(number: &str, wire: &MoneyWire, currency: Currency) -> Option<Money> {
     match wire.unit {
         MoneyUnit::Minor => read_shifted(number, more_digits(wire, currency).checked_neg()?, currency),
-        MoneyUnit::Major => read_major(number, currency),
+        MoneyUnit::Major | MoneyUnit::MajorNumber => read_major(number, currency),
     }
 }
 
@@ -34,6 +34,9 @@ pub fn write(money: Money, wire: &MoneyWire) -> Option<String> {
         // A greater one is read as another by those for whom numbers are floats.
         MoneyUnit::Minor => number.unsigned_abs().le(&INTEGER_MOST.unsigned_abs()).then(|| number.to_string()),
         MoneyUnit::Major => Some(pointed(number, wire.decimals(money.currency.as_str()))),
+        // So does one that has more figures than a float holds for sure.
+        MoneyUnit::MajorNumber => (number.unsigned_abs() < 10_u64.pow(f64::DIGITS))
+            .then(|| pointed(number, wire.decimals(money.currency.as_str()))),
     }
 }
 

@@ -248,14 +248,17 @@ fn two_values_never_share_a_place() {
 #[test]
 fn amounts_go_out_as_the_catalog_says() {
     let money = |at: &str, value: &str, unit: &str| {
+        let currency = if value.is_empty() { json!({"fixed": "EUR"}) } else { json!({"at": "currency"}) };
         json!({"place": "body", "at": at, "class": "reference", "amount": true,
-            "shape": {"type": "money", "wire": {"value": value, "currency": {"at": "currency"}, "unit": unit}}})
+            "shape": {"type": "money", "wire": {"value": value, "currency": currency, "unit": unit}}})
     };
     for (encoding, at, value, unit, wanted) in [
         ("json", "", "amount", "minor", r#"{"amount":1990,"currency":"EUR"}"#),
         ("json", "total", "value", "major", r#"{"total":{"value":"19.90","currency":"EUR"}}"#),
         ("form", "total", "value", "major", "total%5Bvalue%5D=19.90&total%5Bcurrency%5D=EUR"),
         ("form", "", "amount", "minor", "amount=1990&currency=EUR"),
+        ("json", "Amount", "", "major_number", r#"{"Amount":19.90}"#),
+        ("form", "Amount", "", "major_number", "Amount=19.90"),
     ] {
         let operation =
             operation(json!({"path": "/refunds", "encoding": encoding, "params": {"sum": money(at, value, unit)}}));

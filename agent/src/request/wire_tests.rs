@@ -231,6 +231,7 @@ fn each_shape_takes_its_own_form_only() {
         (r#"{"value":1999,"code":"ZZZ"}"#, &euros(MoneyUnit::Minor), false),
         (r#"{"value":"19.99","code":"XTS"}"#, &euros(MoneyUnit::Major), false),
         (r#"{"value":1999,"code":"BGN"}"#, &euros(MoneyUnit::Minor), true),
+        (r#"{"value":19.99,"code":"EUR"}"#, &euros(MoneyUnit::MajorNumber), true),
         ("[]", &Shape::Text { most_bytes: 9 }, false),
     ] {
         assert_eq!(fits(text, shape), wanted, "{text} as {}", shape.as_str());

@@ -89,6 +89,9 @@ pub fn money(minor: i64, wire: &MoneyWire) -> Value {
     let number = match wire.unit {
         MoneyUnit::Minor => json!(minor),
         MoneyUnit::Major => json!(format!("{}.{:02}", minor / 100, minor % 100)),
+        MoneyUnit::MajorNumber => {
+            serde_json::from_str(&format!("{}.{:02}", minor / 100, minor % 100)).expect("a number")
+        }
     };
     put(&mut json, &wire.value, number);
     if let CurrencyWire::At(path) = &wire.currency {

@@ -110,13 +110,13 @@ pub fn scalar(value: &Value, shape: &Shape) -> Option<Scalar> {
 
 /// An amount as its parts, by path relative to its place; empty for the place itself.
 ///
-/// Major units go out as text: a number would be read as a float by many. Nothing where the API counts in larger units than
-/// the amount needs.
+/// Major units go out as text unless the catalog says that the API wants a number: one would be read as a float by many.
+/// Nothing where the API counts in larger units than the amount needs.
 pub fn money(value: &Value, wire: &MoneyWire) -> Option<Vec<(String, Scalar)>> {
     let money = value.as_money()?;
     let number = amount::write(money, wire)?;
     let number = match wire.unit {
-        MoneyUnit::Minor => Scalar::Number(number),
+        MoneyUnit::Minor | MoneyUnit::MajorNumber => Scalar::Number(number),
         MoneyUnit::Major => Scalar::Text(number),
     };
     let currency = money.currency.as_str().to_owned();

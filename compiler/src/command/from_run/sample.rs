@@ -125,6 +125,7 @@ impl Sample<'_> {
         let amount = match wire.unit {
             MoneyUnit::Minor => json!(AMOUNT),
             MoneyUnit::Major => json!("1"),
+            MoneyUnit::MajorNumber => json!(1),
         };
         let mut value = json!({});
         put(&mut value, &wire.value, amount);
