@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::class::{Class, Label, Marks};
 use crate::id::Name;
 
+mod clock;
 mod currency;
 
+pub use clock::Clock;
 pub use currency::{
     DECIMALS_MOST, MinorUnits, WrongUnits, currencies, currency_digits, is_currency, is_listed, wrong_currency,
 };
@@ -70,7 +72,7 @@ pub enum Shape {
 }
 
 /// How an instant is written on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InstantWire {
     /// RFC 3339 text.
@@ -79,6 +81,29 @@ pub enum InstantWire {
     Seconds,
     /// Milliseconds since 1970.
     Milliseconds,
+    /// A day without a time, `2026-05-10`: its first moment by a clock.
+    Date(Clock),
+    /// A day and a time without a zone, `2026-05-10T09:30:00`: by a clock.
+    Local(Clock),
+}
+
+impl InstantWire {
+    /// Whether two moments of whole seconds never stand there as the same, and a later one as an earlier.
+    pub fn tells_apart(&self) -> bool {
+        match self {
+            Self::Iso | Self::Seconds | Self::Milliseconds => true,
+            Self::Date(_) => false,
+            Self::Local(clock) => clock.is_steady(),
+        }
+    }
+
+    /// Says whose the clock is where that is left to the client.
+    pub fn settle(&mut self, client: &Clock) {
+        match self {
+            Self::Iso | Self::Seconds | Self::Milliseconds => {}
+            Self::Date(clock) | Self::Local(clock) => *clock = clock.or(client),
+        }
+    }
 }
 
 /// How an amount is written on the wire: paths are relative to the field's own place, dots between members.

@@ -9,6 +9,7 @@ use assent_schema::class::Class;
 use assent_schema::expr::{Origin, Source};
 use assent_schema::id::Name;
 use assent_schema::shape::{Field, InstantWire, Shape};
+use assent_schema::time::Moment;
 use assent_tests::generate::Dice;
 use assent_tests::scenarios::values::{money, put};
 use serde_json::{Map, Value};
@@ -116,7 +117,7 @@ impl Inputs {
             Shape::Integer {} => Value::from(number(dice, 40)),
             Shape::Decimal {} => Value::from(format!("{}.5", number(dice, 40))),
             Shape::Boolean {} => Value::from(dice.one_in(2)),
-            Shape::Instant { wire } => instant(THEN + 3_600 * number(dice, 48), *wire),
+            Shape::Instant { wire } => instant(THEN + 3_600 * number(dice, 48), wire),
             Shape::Money { wire } => money(500 + number(dice, 20_000), wire),
             Shape::OneOf { values, .. } => Value::from(dice.pick(values).unwrap().as_str()),
             Shape::List { most, of } => {
@@ -145,10 +146,12 @@ pub(crate) fn text(dice: &mut Dice, most_bytes: u32) -> String {
     text.char_indices().take_while(|(at, one)| at + one.len_utf8() <= most).map(|(_, one)| one).collect()
 }
 
-fn instant(seconds: i64, wire: InstantWire) -> Value {
+fn instant(seconds: i64, wire: &InstantWire) -> Value {
     match wire {
         InstantWire::Iso => Value::from(jiff::Timestamp::from_second(seconds).unwrap().to_string()),
         InstantWire::Seconds => Value::from(seconds),
         InstantWire::Milliseconds => Value::from(seconds * 1_000),
+        InstantWire::Date(clock) => Value::from(clock.day(Moment::from_seconds(seconds))),
+        InstantWire::Local(clock) => Value::from(clock.time(Moment::from_seconds(seconds))),
     }
 }

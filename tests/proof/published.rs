@@ -71,7 +71,9 @@ fn looks(shape: &Shape) -> Looks {
         | Shape::Token {}
         | Shape::Uuid {}
         | Shape::Decimal {}
-        | Shape::Instant { wire: InstantWire::Iso } => ("string", Vec::new()),
+        | Shape::Instant { wire: InstantWire::Iso | InstantWire::Date(_) | InstantWire::Local(_) } => {
+            ("string", Vec::new())
+        }
         Shape::Integer {} | Shape::Instant { .. } => ("integer", Vec::new()),
         Shape::Boolean {} => ("boolean", Vec::new()),
         Shape::Money { .. } => ("money", Vec::new()),

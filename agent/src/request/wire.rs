@@ -3,6 +3,7 @@
 //! # Source
 //! language.md sections 2 and 5.
 
+mod instant;
 #[cfg(test)]
 #[path = "wire_tests.rs"]
 mod tests;
@@ -16,11 +17,11 @@ use assent_schema::expr::{Currency, Decimal, Value};
 use assent_schema::id::Name;
 use assent_schema::plan::Must;
 use assent_schema::shape::{CurrencyWire, Empty, Field, InstantWire, MoneyWire, Shape, WrittenBy, is_token, is_uuid};
-use assent_schema::time::Moment;
 
 use super::amount;
 use super::json::Json;
 
+pub use instant::{Exact, exact};
 pub use written::{Scalar, money, scalar, write};
 
 /// A field that does not fit: its name, behind those of the fields that it is part of. Never what stood there.
@@ -226,7 +227,7 @@ fn read_one(json: &Json, shape: &Shape) -> Option<Value> {
             Decimal::parse(&without_exponent(number)?).map(Value::Decimal)
         }
         (Shape::Boolean {}, Json::Boolean(truth)) => Some(Value::Boolean(*truth)),
-        (Shape::Instant { wire }, json) => read_instant(json, *wire).map(Value::Instant),
+        (Shape::Instant { wire }, json) => instant::read(json, wire).map(Value::Instant),
         (Shape::Money { wire }, json) => read_money(json, wire),
         (Shape::OneOf { values, numbers }, json) => read_one_of(json, values, numbers),
         _ => None,
@@ -247,7 +248,9 @@ pub(super) fn read_text(text: &str, shape: &Shape) -> Option<Value> {
         | Shape::Uuid {}
         | Shape::Decimal {}
         | Shape::OneOf { .. }
-        | Shape::Instant { wire: InstantWire::Iso } => read_one(&Json::Text(text.to_owned()), shape),
+        | Shape::Instant { wire: InstantWire::Iso | InstantWire::Date(_) | InstantWire::Local(_) } => {
+            read_one(&Json::Text(text.to_owned()), shape)
+        }
         Shape::Money { .. } | Shape::List { .. } | Shape::Record { .. } => None,
     }
 }
@@ -267,7 +270,7 @@ pub fn said(text: &str, shape: &Shape) -> Option<Value> {
         Shape::Integer {} => integer(text).map(Value::Integer),
         Shape::Boolean {} => text.parse().ok().map(Value::Boolean),
         // However machines write it on the wire.
-        Shape::Instant { .. } => read_instant(&Json::Text(text.to_owned()), InstantWire::Iso).map(Value::Instant),
+        Shape::Instant { .. } => instant::read(&Json::Text(text.to_owned()), &InstantWire::Iso).map(Value::Instant),
         // The word, whatever number stands for it on the wire.
         Shape::OneOf { values, .. } => {
             values.iter().find(|value| *value == text).map(|value| Value::text(value.as_str()))
@@ -318,55 +321,6 @@ pub(super) fn without_exponent(number: &str) -> Option<String> {
     let whole = if whole.is_empty() { "0" } else { whole };
     let plain = if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") };
     (plain.len() <= PLAIN_MOST_DIGITS).then_some(plain)
-}
-
-fn read_instant(json: &Json, wire: InstantWire) -> Option<Moment> {
-    match (wire, json) {
-        (InstantWire::Iso, Json::Text(text)) => text.parse::<jiff::Timestamp>().ok().map(Moment::from),
-        (InstantWire::Seconds | InstantWire::Milliseconds, Json::Number(number)) => moment(stamp(number, wire)?.0),
-        _ => None,
-    }
-}
-
-/// The whole seconds since 1970 of a number, rounded down, and what is over, in nanoseconds. A number that has more figures
-/// than that is cut there.
-fn stamp(number: &str, wire: InstantWire) -> Option<(i64, i32)> {
-    let plain = without_exponent(number)?;
-    let (sign, plain) = plain.strip_prefix('-').map_or((1, plain.as_str()), |rest| (-1, rest));
-    let (whole, fraction) = plain.split_once('.').unwrap_or((plain, ""));
-    let (whole, figures) = (integer(whole)?, if wire == InstantWire::Seconds { 9 } else { 6 });
-    let over: String = fraction.chars().chain(std::iter::repeat('0')).take(figures).collect();
-    let per_unit = 10_i128.pow(u32::try_from(figures).ok()?);
-    let nanos = sign * (i128::from(whole) * per_unit + over.parse::<i128>().ok()?);
-    let seconds = i64::try_from(nanos.div_euclid(1_000_000_000)).ok()?;
-    Some((seconds, i32::try_from(nanos.rem_euclid(1_000_000_000)).ok()?))
-}
-
-/// Instants as exactly as they came, by field: those alone that are told apart by less than a second.
-pub type Exact = BTreeMap<Name, String>;
-
-/// The instants of declared fields that have a fraction of a second, which the values do not.
-pub fn exact(json: &Json, fields: &BTreeMap<Name, Field>) -> Exact {
-    let of = |(name, field): (&Name, &Field)| Some((name.clone(), exact_instant(json.at(&field.at)?, &field.shape)?));
-    fields.iter().filter_map(of).collect()
-}
-
-/// In one spelling, however it came, so that an instant that is spelled otherwise is the same.
-fn exact_instant(json: &Json, shape: &Shape) -> Option<String> {
-    let stamp: jiff::Timestamp = match (shape, json) {
-        (Shape::Instant { wire: InstantWire::Iso }, Json::Text(text)) => text.parse().ok()?,
-        (Shape::Instant { wire: wire @ (InstantWire::Seconds | InstantWire::Milliseconds) }, Json::Number(number)) => {
-            let (seconds, nanos) = stamp(number, *wire)?;
-            jiff::Timestamp::new(seconds, nanos).ok()?
-        }
-        _ => return None,
-    };
-    (stamp.subsec_nanosecond() != 0).then(|| stamp.to_string())
-}
-
-/// The moment so many seconds after 1970, if it lies in the years that there are: what is no time is not taken for the last one.
-fn moment(seconds: i64) -> Option<Moment> {
-    Some(Moment::from_seconds(seconds)).filter(|moment| moment.seconds() == seconds)
 }
 
 fn read_money(json: &Json, wire: &MoneyWire) -> Option<Value> {

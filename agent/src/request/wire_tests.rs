@@ -3,7 +3,7 @@
 use super::*;
 use assent_schema::class::Class;
 use assent_schema::expr::Money;
-use assent_schema::shape::{MinorUnits, MoneyUnit};
+use assent_schema::shape::{Clock, MinorUnits, MoneyUnit};
 
 fn field(at: &str, shape: Shape) -> Field {
     Field {
@@ -168,7 +168,7 @@ fn fractions_of_numbers_that_are_instants_are_cut() {
         Some(Value::Instant(moment)) => Some(moment.seconds()),
         _ => None,
     };
-    let exact = |text: &str, wire| exact_instant(&json(text), &Shape::Instant { wire });
+    let exact = |text: &str, wire| instant::exactly(&json(text), &Shape::Instant { wire });
     for (text, wire, wanted, over) in [
         ("1772323200.375", InstantWire::Seconds, 1_772_323_200, Some("2026-03-01T00:00:00.375Z")),
         ("1772323200.9999999999", InstantWire::Seconds, 1_772_323_200, Some("2026-03-01T00:00:00.999999999Z")),
@@ -178,7 +178,7 @@ fn fractions_of_numbers_that_are_instants_are_cut() {
         ("1772323200375", InstantWire::Milliseconds, 1_772_323_200, Some("2026-03-01T00:00:00.375Z")),
         ("1772323200375.25", InstantWire::Milliseconds, 1_772_323_200, Some("2026-03-01T00:00:00.37525Z")),
     ] {
-        assert_eq!((second(text, wire), exact(text, wire).as_deref()), (Some(wanted), over), "{text}");
+        assert_eq!((second(text, wire.clone()), exact(text, wire).as_deref()), (Some(wanted), over), "{text}");
     }
     assert_eq!(second("99999999999999999999.5", InstantWire::Seconds), None);
 }
@@ -193,6 +193,10 @@ fn each_shape_takes_its_own_form_only() {
     let iso = Shape::Instant { wire: InstantWire::Iso };
     let millis = Shape::Instant { wire: InstantWire::Milliseconds };
     let uuid = Shape::Uuid {};
+    let by = |zone: &str| Clock::of(zone).unwrap();
+    let day = Shape::Instant { wire: InstantWire::Date(by("Europe/Berlin")) };
+    let local = Shape::Instant { wire: InstantWire::Local(by("UTC")) };
+    let nobodys = Shape::Instant { wire: InstantWire::Date(Clock::Client) };
     for (text, shape, wanted) in [
         ("3", &numbered, true),
         ("4", &numbered, false),
@@ -232,10 +236,44 @@ fn each_shape_takes_its_own_form_only() {
         (r#"{"value":"19.99","code":"XTS"}"#, &euros(MoneyUnit::Major), false),
         (r#"{"value":1999,"code":"BGN"}"#, &euros(MoneyUnit::Minor), true),
         (r#"{"value":19.99,"code":"EUR"}"#, &euros(MoneyUnit::MajorNumber), true),
+        (r#""2026-05-10""#, &day, true),
+        (r#""2026-05-10T00:00:00""#, &day, false),
+        ("20260510", &day, false),
+        (r#""2026-05-10T09:30:00""#, &local, true),
+        (r#""2026-05-10T09:30:00Z""#, &local, false),
+        (r#""2026-05-10""#, &local, false),
+        (r#""2026-05-10""#, &nobodys, false),
         ("[]", &Shape::Text { most_bytes: 9 }, false),
     ] {
         assert_eq!(fits(text, shape), wanted, "{text} as {}", shape.as_str());
     }
+}
+
+#[test]
+fn days_and_local_times_are_read_by_a_clock_and_written_by_it() {
+    let berlin = || Clock::of("Europe/Berlin").unwrap();
+    let day = Shape::Instant { wire: InstantWire::Date(berlin()) };
+    let local = Shape::Instant { wire: InstantWire::Local(berlin()) };
+    let moment = |text: &str| Value::Instant(text.parse().unwrap());
+    for (text, shape, wanted) in [
+        (r#""2026-05-10""#, &day, "2026-05-09T22:00:00Z"),
+        (r#""2026-05-10T09:30:00""#, &local, "2026-05-10T07:30:00Z"),
+        (r#""2026-05-10T09:30:00.75""#, &local, "2026-05-10T07:30:00Z"),
+    ] {
+        assert!(read(&json(text), shape) == Some(moment(wanted)), "{text}");
+        assert!(read_text(text.trim_matches('"'), shape) == Some(moment(wanted)), "{text} in a header or form");
+    }
+    let written = |text: &str, shape: &Shape| scalar(&moment(text), shape).map(Scalar::into_text);
+    assert_eq!(written("2026-05-09T23:10:00Z", &day).as_deref(), Some("2026-05-10"));
+    assert_eq!(written("2026-05-09T23:10:00Z", &local).as_deref(), Some("2026-05-10T01:10:00"));
+    assert_eq!(written("2026-05-09T23:10:00Z", &Shape::Instant { wire: InstantWire::Date(Clock::Client) }), None);
+    // Changes within a second are told apart, however their time is written.
+    let exactly = |wire: InstantWire, text: &str| {
+        exact(&json(&format!(r#"{{"at":"{text}"}}"#)), &fields(vec![("at", field("at", Shape::Instant { wire }))]))
+    };
+    let iso = exactly(InstantWire::Iso, "2026-05-10T09:30:00.75Z");
+    assert_eq!(exactly(InstantWire::Local(Clock::of("UTC").unwrap()), "2026-05-10T09:30:00.75"), iso);
+    assert_eq!(iso.len(), 1);
 }
 
 #[test]

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use assent_schema::class::Class;
 use assent_schema::fides;
 use assent_schema::id::Name;
-use assent_schema::shape::{CurrencyWire, Field, InstantWire, MoneyUnit, MoneyWire, Shape, WrittenBy};
+use assent_schema::shape::{Clock, CurrencyWire, Field, InstantWire, MoneyUnit, MoneyWire, Shape, WrittenBy};
 use assent_schema::spec::Spanned;
+use serde::Deserialize;
 
+use super::client::zone;
 use super::reader::{Table, Value};
 use super::tree::Written;
 use super::units::minor_units;
@@ -161,7 +163,7 @@ pub(super) fn shape(table: &mut Table<'_, '_>) -> Option<Shape> {
         "integer" => Shape::Integer {},
         "decimal" => Shape::Decimal {},
         "boolean" => Shape::Boolean {},
-        "instant" => Shape::Instant { wire: table.opt("wire", word).unwrap_or(InstantWire::Iso) },
+        "instant" => Shape::Instant { wire: instant(table)? },
         "money" => Shape::Money { wire: money(table)? },
         "one_of" => one_of(table)?,
         "list" => Shape::List {
@@ -174,6 +176,41 @@ pub(super) fn shape(table: &mut Table<'_, '_>) -> Option<Shape> {
         }
         other => return not_one_of(&kind, other, &SHAPES),
     })
+}
+
+/// The ways to write an instant.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Wire {
+    Iso,
+    Seconds,
+    Milliseconds,
+    Date,
+    Local,
+}
+
+/// How an instant is written, and by whose clock where it has no zone.
+fn instant(table: &mut Table<'_, '_>) -> Option<InstantWire> {
+    let wire = table.opt("wire", word).unwrap_or(Wire::Iso);
+    let clock = table.opt("zone", clock);
+    if table.has("zone") && !matches!(wire, Wire::Date | Wire::Local) {
+        return table.bad(
+            "`zone` says whose clock a day or a local time is read by, and this is neither.",
+            "Remove `zone`, or use `wire = \"date\"` or `wire = \"local\"`.",
+        );
+    }
+    let clock = clock.unwrap_or(Clock::Client);
+    Some(match wire {
+        Wire::Iso => InstantWire::Iso,
+        Wire::Seconds => InstantWire::Seconds,
+        Wire::Milliseconds => InstantWire::Milliseconds,
+        Wire::Date => InstantWire::Date(clock),
+        Wire::Local => InstantWire::Local(clock),
+    })
+}
+
+fn clock(value: Value<'_, '_>) -> Option<Clock> {
+    Clock::of(&zone(value)?)
 }
 
 /// Words, each as it stands on the wire or with the number that stands there for it.

@@ -304,7 +304,7 @@ fn check_form(table: &Table<'_, '_>, fields: &BTreeMap<Spanned<Name>, Spanned<Fi
     let is_text = |shape: &Shape| match shape {
         Shape::Text { .. } | Shape::Token {} | Shape::Uuid {} | Shape::Decimal {} | Shape::Money { .. } => true,
         Shape::OneOf { numbers, .. } => numbers.is_empty(),
-        Shape::Instant { wire } => *wire == InstantWire::Iso,
+        Shape::Instant { wire } => matches!(wire, InstantWire::Iso | InstantWire::Date(_) | InstantWire::Local(_)),
         Shape::List { of, .. } => matches!(of.shape, Shape::Text { .. } | Shape::Token {} | Shape::Uuid {}),
         Shape::Integer {} | Shape::Boolean {} | Shape::Record { .. } => false,
     };
@@ -343,9 +343,9 @@ fn check_once(once: &Value<'_, '_>, names: &[Name], fields: &BTreeMap<Spanned<Na
             return;
         };
         tokens += usize::from(matches!(field.shape, Shape::Token {}));
-        let plain = match field.shape {
+        let plain = match &field.shape {
             Shape::Token {} | Shape::Uuid {} | Shape::Integer {} => true,
-            Shape::Instant { .. } => names.len() > 1,
+            Shape::Instant { wire } => names.len() > 1 && wire.tells_apart(),
             _ => false,
         };
         if field.optional || !field.class.is_fact() || !plain {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use assent_schema::code::Code;
 use assent_schema::plan::{Method, Pages, PagesBy, Param, Place};
-use assent_schema::shape::{CurrencyWire, Shape};
+use assent_schema::shape::{CurrencyWire, InstantWire, Shape};
 use assent_schema::spec::{Operation, Polled, Spanned};
 use serde::Deserialize;
 
@@ -36,16 +36,20 @@ pub(super) fn check_polled(polled: &Spanned<Polled>, operation: &Operation, sink
         Some(Shape::Record { fields }) => fields.get(name).filter(|field| !field.optional && field.class.is_fact()),
         _ => None,
     };
-    let instant = |shape: &Shape| matches!(shape, Shape::Instant { .. });
+    let instant = |shape: &Shape| matches!(shape, Shape::Instant { wire } if wire.tells_apart());
+    // A day begins before all that is of it.
+    let since_when = |shape: &Shape| instant(shape) || matches!(shape, Shape::Instant { wire: InstantWire::Date(_) });
     let named = |shape: &Shape| matches!(shape, Shape::Token {} | Shape::Uuid {} | Shape::Integer {});
     let since = operation.params.get(polled.since.as_str());
     let wrong = if !matches!(item, Some(Shape::Record { .. })) {
         Some("`items` names no list of records")
     } else if !field(polled.order.as_str()).is_some_and(|order| instant(&order.shape)) {
-        Some("`order` names no `instant` of class `reference` that every item has")
+        Some(
+            "`order` names no `instant` of class `reference` that every item has: one that tells items of a day apart, and no hour twice (`local` with `zone = \"UTC\"` does)",
+        )
     } else if !field(polled.id.as_str()).is_some_and(|id| named(&id.shape)) {
         Some("`id` names no `token`, `uuid` or `integer` of class `reference` that every item has")
-    } else if !since.is_some_and(|since| instant(&since.shape)) {
+    } else if !since.is_some_and(|since| since_when(&since.shape)) {
         Some("`since` names no parameter of type `instant`")
     } else if polled.own.as_ref().is_some_and(|own| field(&own.at).is_none()) {
         Some("`self` names no field of class `reference` that every item has")

@@ -10,6 +10,7 @@ mod call;
 mod catalog;
 mod classes;
 mod client;
+mod clocks;
 mod connection;
 mod endpoints;
 mod event;

@@ -10,10 +10,12 @@ use assent_schema::id::{ConnectionId, Name, OperationRef};
 use assent_schema::plan::{
     Argument, Chat, Expression, Fallback, Kpi, Limits, Operation, Plan, PlanType, SCHEMA, Target, TextFormat,
 };
+use assent_schema::shape::Clock;
 use assent_schema::spec::{self, Spanned, Unit, within};
 use assent_schema::time::Period;
 
 use super::classes;
+use super::clocks;
 use super::forgotten;
 use super::names::{Report, texts};
 use super::settings::{self, Move, Put, Settings, Unknown};
@@ -88,6 +90,9 @@ pub(super) fn resolve<T>(
         kpis,
         fallback,
     };
+    if let Some(clock) = Clock::of(&context.facts.zone) {
+        clocks::settle(&mut plan, &clock);
+    }
     let given =
         |text: &str| settings::template(text, context.settings).map_or_else(|_| text.to_owned(), |put| put.text);
     if workflow.unread.is_empty() {

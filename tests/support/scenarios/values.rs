@@ -75,6 +75,8 @@ pub(super) fn sample(shape: &Shape) -> Value {
         Shape::Instant { wire: InstantWire::Iso } => json!(at),
         Shape::Instant { wire: InstantWire::Seconds } => json!(at.seconds()),
         Shape::Instant { wire: InstantWire::Milliseconds } => json!(at.seconds() * 1_000),
+        Shape::Instant { wire: InstantWire::Date(clock) } => json!(clock.day(at)),
+        Shape::Instant { wire: InstantWire::Local(clock) } => json!(clock.time(at)),
         Shape::Money { wire } => money(100, wire),
         Shape::OneOf { values, numbers } => {
             numbers.first().map_or_else(|| json!(values.first()), |number| json!(number))

@@ -139,6 +139,8 @@ impl Systems {
             Shape::Instant { wire: InstantWire::Iso } => json!(self.at.to_string()),
             Shape::Instant { wire: InstantWire::Seconds } => json!(self.at.seconds()),
             Shape::Instant { wire: InstantWire::Milliseconds } => json!(self.at.seconds().saturating_mul(1_000)),
+            Shape::Instant { wire: InstantWire::Date(clock) } => json!(clock.day(self.at)),
+            Shape::Instant { wire: InstantWire::Local(clock) } => json!(clock.time(self.at)),
             Shape::Money { wire } => {
                 let mut json = Value::Null;
                 put(&mut json, &wire.value, json!(AMOUNT));

@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use assent_schema::canon::INTEGER_MOST;
 use assent_schema::expr::Value;
 use assent_schema::id::Name;
-use assent_schema::shape::{
-    CurrencyWire, Field, InstantWire, MoneyUnit, MoneyWire, Shape, is_token, is_uuid, number_of,
-};
+use assent_schema::shape::{CurrencyWire, Field, MoneyUnit, MoneyWire, Shape, is_token, is_uuid, number_of};
 
+use super::instant;
 use crate::request::amount;
 use crate::request::json::Json;
 
@@ -99,11 +98,7 @@ pub fn scalar(value: &Value, shape: &Shape) -> Option<Scalar> {
         (Shape::Decimal {}, Value::Decimal(decimal)) => Some(Scalar::Number(decimal.to_text())),
         (Shape::Decimal {}, Value::Integer(n)) => Some(Scalar::Number(n.to_string())),
         (Shape::Boolean {}, Value::Boolean(truth)) => Some(Scalar::Text(truth.to_string())),
-        (Shape::Instant { wire }, Value::Instant(moment)) => Some(match wire {
-            InstantWire::Iso => Scalar::Text(moment.to_string()),
-            InstantWire::Seconds => Scalar::Number(moment.seconds().to_string()),
-            InstantWire::Milliseconds => Scalar::Number((moment.seconds() * 1_000).to_string()),
-        }),
+        (Shape::Instant { wire }, Value::Instant(moment)) => instant::write(*moment, wire),
         _ => None,
     }
 }

@@ -99,7 +99,7 @@ impl Sample<'_> {
             Shape::Integer {} => json!(1),
             Shape::Decimal {} => json!("1.5"),
             Shape::Boolean {} => json!(true),
-            Shape::Instant { wire } => self.instant(*wire),
+            Shape::Instant { wire } => self.instant(wire),
             Shape::Money { wire } => self.money(wire),
             Shape::OneOf { values, numbers } => {
                 numbers.first().map_or_else(|| json!(values.first()), |number| json!(number))
@@ -113,11 +113,13 @@ impl Sample<'_> {
         }
     }
 
-    fn instant(&self, wire: InstantWire) -> Value {
+    fn instant(&self, wire: &InstantWire) -> Value {
         match wire {
             InstantWire::Iso => json!(self.at),
             InstantWire::Seconds => json!(self.at.seconds()),
             InstantWire::Milliseconds => json!(self.at.seconds().saturating_mul(1_000)),
+            InstantWire::Date(clock) => json!(clock.day(self.at)),
+            InstantWire::Local(clock) => json!(clock.time(self.at)),
         }
     }
 

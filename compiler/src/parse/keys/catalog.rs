@@ -4,10 +4,10 @@ use assent_schema::class::Class;
 use assent_schema::client::{ClientAuth, ProviderDialect};
 use assent_schema::fides;
 use assent_schema::plan::Dialect;
-use assent_schema::shape::{Empty, InstantWire, MoneyUnit, WrittenBy};
+use assent_schema::shape::{Empty, MoneyUnit, WrittenBy};
 use assent_schema::spec::ChannelKind;
 
-use super::super::field::SHAPES;
+use super::super::field::{SHAPES, Wire};
 use super::super::integration::AUTHS;
 use super::super::value::words;
 use super::operation::OPERATION;
@@ -182,10 +182,15 @@ pub(super) fn categories() -> Vec<&'static str> {
 pub(super) const PREFIX: &str = "What stands before a `token` on the wire, always the same, like `gid://shopify/Order/`; the value is what follows.";
 
 /// The keys that say what a value looks like.
-pub(super) static SHAPE: [Key; 13] = [
+pub(super) static SHAPE: [Key; 14] = [
     need("type", Holds::Words(&SHAPES), "What the value looks like."),
     may("most_bytes", Holds::Within(1, 4 << 20), "The largest text, for `text`; 65536 unless said."),
-    may("wire", Holds::Word(words::<InstantWire>), "How an `instant` is written; `iso` unless said."),
+    may("wire", Holds::Word(words::<Wire>), "How an `instant` is written; `iso` unless said."),
+    may(
+        "zone",
+        Holds::Text,
+        "By whose clock a `date` or a `local` time is read: an IANA time zone; the client's unless said.",
+    ),
     may(
         "value",
         Holds::Form(&PATH),
