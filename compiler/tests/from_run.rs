@@ -114,7 +114,9 @@ fn told(story: &Value) -> (String, String) {
 fn told_of(story: &Value, files: support::Files) -> (String, String) {
     let folder = TempDir::new().unwrap();
     let repo = folder.path().join("repo");
-    let tests = "clients/acme/workflows/refund.test.toml";
+    let of = |what: &str| story["run"][what].as_str().unwrap().to_owned();
+    let (client, workflow) = (of("client"), of("workflow"));
+    let tests = format!("clients/{client}/workflows/{workflow}.test.toml");
     for (path, bytes) in files {
         put(&repo.join(path), &bytes);
     }
@@ -125,7 +127,7 @@ fn told_of(story: &Value, files: support::Files) -> (String, String) {
     assert_eq!(made.status, 0, "{}", made.err);
     assert!(made.err.contains("another plan"), "{}", made.err);
     put(&repo.join(tests), made.out.as_bytes());
-    let ran = assent(&["test", "--repo", repo_name, "--client", "acme", "--workflow", "refund"]);
+    let ran = assent(&["test", "--repo", repo_name, "--client", &client, "--workflow", &workflow]);
     (made.out, if ran.status == 0 { String::new() } else { ran.out })
 }
 
@@ -234,7 +236,17 @@ fn what_scenarios_do_not_play_is_said_and_its_end_is_left_to_people() {
         facts.push(ended("failed", Some("server_error")));
         facts
     };
+    let unread = {
+        let mut facts = up_to_the_decision();
+        facts.push(ended("content-lost", Some("bad_item")));
+        facts
+    };
     for (name, facts, said) in [
+        (
+            "unread",
+            unread,
+            "# The run stands for an item of a list that could not be read (`bad_item`), which scenarios do not play",
+        ),
         (
             "stopped",
             stopped,
@@ -252,6 +264,53 @@ fn what_scenarios_do_not_play_is_said_and_its_end_is_left_to_people() {
         assert_eq!(scenario.matches("to = \"helpdesk.get_ticket\"").count(), 1, "{name}: {scenario}");
         // Nobody answers the question of this scenario: it ends done, as what is to be filled in says until then.
         assert_eq!(trouble, "", "{name}: {scenario}");
+    }
+}
+
+/// A run that walked so many orders, of a list whose pages are counted.
+fn walked(orders: &[&str]) -> Value {
+    let of = |entry: Value, order: &str| {
+        let mut entry = entry;
+        entry.as_object_mut().unwrap().values_mut().for_each(|entry| entry["item"] = json!(order));
+        entry
+    };
+    let mut facts = read("unpaid", "shop.list_orders").to_vec();
+    facts.push(json!({ "walked": { "step": "orders", "items": orders } }));
+    for order in orders {
+        facts.extend([of(when("large", false), order), of(intent("hold", "shop.hold_order", "write", 1), order)]);
+        facts.push(of(outcome("hold", 1, "ok", Some(200)), order));
+        facts.push(json!({ "item": { "step": "orders", "item": order, "how": "done" } }));
+    }
+    facts.push(when("quiet", orders.is_empty()));
+    if !orders.is_empty() {
+        facts.extend([intent("tell", "chat.post", "message", 1), outcome("tell", 1, "ok", Some(200))]);
+    }
+    facts.push(json!({ "ended": { "ending": "done", "stop": orders.is_empty().then_some("quiet") } }));
+    let mut story = story(&facts);
+    for (place, value) in [("client", "borealis"), ("workflow", "overdue"), ("trigger", "schedule")] {
+        story["run"][place] = json!(value);
+        story["journal"][0]["entry"]["accepted"][place] = json!(value);
+    }
+    story["journal"][0]["entry"]["accepted"]["fields"] = json!({});
+    story
+}
+
+#[test]
+fn a_run_that_walked_a_list_gives_a_list_as_long_in_as_many_pages() {
+    let mut files = example();
+    let path = "catalog/integrations/shop.toml";
+    let text = String::from_utf8(files.remove(path).unwrap()).unwrap();
+    let reads = "[operation.list_orders.params]";
+    let pages = r#"pages = { count = "items", param = "offset", collect = "items", most = 5 }"#;
+    let counted = text.replacen(reads, &format!("{pages}\n{reads}"), 1);
+    assert_ne!(counted, text, "the example has changed");
+    files.insert(path.to_owned(), counted.into_bytes());
+    let walks: [&[&str]; 3] = [&[], &["zebra-1"], &["zebra-1", "zebra-2", "zebra-3"]];
+    for orders in walks {
+        let (scenario, trouble) = told_of(&walked(orders), files.clone());
+        assert_eq!(trouble, "", "{orders:?}: {scenario}");
+        assert_eq!(scenario.matches("orders = []").count(), 1, "{scenario}");
+        assert!(!scenario.contains(VALUE), "{scenario}");
     }
 }
 

@@ -5,6 +5,7 @@
 //! language.md section 7.
 
 mod codes;
+mod lists;
 mod sample;
 mod unplayed;
 
@@ -20,6 +21,7 @@ use assent_schema::time::{Moment, Period};
 use serde_json::{Value, json};
 
 use codes::{fault, status_of};
+use lists::{Lists, last_page};
 use sample::Sample;
 use unplayed::{Reads, unplayed};
 
@@ -35,7 +37,8 @@ const BAD_ANSWER: (&str, &str) =
 
 /// Writes a scenario in the form of a test file.
 pub(super) fn scenario(story: &RunStory, plan: &Plan, currency: &str) -> String {
-    let mut run = Run { story, plan, sample: Sample { at: story.run.accepted, currency }, text: String::new() };
+    let sample = Sample { at: story.run.accepted, currency };
+    let mut run = Run { story, plan, sample, lists: Lists::of(story, plan), text: String::new() };
     run.head();
     run.event();
     run.replies();
@@ -49,6 +52,7 @@ struct Run<'a> {
     story: &'a RunStory,
     plan: &'a Plan,
     sample: Sample<'a>,
+    lists: Lists<'a>,
     text: String,
 }
 
@@ -150,11 +154,17 @@ impl<'a> Run<'a> {
         match plan.operations.get(to) {
             Some(operation) if [OK, ACCEPTED].contains(&outcome.code.as_str()) => {
                 self.status(outcome.status.unwrap_or(200));
-                let body = self.sample.reply(operation);
+                let body = self.lists.filled(to, operation, self.sample.reply(operation));
+                let last = last_page(operation, &body);
                 for (key, members) in [("body", body), ("headers", self.sample.headers(operation))] {
-                    if members.as_object().is_some_and(|members| !members.is_empty()) {
+                    if members.as_object().is_none_or(|members| !members.is_empty()) {
                         self.put(key, &members);
                     }
+                }
+                if let Some(last) = last {
+                    self.line("[[scenario.reply]]");
+                    self.put("to", &json!(to));
+                    self.put("body", &last);
                 }
             }
             Some(operation) => self.failure(operation, outcome),

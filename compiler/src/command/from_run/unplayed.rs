@@ -1,4 +1,5 @@
-//! What a run went through that no scenario plays: that it was stopped, and that it read again after a restart.
+//! What a run went through that no scenario plays: that it was stopped, that it read again after a restart, and that what it
+//! stands for could not be read.
 
 use std::collections::BTreeSet;
 
@@ -9,6 +10,9 @@ use assent_schema::id::Name;
 use assent_schema::plan::{Effect, Plan};
 
 use super::OK;
+
+/// The code of a run that stands for an item that could not be read.
+const BAD_ITEM: &str = "bad_item";
 
 /// A step, and inside an `each` the item.
 type Place<'a> = (&'a Name, Option<&'a FactText>);
@@ -59,15 +63,18 @@ fn is_read(intent: &Intent, plan: &Plan) -> bool {
 /// What the run went through, as the beginnings of sentences.
 pub(super) fn unplayed(story: &RunStory, plan: &Plan) -> impl Iterator<Item = String> {
     let (mut reads, mut again) = (Reads::default(), BTreeSet::new());
-    let mut stopped = None;
+    let mut ended = None;
     for entry in story.journal.iter().map(|written| &written.entry) {
         again.extend(reads.are_again(entry, plan));
-        if let Entry::Ended { ending: Ending::Stopped, code, .. } = entry {
-            let code = code.as_ref().map(|code| format!(" (`{code}`)")).unwrap_or_default();
-            stopped = Some(format!("The run was stopped, as it was not allowed to go on{code}"));
+        let Entry::Ended { ending, code, .. } = entry else { continue };
+        let by = code.as_ref().map(|code| format!(" (`{code}`)")).unwrap_or_default();
+        if *ending == Ending::Stopped {
+            ended = Some(format!("The run was stopped, as it was not allowed to go on{by}"));
+        } else if code.as_deref() == Some(BAD_ITEM) {
+            ended = Some(format!("The run stands for an item of a list that could not be read{by}"));
         }
     }
     let steps = again.into_iter().map(|step| format!("`{step}`")).collect::<Vec<_>>().join(", ");
     let again = (!steps.is_empty()).then(|| format!("After a restart of the agent the run read {steps} again"));
-    again.into_iter().chain(stopped)
+    again.into_iter().chain(ended)
 }
