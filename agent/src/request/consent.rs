@@ -80,7 +80,7 @@ pub struct Granted {
 /// The scope that asks for a refresh token. It is granted by giving one, and many leave it out of what they say they granted.
 ///
 /// # Source
-/// OpenID Connect Core 1.0 section 11.
+/// `OpenID` Connect Core 1.0 section 11.
 const OFFLINE: &str = "offline_access";
 
 /// Compares the `scope` of an answer with the scopes that a connection needs. Without it everything that was asked for is

@@ -41,9 +41,13 @@ pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
 /// The uses that nothing covers, and of which nothing was said elsewhere.
 fn missing<'a>(view: &View<'_>, id: &ClientId, client: &Client, judged: &'a Judged) -> Vec<&'a DataUse> {
     let Some(approvals) = view.trusted.approvals.get(id) else { return Vec::new() };
-    // A group that the client does not have was reported where it is named.
+    // A group or person that the client does not have was reported where it is named.
     let is_known = |data_use: &&DataUse| match &data_use.to {
-        Some(Party::Group(to)) => client.facts.deciders.contains_key(to.group.as_str()),
+        Some(Party::Group(to)) => {
+            let mut people = data_use.deciders.keys();
+            client.facts.deciders.contains_key(to.group.as_str())
+                && people.all(|person| client.facts.people.contains_key(person))
+        }
         _ => true,
     };
     judged.missing.iter().filter(|missing| !approvals.told.covers(missing)).filter(is_known).collect()

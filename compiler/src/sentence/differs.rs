@@ -259,8 +259,14 @@ fn deciders(was: &DataUse, is: &DataUse, length: Length) -> Option<String> {
 }
 
 fn released(was: &DataUse, is: &DataUse, length: Length) -> Option<String> {
-    let new = is.releases.iter().filter(|release| !was.releases.contains(release));
-    let new: Vec<String> = new.map(|release| cut(release, length)).collect();
+    // The same thing with other constants, beside what it was.
+    let thing = |release: &str| release.split_once(": ").map(|(thing, _)| thing.to_owned());
+    let said = |release: &String| {
+        let before = was.releases.iter().find(|one| thing(one) == thing(release) && !is.releases.contains(one));
+        let before = before.map(|before| format!(", approved {}", cut(before, length))).unwrap_or_default();
+        format!("{}{before}", cut(release, length))
+    };
+    let new: Vec<String> = is.releases.iter().filter(|release| !was.releases.contains(release)).map(said).collect();
     let (given, bits) = (was.bits.unwrap_or(0), is.bits.unwrap_or(0));
     let unit = |bits: u32| if bits == 1 { "1 bit is".to_owned() } else { format!("{bits} bits are") };
     let counts = (bits > given).then(|| format!("{} approved, now {bits}", unit(given)));

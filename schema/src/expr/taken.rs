@@ -168,14 +168,18 @@ mod tests {
                 Taken::Whole => found.push(format!("{at}*")),
                 Taken::Members(members) if members.is_empty() => found.push(at.to_owned()),
                 Taken::Members(members) => {
-                    members.iter().for_each(|(name, of)| paths(of, &format!("{at}.{name}"), found));
+                    for (name, of) in members {
+                        paths(of, &format!("{at}.{name}"), found);
+                    }
                 }
             }
         }
         let mut by = TakenBy::default();
         by.program(&Program::parse(text).unwrap(), &Taken::Whole);
         let mut found = Vec::new();
-        by.names.iter().for_each(|(name, of)| paths(of, name.as_str(), &mut found));
+        for (name, of) in &by.names {
+            paths(of, name.as_str(), &mut found);
+        }
         found
     }
 

@@ -24,10 +24,25 @@ pub(super) struct Done {
     /// Whether it happened; else nobody knows, or surely not.
     pub(super) sure: bool,
     perhaps: bool,
+    last: Attempt,
+}
+
+/// What is known of the last attempt at an effect.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Attempt {
+    /// Nothing yet.
+    Open,
+    /// The other side took it up as a job.
+    Accepted,
+    /// What came of it.
+    Over,
+}
+
+impl Done {
     /// Whether the other side took it up as a job, which it can be asked about.
-    pub(super) accepted: bool,
-    /// Whether nothing is known yet of the last attempt.
-    open: bool,
+    pub(super) fn is_accepted(&self) -> bool {
+        self.last == Attempt::Accepted
+    }
 }
 
 /// An earlier run, of which another one takes over what must last.
@@ -178,14 +193,13 @@ pub(super) fn lasting(rows: &[JournalRow]) -> BTreeMap<StepAt, Done> {
             Entry::Intent(intent) if intent.aim == Aim::Step && intent.effect != Effect::None && !intent.shadow => {
                 let at = StepAt::new(&intent.step, intent.item.as_ref());
                 let before = effects.remove(&at);
-                let perhaps = before.is_some_and(|before| before.perhaps || before.open);
-                effects.insert(at, Done { intent: intent.clone(), sure: false, perhaps, accepted: false, open: true });
+                let perhaps = before.is_some_and(|before| before.perhaps || before.last == Attempt::Open);
+                effects.insert(at, Done { intent: intent.clone(), sure: false, perhaps, last: Attempt::Open });
             }
             Entry::Outcome(outcome) => {
                 let at = StepAt::new(&outcome.step, outcome.item.as_ref());
                 let Some(done) = effects.get_mut(&at) else { continue };
-                done.open = false;
-                done.accepted = outcome.code == ACCEPTED;
+                done.last = if outcome.code == ACCEPTED { Attempt::Accepted } else { Attempt::Over };
                 done.sure = done.sure || is_success(&outcome.code);
                 let unsure = done.perhaps || outcome.in_doubt || outcome.code == ACCEPTED;
                 done.perhaps = unsure && outcome.code != NOT_DONE;
@@ -193,6 +207,6 @@ pub(super) fn lasting(rows: &[JournalRow]) -> BTreeMap<StepAt, Done> {
             _ => {}
         }
     }
-    effects.retain(|_, done| done.sure || done.perhaps || done.open);
+    effects.retain(|_, done| done.sure || done.perhaps || done.last == Attempt::Open);
     effects
 }

@@ -44,7 +44,8 @@ pub fn unsettled(rows: &[JournalRow], plan: &Plan) -> Option<OperationRef> {
 /// Whether the other side can be asked what became of an effect.
 fn tells(done: &Done, plan: &Plan) -> bool {
     plan.operations.get(&done.intent.operation).is_some_and(|operation| {
-        (operation.confirm.is_some() && done.intent.confirm.is_some()) || (operation.job.is_some() && done.accepted)
+        (operation.confirm.is_some() && done.intent.confirm.is_some())
+            || (operation.job.is_some() && done.is_accepted())
     })
 }
 

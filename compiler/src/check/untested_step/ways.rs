@@ -50,7 +50,7 @@ pub(super) fn told(
         found.extend(together(&these, all, client, workflow, plan));
         rest = others;
     }
-    found.extend(rest.into_iter().map(alone));
+    found.extend(rest.into_iter().map(|one| alone(one, workflow, plan)));
     found.sort();
     found
 }
@@ -73,9 +73,22 @@ fn most_common<'a>(failed: &[&Failed<'a>]) -> Option<Way<'a>> {
     (most.1 >= TOGETHER_LEAST).then_some(most.0)
 }
 
-fn alone(one: &Failed<'_>) -> Finding {
-    let message = format!("The scenario `{}` fails, so it shows nothing: {}.", one.name, one.how.what);
+fn alone(one: &Failed<'_>, workflow: &Workflow, plan: &Plan) -> Finding {
+    let met = one.how.met.iter().map(|(step, code)| (step, code.as_str()));
+    let met = first(met, plan).map(|met| format!("; {}", at(met, workflow))).unwrap_or_default();
+    let message = format!("The scenario `{}` fails, so it shows nothing: {}{met}.", one.name, one.how.what);
     finding(one.place.clone(), message, HELP.to_owned(), Vec::new())
+}
+
+/// The first of what steps met, in the order of the plan.
+fn first<'a>(met: impl Iterator<Item = (&'a Name, &'a str)>, plan: &Plan) -> Option<(&'a Name, &'a str)> {
+    met.min_by_key(|(step, _)| plan.every_step().position(|known| known.id == **step))
+}
+
+/// What a step met, with its line.
+fn at((step, code): (&Name, &str), workflow: &Workflow) -> String {
+    let line = workflow.sites.lines().get(step).map(|line| format!(" ({}:{line})", workflow.sites.file()));
+    format!("`{step}`{} meets `{code}`", line.unwrap_or_default())
 }
 
 /// What a reader does who is told of one scenario.
@@ -92,19 +105,13 @@ fn together(these: &[&Failed<'_>], all: usize, client: &Client, workflow: &Workf
         Way::Unanswered(operation) => Some(*operation),
         Way::Met(..) | Way::Said(_) => None,
     });
-    let order = |name: &Name| plan.every_step().position(|step| step.id == *name);
     let met = common.iter().filter_map(|way| match way {
         Way::Met(step, code) => Some((*step, *code)),
         Way::Unanswered(_) | Way::Said(_) => None,
     });
-    let met = met.min_by_key(|(step, _)| order(step));
-    let lines = workflow.sites.lines();
-    let at = met.map(|(step, code)| {
-        let line = lines.get(step).map(|line| format!(" ({}:{line})", workflow.sites.file())).unwrap_or_default();
-        format!("`{step}`{line} meets `{code}`")
-    });
+    let met = self::first(met, plan);
     let lacks = unanswered.map(|operation| format!("they have no reply for `{operation}`"));
-    let why: Vec<String> = at.into_iter().chain(lacks).collect();
+    let why: Vec<String> = met.map(|met| at(met, workflow)).into_iter().chain(lacks).collect();
     let why = if why.is_empty() { first.how.what.clone() } else { why.join(", and ") };
     let name = format!("`{}/{}`", client.facts.client, workflow.plan.workflow);
     let count = if these.len() == all { format!("All {all}") } else { format!("{} of {all}", these.len()) };
