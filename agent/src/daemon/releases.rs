@@ -124,11 +124,7 @@ impl Agent {
         let at = Standpoint {
             place: acceptance::place(&self.config),
             pinned,
-            now: Now {
-                expiry: self.field.now(),
-                clock: self.world.clock.now().moment(),
-                trusted: self.field.trusted(),
-            },
+            now: Now { expiry: self.field.now(), clock: self.field.host_clock(), trusted: self.field.trusted() },
             fresh,
         };
         let repository = self.config.state.repository();

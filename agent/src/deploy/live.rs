@@ -210,6 +210,13 @@ impl<C: Clock, V: Vault> Field<C, V> {
         lock(&self.time).for_expiry(self.clock.boot(), self.clock.now().moment())
     }
 
+    /// What the system's clock says, believed or not: signed times that are beyond it are refused, so that nobody pushes time ahead
+    /// of it. What is dated goes by another clock, which learns from them; judged by that one, none could ever tell it that
+    /// the agent stood still.
+    pub fn host_clock(&self) -> Moment {
+        self.clock.now().moment()
+    }
+
     /// Whether the system's clock is far from trusted time.
     pub fn is_clock_wrong(&self) -> bool {
         lock(&self.time).is_clock_wrong(self.clock.boot(), self.clock.now().moment())

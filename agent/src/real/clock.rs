@@ -73,6 +73,16 @@ impl BoundedClock {
     }
 }
 
+#[cfg(test)]
+impl BoundedClock {
+    /// Stands as after a restart, when the newest that was signed and dated was of this time.
+    pub(crate) fn as_after_a_stop(&self, stopped: Moment) {
+        let boot = RealClock.boot();
+        let (signed, believed) = (Some(TrustedTime::start(stopped, boot)), Some((Wall::from(stopped), boot)));
+        *lock(&self.bounds) = Bounds { signed, believed };
+    }
+}
+
 impl Clock for BoundedClock {
     fn now(&self) -> Wall {
         let (host, boot) = (RealClock.now(), RealClock.boot());

@@ -1,6 +1,7 @@
 //! A release counts when it is durable: whom it lets decide and where it leads with it, and not before.
 
 use super::*;
+use crate::daemon::refused::REFUSED;
 
 /// Fills what room the pages of the database have left, so that nothing more can be written.
 async fn fill(agent: &Agent) {
@@ -56,6 +57,38 @@ async fn a_kept_release_that_cannot_be_read_is_not_told_as_one_that_is_not_there
     std::fs::remove_dir_all(repository.join("refs/accepted")).unwrap();
     agent.load_release().await.unwrap();
     assert_eq!(codes(), ["broken", "not-there"]);
+}
+
+/// After a stop of more than a day the host's clock dates nothing until something signed confirms it. What is signed must
+/// then be held against that clock itself, else nothing ever confirms it.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_stop_of_days_a_signed_time_confirms_the_clock_and_nothing_pushes_it_further() {
+    let site = Site::new();
+    let (agent, _ended) = site.agent().await;
+    let first = release(&plan("one"), 1, None, |_| ());
+    site.publish(&first);
+    agent.pull().await.unwrap();
+    let stopped = RealClock.now().moment().minus(Period::hours(25));
+    agent.world.clock.as_after_a_stop(stopped);
+    let is_back = || agent.world.clock.now().moment() <= stopped.plus(Period::minutes(5));
+    assert!(is_back(), "nothing confirms the host's clock");
+    // Who holds the freshness key alone does not push it beyond the host's clock.
+    let refused = || {
+        let codes =
+            agent.store.states(REFUSED).unwrap().into_iter().map(|(_, value)| String::from_utf8(value).unwrap());
+        codes.filter(|value| value.contains("freshness-ahead")).count()
+    };
+    let ahead = RealClock.now().moment().plus(Period::minutes(11));
+    let second = release(&plan("two"), 2, Some(&first), |_| ());
+    site.publish(&fixture::freshen(second.clone(), |freshness| freshness.time = ahead));
+    agent.pull().await.unwrap();
+    assert_eq!((refused(), is_back(), active(&agent).await), (1, true, Some(digest(&plan("one")))));
+    // An honest one, with a new release in the same commit.
+    site.publish(&second);
+    agent.pull().await.unwrap();
+    assert_eq!((refused(), active(&agent).await), (0, Some(digest(&plan("two")))));
+    let apart = RealClock.now().since(agent.world.clock.now());
+    assert!(apart < Duration::from_mins(1), "the host's clock dates again: {apart:?}");
 }
 
 /// What a rollback says of events is judged by the two plans that the agent has.
