@@ -136,12 +136,7 @@ pub(super) fn commit(repository: &Repository, id: Oid) -> Result<(), PullFailure
             continue;
         }
         let text = std::fs::read_to_string(&mark).or(Err(PullFailure::Broken))?;
-        let named =
-            |line: &str| line.split_once(' ').and_then(|(id, load)| Some((id.parse().ok()?, load.parse().ok()?)));
-        for line in text.lines() {
-            let (id, load) = named(line).ok_or(PullFailure::Broken)?;
-            heavy.insert(id, load);
-        }
+        note(&mut heavy, &text).ok_or(PullFailure::Broken)?;
     }
     if heavy.is_empty() {
         return Ok(());
@@ -151,6 +146,16 @@ pub(super) fn commit(repository: &Repository, id: Oid) -> Result<(), PullFailure
     let mut scales = Scales { repository, heavy, left: HEAVY_MOST_BYTES, entries: FILES_MOST.saturating_mul(2) };
     scales.put(id)?;
     scales.folder(commit.tree_id())
+}
+
+/// Notes what stands beside a pack of heavy objects. Of two packs that hold one nobody says which of them git reads.
+fn note(heavy: &mut BTreeMap<Oid, u64>, text: &str) -> Option<()> {
+    for line in text.lines() {
+        let (id, load) = line.split_once(' ')?;
+        let (id, load) = (id.parse().ok()?, load.parse::<u64>().ok()?);
+        heavy.entry(id).and_modify(|known| *known = load.max(*known)).or_insert(load);
+    }
+    Some(())
 }
 
 /// What may still be put on.
@@ -180,5 +185,23 @@ impl Scales<'_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever may push and serves the packs brings the same file twice.
+    #[test]
+    fn what_two_packs_hold_weighs_as_much_as_in_the_heavier() {
+        let (one, two) = ("1".repeat(40), "2".repeat(40));
+        for order in [[0, 1], [1, 0]] {
+            let packs = [format!("{one} 70000\n{two} 5\n"), format!("{one} 64000000000\n")];
+            let mut heavy = BTreeMap::new();
+            order.into_iter().for_each(|pack| note(&mut heavy, &packs[pack]).unwrap());
+            assert_eq!(heavy.into_values().collect::<Vec<_>>(), [64_000_000_000, 5]);
+        }
+        assert_eq!(note(&mut BTreeMap::new(), "1 2 3"), None);
     }
 }
