@@ -74,8 +74,8 @@ pub(super) fn migrate(db: &mut Connection, path: Option<&Path>, steps: &[&str]) 
     };
     if found > 0
         && let Some(copy) = path.map(|path| path.with_extension(format!("db.v{found}")))
-        && !copy.exists()
     {
+        // Also where one stands there already: that is of an earlier upgrade, from which somebody went back.
         keep(db, &copy)?;
     }
     let transaction = db.transaction().map_err(failed)?;
@@ -130,6 +130,23 @@ mod tests {
         migrate(&mut db, Some(&path), &steps).unwrap();
         db.execute("INSERT INTO b VALUES (1)", []).unwrap();
         assert!(folder.path().join("agent.db.v1").exists());
+    }
+
+    /// Put back as the state before this upgrade, a copy of an earlier one would lose all that was written between.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "goes back to the copy, as an operator does")]
+    fn the_copy_is_of_the_newest_upgrade() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("agent.db");
+        let steps = ["CREATE TABLE a(x)", "CREATE TABLE b(x)"];
+        migrate(&mut Connection::open(&path).unwrap(), Some(&path), &steps[..1]).unwrap();
+        migrate(&mut Connection::open(&path).unwrap(), Some(&path), &steps).unwrap();
+        let copy = folder.path().join("agent.db.v1");
+        std::fs::copy(&copy, &path).unwrap();
+        Connection::open(&path).unwrap().execute("INSERT INTO a VALUES (7)", []).unwrap();
+        migrate(&mut Connection::open(&path).unwrap(), Some(&path), &steps).unwrap();
+        let copy = Connection::open(copy).unwrap();
+        assert_eq!(copy.query_row("SELECT x FROM a", [], |row| row.get::<_, i64>(0)), Ok(7));
     }
 
     #[test]
