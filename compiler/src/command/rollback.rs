@@ -25,13 +25,10 @@ use crate::publish::back::{Heard, heard};
 use crate::publish::prepare::{Published, Target, published, release_of, stays_back};
 use crate::publish::send::{put, roots_of, sign_bundle, sign_freshness};
 use crate::publish::sign::KeyFile;
-use crate::publish::{branch, newest as seen};
+use crate::publish::{branch, newest as seen, upon};
 
 /// Why a plan that is rolled back stays back, in manifests.
 const REASON: &str = "rolled back by a release";
-
-/// The most releases that are looked at for an older plan.
-const RELEASES_MOST: usize = 1_000;
 
 /// Publishes a release in which workflows run the plans of an older one.
 #[derive(Debug, clap::Args)]
@@ -106,8 +103,11 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     let target = Target { environment: args.environment.clone(), region: args.region.clone() };
     let newest = published(&repository, &target, &args.believed)?
         .ok_or_else(|| Error::input(format!("there is no release on {}", target.branch())))?;
-    let older = history(&repository, &target)?;
+    // What anybody could push is not signed here as if it had been: what it says of who wrote what, above all.
+    let newest = upon::as_listed(newest)?;
     let roots = roots_of(&newest, project(&repository, &args.source)?)?;
+    upon::check_signed(&newest, &target, &roots)?;
+    let older = upon::before(&repository, &target, &newest)?;
     seen::check_agents(&repository, &target, Some(&newest), &roots, &args.believed)?;
     let back = args.elsewhere.at(&args.environment, std::slice::from_ref(&args.region))?;
     let at = back.unwrap_or_else(|| context.now());
@@ -170,27 +170,6 @@ fn handover(newest: &Published, back: &ActiveWorkflow, older: &Published) -> Opt
 fn plan(release: &Published, digest: Digest) -> Option<Plan> {
     let bytes = release.files.get(&FileName::Plan(digest).to_string())?;
     assent_schema::canon::from_bytes(bytes).ok()
-}
-
-/// The releases of a branch before the newest, newest first.
-fn history(repository: &Repository, target: &Target) -> Result<Vec<Published>, Error> {
-    let name = target.branch();
-    let tried = |e| Error::git(format!("read the history of {name}"), e);
-    let mut found: Vec<Published> = Vec::new();
-    let mut next = branch::tip(repository, &name)?;
-    let mut newest = None;
-    while let Some(id) = next.filter(|_| found.len() < RELEASES_MOST) {
-        let release = release_of(&name, branch::read(repository, id)?)?;
-        next = repository.find_commit(id).map_err(tried)?.parent_id(0).ok();
-        // A commit that changes only freshness is the same release.
-        let known = found.last().map(|last| last.digest).or(newest);
-        match newest {
-            None => newest = Some(release.digest),
-            Some(_) if known == Some(release.digest) => {}
-            Some(_) => found.push(release),
-        }
-    }
-    Ok(found)
 }
 
 /// Which older entry each workflow gets, and the release that it is from. A plan that was itself rolled back, or that an agent

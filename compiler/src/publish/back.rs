@@ -13,7 +13,6 @@ use std::path::{Path, PathBuf};
 
 use assent_schema::canon::{self, Digest};
 use assent_schema::id::AgentId;
-use assent_schema::release::Manifest;
 use assent_schema::status::Status;
 use assent_schema::time::Moment;
 use assent_schema::trust::RootChain;
@@ -22,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::prepare::{Published, Target};
 use super::standing::{said_at, verified_status};
+use super::upon::manifest_of;
 use super::verdict::{AHEAD_MOST, Evidence};
 use super::{branch, place};
 use crate::error::Error;
@@ -224,11 +224,4 @@ fn readmissions(
         wanted = manifest.previous;
     }
     Ok(found)
-}
-
-fn manifest_of(repository: &Repository, commit: Oid, digest: Digest) -> Option<Manifest> {
-    let tree = repository.find_commit(commit).ok()?.tree().ok()?;
-    let entry = tree.get_path(Path::new("manifest.json")).ok()?;
-    let bytes = branch::blob(repository, entry.id(), branch::FILE_MOST_BYTES).ok()??;
-    canon::from_bytes(&bytes).ok().filter(|_| Digest::of_file(&bytes) == digest)
 }

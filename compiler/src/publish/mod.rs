@@ -18,4 +18,5 @@ pub mod sign;
 pub mod since;
 pub mod spec;
 pub mod standing;
+pub mod upon;
 pub mod verdict;

@@ -8,9 +8,10 @@ use assent_schema::client::ActiveWorkflow;
 use assent_schema::id::{AgentId, ClientId, Environment, PersonId, Region, WorkflowId};
 use assent_schema::release::{FileName, Manifest, Readmitted, Returned, Source};
 use assent_schema::time::Moment;
-use assent_schema::trust::{RoleName, RootChain, SignedFile, Statement, verify_placed};
+use assent_schema::trust::{RootChain, Statement};
 use git2::{Oid, Repository};
 
+use super::upon::{check_signed, refused};
 use super::{branch, newest};
 use crate::bundle::{Ingredients, LoweredWorkflow, Signed, TrustFiles};
 use crate::check::Checked;
@@ -125,14 +126,7 @@ pub fn last_source(
     let Some(published) = published.filter(|p| p.manifest.generation == roots.newest().generation) else {
         return Ok(None);
     };
-    let bytes = published.files.get("manifest.json").cloned().unwrap_or_default();
-    let person = |path: &str| path.strip_prefix("manifest.json.")?.strip_suffix(".sig")?.parse::<PersonId>().ok();
-    let signatures = published.files.iter().filter_map(|(path, armour)| Some((person(path)?, armour.clone())));
-    let signed = SignedFile { bytes, signatures: signatures.collect() };
-    let refused = |why: &dyn std::fmt::Display| Error::input(format!("the last release cannot be built upon: {why}"));
-    let (environment, region) = (&target.environment, &target.region);
-    verify_placed::<Manifest>("manifest.json", &signed, RoleName::Release, roots, environment, region)
-        .map_err(|e| refused(&e))?;
+    check_signed(published, target, roots)?;
     let commit = Oid::from_str(&published.manifest.source.commit).map_err(|e| refused(&e.message()))?;
     match repository.find_commit(commit) {
         Err(e) if e.code() == git2::ErrorCode::NotFound => Err(Error::input(format!(

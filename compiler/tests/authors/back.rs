@@ -14,13 +14,13 @@ use super::reword;
 
 const AGENT: &str = "eu-staging-1";
 const BRANCH: &str = "status/staging/eu/eu-staging-1";
-const RELEASES: &str = "release/staging/eu";
+pub(super) const RELEASES: &str = "release/staging/eu";
 
 /// An agency with one agent in the staging environment of one region, and two releases: the second reworded a prompt.
-struct Place {
+pub(super) struct Place {
     _folder: TempDir,
-    agency: Agency,
-    repository: Repository,
+    pub(super) agency: Agency,
+    pub(super) repository: Repository,
 }
 
 fn signer(seed: u8) -> Signer {
@@ -28,7 +28,7 @@ fn signer(seed: u8) -> Signer {
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = TempDir::new().unwrap();
         let agency = Agency::found(folder.path(), Lead::AsWritten, "2026-06-01T09:00:00Z".parse().unwrap()).unwrap();
         let keys = [41, 42].map(|seed| signer(seed).public().clone());
@@ -47,7 +47,7 @@ impl Place {
         place
     }
 
-    fn call(&self, command: &[&str], more: &[&str]) -> Result<String, String> {
+    pub(super) fn call(&self, command: &[&str], more: &[&str]) -> Result<String, String> {
         let key = self.agency.private("alice").unwrap();
         let rest = ["--environment", "staging", "--region", "eu", "--key", &key, "--local", "--format", "json"];
         let line: Vec<String> = [command, &rest, more].concat().into_iter().map(str::to_owned).collect();
@@ -69,13 +69,13 @@ impl Place {
     }
 
     /// The manifest of the newest release, and its digest.
-    fn newest(&self) -> (Value, Digest) {
+    pub(super) fn newest(&self) -> (Value, Digest) {
         let tip = branch::tip(&self.repository, RELEASES).unwrap().unwrap();
         let files = branch::read(&self.repository, tip).unwrap();
         (serde_json::from_slice(&files["manifest.json"]).unwrap(), Digest::of_file(&files["manifest.json"]))
     }
 
-    fn plan(&self) -> String {
+    pub(super) fn plan(&self) -> String {
         let (manifest, _) = self.newest();
         let active = manifest["active"].as_array().unwrap();
         let refund = active.iter().find(|one| one["client"] == "acme" && one["workflow"] == "refund").unwrap();

@@ -11,6 +11,7 @@ mod merges;
 mod remotes;
 mod said;
 mod shared;
+mod upon;
 
 use std::collections::BTreeMap;
 
