@@ -16,7 +16,7 @@ use super::trust_files::{Past, TrustFiles, joined, sorted_out, with};
 use super::weigh::Scales;
 use crate::error::Error;
 
-/// The longest chain of commits that is walked.
+/// The longest chain of commits that is walked; of more nobody can tell who signed them.
 const COMMITS_MOST: usize = 1_000_000;
 
 /// One commit.
@@ -129,6 +129,11 @@ fn own_changes(repository: &Repository, base: Option<Oid>, commit: Oid) -> Resul
 
 /// The commits that are reachable from one and not from another, whether that is an ancestor or not.
 fn walked(repository: &Repository, base: Option<Oid>, commit: Oid) -> Result<Vec<Change>, Error> {
+    walked_within(repository, base, commit, COMMITS_MOST)
+}
+
+/// As [`walked`], of at most so many commits: those that were left out would be judged by nobody, and they are the newest.
+fn walked_within(repository: &Repository, base: Option<Oid>, commit: Oid, most: usize) -> Result<Vec<Change>, Error> {
     let failed = |e| Error::git(format!("walk the commits up to {commit}"), e);
     let cut = cut_off(repository)?;
     if base.is_none() && !cut.is_empty() {
@@ -146,7 +151,10 @@ fn walked(repository: &Repository, base: Option<Oid>, commit: Oid) -> Result<Vec
     let outside: Past = Arc::new(of_base.into_iter().collect());
     // Parents come first, so a parent that was not seen is the base or older than it.
     let (mut changes, mut seen) = (Vec::new(), BTreeMap::new());
-    for id in walk.take(COMMITS_MOST) {
+    for (number, id) in walk.enumerate() {
+        if number >= most {
+            return Err(too_many(base, most));
+        }
         let id = id.map_err(failed)?;
         if cut.contains(&id) {
             return Err(shallow());
@@ -175,6 +183,14 @@ fn cut_off(repository: &Repository) -> Result<BTreeSet<Oid>, Error> {
     }
     let ids = read("shallow")?.lines().map(|line| Oid::from_str(line.trim())).collect::<Result<_, _>>();
     ids.map_err(|e| Error::git("read the repository's `shallow`", e))
+}
+
+fn too_many(base: Option<Oid>, most: usize) -> Error {
+    let after = base.map_or_else(String::new, |base| format!(" after {base}"));
+    Error::input(format!(
+        "there are more than {most} commits{after}: nobody can tell who signed them all. Take those out of the branch that somebody \
+         pushed to hide others"
+    ))
 }
 
 fn shallow() -> Error {
@@ -371,3 +387,7 @@ fn bases<'r>(repository: &'r Repository, parents: &[Oid]) -> Result<Vec<Option<T
     let tree = |id: Option<Oid>| id.map(|id| repository.find_commit(id)?.tree()).transpose();
     bases.into_iter().map(tree).collect()
 }
+
+#[cfg(test)]
+#[path = "commits_tests.rs"]
+mod tests;
