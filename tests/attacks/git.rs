@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use assent_agent::config::Repository as Repo;
-use assent_agent::pull::PullFailure;
 use assent_agent::pull::read::{self, FILE_MOST_BYTES, FOLDER_MOST_BYTES};
 use assent_agent::pull::transfer::{Answer, Bounds, Request, Task, heard, work};
+use assent_agent::pull::{PullFailure, compact, shelf};
 use assent_schema::canon::Digest;
 use assent_schema::remote::Place;
 use git2::{ObjectType, Oid, Repository};
@@ -204,6 +204,34 @@ fn exists(path: &Path) -> bool {
 }
 
 pub(crate) const ROOM: &[Attack] = &[
+    attack(
+        "twenty refused pushes of a megabyte each: the release that counts stays, and nothing of them",
+        "accepted",
+        || {
+            let site = Site::new();
+            site.publish_files(&World::honest().release());
+            let commit = work(&site.request(BOUNDS), None).unwrap();
+            shelf::keep(&site.ours(), &Digest::of_file(commit.as_bytes()), &commit).unwrap();
+            compact::compact(&site.ours()).unwrap();
+            let least = compact::size(&site.ours());
+            for n in 0..20_u32 {
+                let noise = (0..250_000_u32).flat_map(|one| (one ^ n).wrapping_mul(2_654_435_761).to_le_bytes());
+                let junk = site.blob(&noise.collect::<Vec<u8>>());
+                site.publish_tree(site.tree(&[(FILE, b"junk", junk)]));
+                if !site.verdict().begins("file-refused") {
+                    return Verdict::new("taken", "");
+                }
+                if compact::is_grown(compact::size(&site.ours()), least) {
+                    compact::compact(&site.ours()).unwrap();
+                }
+            }
+            match read::read(&site.ours(), &commit) {
+                _ if compact::size(&site.ours()) > least + (3 << 20) => Verdict::new("grown", ""),
+                Ok(files) => verdict(assent_agent::verify::verify(&files, &enrolled(), &place(), now())),
+                Err(not_read) => Verdict::new(not_read.failure.code(), not_read.what),
+            }
+        },
+    ),
     attack("an honest branch", "accepted", || {
         let site = Site::new();
         site.publish_files(&World::honest().release());

@@ -1,6 +1,7 @@
 //! The running agent as one value: what it is made of, and the few things that may change what runs.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use assent_schema::alert::Rule;
@@ -61,6 +62,11 @@ pub(super) struct Agent {
     pub(super) incident_steps: tokio::sync::Mutex<()>,
     /// Held from the moment that something is judged until it counts, so that nothing is judged by what is out of date.
     pub(super) taking: tokio::sync::Mutex<()>,
+    /// Held while something writes to the own repository or reads what it just fetched; held alone while what nothing needs goes
+    /// from there.
+    pub(super) repository: tokio::sync::RwLock<()>,
+    /// How many bytes the own repository had when that was done last.
+    pub(super) repository_bytes: AtomicU64,
     pub(super) taken: Mutex<Option<Arc<Taken>>>,
     pub(super) pulling: Pulling,
     pub(super) telling: Telling,
@@ -104,6 +110,8 @@ impl Agent {
             holds: tokio::sync::Mutex::new(holds),
             incident_steps: tokio::sync::Mutex::default(),
             taking: tokio::sync::Mutex::default(),
+            repository: tokio::sync::RwLock::default(),
+            repository_bytes: AtomicU64::default(),
             taken: Mutex::default(),
             pulling: Pulling::default(),
             telling: Telling::default(),

@@ -105,7 +105,17 @@ impl Agent {
     /// meets what this agent said before its state was put back.
     pub(super) async fn refused(&self, status: &Status) -> Result<bool, PullFailure> {
         let (name, repository) = (self.branch(), self.config.state.repository());
-        let commit = self.transfers().fetch(&name, QUARANTINE, None).await?;
+        let commit = match self.transfers().fetch(&name, QUARANTINE, None).await {
+            Ok(commit) => commit,
+            Err(PullFailure::NoBranch) => {
+                // Somebody took it away, and what stood before the newest is not here any more.
+                push::first(&repository, &name, status.time)?;
+                self.transfers().push(&name).await?;
+                self.is_back().await.or(Err(PullFailure::Broken))?;
+                return Ok(true);
+            }
+            Err(failure) => return Err(failure),
+        };
         let branch = branch::read(&repository, &commit, self.config.agent.as_str()).unwrap_or_default();
         if self.compare(&branch).await.or(Err(PullFailure::Broken))? {
             return Err(PullFailure::PushRefused);

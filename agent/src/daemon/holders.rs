@@ -195,6 +195,7 @@ async fn hand_over(
     let broken = NotHanded::Failed(PullFailure::Broken);
     let repository = Repository::owned(branch).ok_or(NotHanded::Failed(PullFailure::Certificate))?;
     let _place = places.acquire().await.or(Err(broken))?;
+    let _used = agent.repository.read().await;
     let (vault, whose) = (Arc::clone(&agent.field), client.clone());
     let credential: Credential = Arc::new(move || {
         let (vault, whose) = (Arc::clone(&vault), whose.clone());

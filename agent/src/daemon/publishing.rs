@@ -68,6 +68,7 @@ pub(super) async fn publishing(agent: Arc<Agent>) {
 
 /// Signs what is new and pushes it.
 pub(super) async fn publish(agent: &Arc<Agent>, said: &mut Said) -> Result<(), PullFailure> {
+    let _used = agent.repository.read().await;
     said.left.extend(checkpoints(agent).await?);
     said.left.extend(cosigned(agent));
     let mut files = said.left.clone();

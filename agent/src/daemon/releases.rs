@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use assent_schema::alert::Rule;
@@ -16,7 +17,7 @@ use super::remembered;
 use crate::deploy::Board;
 use crate::pull::fetch::NotDone;
 use crate::pull::read::{Files, NotRead};
-use crate::pull::{PullFailure, read, shelf};
+use crate::pull::{PullFailure, compact, read, shelf};
 use crate::real::Egress;
 use crate::request::url::Base;
 use crate::store::{Log, Note, Store as _, StoreError, Transaction, Write};
@@ -144,8 +145,32 @@ impl Agent {
         lock(&self.pulling.judged).as_ref().and_then(|judged| judged.known(boot)).map(str::to_owned)
     }
 
-    /// Looks for a release, and takes or refuses it.
+    /// Looks for a release, and takes or refuses it. Whatever came of that, what it brought and nothing needs goes again.
     pub(super) async fn pull(self: &Arc<Self>) -> Result<(), PullFailure> {
+        let looked = self.look_for_release().await;
+        self.let_go().await;
+        looked
+    }
+
+    /// Lets go of what fetches brought, and of the past of what is kept, once there is enough of it. While somebody else uses the
+    /// repository, the next look does it.
+    async fn let_go(self: &Arc<Self>) {
+        let (Ok(_taking), Ok(_alone)) = (self.taking.try_lock(), self.repository.try_write()) else { return };
+        let path = self.config.state.repository();
+        let kept = self.repository_bytes.load(Ordering::Relaxed);
+        let work = tokio::task::spawn_blocking(move || {
+            if !compact::is_grown(compact::size(&path), kept) {
+                return Ok(kept);
+            }
+            compact::compact(&path).map(|()| compact::size(&path))
+        });
+        match work.await.unwrap_or(Err(PullFailure::Broken)) {
+            Ok(kept) => self.repository_bytes.store(kept, Ordering::Relaxed),
+            Err(failure) => tracing::warn!(code = failure.code(), "what nothing needs could not be let go of"),
+        }
+    }
+
+    async fn look_for_release(self: &Arc<Self>) -> Result<(), PullFailure> {
         let boot = self.world.clock.boot();
         let known = self.known_commit(boot);
         let branch = format!("release/{}/{}", self.config.environment, self.config.region);

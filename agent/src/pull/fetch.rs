@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 
 use super::transfer::{self, Answer, Bounds, MESSAGE_MOST_BYTES, Request, Task};
-use super::{PullFailure, locks};
+use super::{PullFailure, compact, locks};
 use crate::config::{Config, Limits, Repository};
 use crate::content::Content;
 
@@ -103,7 +103,9 @@ impl Transfers {
     /// # Errors
     /// [`PullFailure`].
     pub async fn push(&self, branch: &str) -> Result<String, PullFailure> {
-        self.push_into(branch, branch).await
+        let commit = self.push_into(branch, branch).await?;
+        compact::pushed(&self.repository, branch, &commit)?;
+        Ok(commit)
     }
 
     /// Gives a branch to the other side under another name.

@@ -8,8 +8,8 @@ use assent_schema::time::Moment;
 use git2::build::TreeUpdateBuilder;
 use git2::{ErrorCode, FileMode, Repository, Signature, Time};
 
-use super::PullFailure;
 use super::read::COMMIT_MOST_BYTES;
+use super::{PullFailure, compact};
 
 /// Commits are nobody's in particular: trust rests on the files' own signatures.
 const COMMITTER: (&str, &str) = ("assent-agent", "assent-agent@localhost");
@@ -62,26 +62,40 @@ pub fn alone(
 }
 
 /// Puts what stands on the branch here after a commit that somebody else wrote to it, so that it can be given out again
-/// without force. Their files are not taken.
+/// without force. Their files are not taken, and what they wrote over is not said again: it may be gone here.
 ///
 /// # Errors
 /// [`PullFailure::Broken`] when the object database cannot be read or written.
 pub fn after(repository: &Path, branch: &str, theirs: &str, at: Moment) -> Result<(), PullFailure> {
-    let put = || -> Result<(), git2::Error> {
-        let repository = Repository::open_bare(repository)?;
-        let mut reference = repository.find_reference(&format!("refs/heads/{branch}"))?;
-        let ours = reference.peel_to_commit()?;
-        let theirs = git2::Oid::from_str(theirs)?;
-        let (size, _) = repository.odb()?.read_header(theirs)?;
+    // Before it is true: else what stood before theirs would be looked for here.
+    compact::pushed(repository, branch, theirs)?;
+    anew(repository, branch, Some(theirs), at).or(Err(PullFailure::Broken))
+}
+
+/// Puts what stands on the branch here as the first commit of all, for another side that has no such branch any more.
+///
+/// # Errors
+/// As [`after`].
+pub fn first(repository: &Path, branch: &str, at: Moment) -> Result<(), PullFailure> {
+    anew(repository, branch, None, at).or(Err(PullFailure::Broken))
+}
+
+fn anew(repository: &Path, branch: &str, over: Option<&str>, at: Moment) -> Result<(), git2::Error> {
+    let repository = Repository::open_bare(repository)?;
+    let mut reference = repository.find_reference(&format!("refs/heads/{branch}"))?;
+    let ours = reference.peel_to_commit()?;
+    let over = over.map(git2::Oid::from_str).transpose()?;
+    if let Some(over) = over {
+        let (size, _) = repository.odb()?.read_header(over)?;
         if size > COMMIT_MOST_BYTES {
             return Err(git2::Error::from_str("somebody wrote a commit that nobody reads"));
         }
-        let theirs = repository.find_commit(theirs)?;
-        let who = Signature::new(COMMITTER.0, COMMITTER.1, &Time::new(at.seconds(), 0))?;
-        let commit = repository.commit(None, &who, &who, "Status", &ours.tree()?, &[&theirs, &ours])?;
-        reference.set_target(commit, "").map(drop)
-    };
-    put().or(Err(PullFailure::Broken))
+    }
+    let over = over.map(|over| repository.find_commit(over)).transpose()?;
+    let who = Signature::new(COMMITTER.0, COMMITTER.1, &Time::new(at.seconds(), 0))?;
+    let parents: Vec<_> = over.iter().collect();
+    let commit = repository.commit(None, &who, &who, "Status", &ours.tree()?, &parents)?;
+    reference.set_target(commit, "").map(drop)
 }
 
 fn put(repository: &Path, branch: &str, files: &BTreeMap<String, Vec<u8>>, at: Moment) -> Result<bool, git2::Error> {

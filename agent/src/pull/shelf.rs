@@ -12,7 +12,8 @@ use git2::{ErrorCode, Oid, Repository};
 use super::PullFailure;
 use super::read;
 
-const ACCEPTED: &str = "refs/accepted/";
+/// Where references to releases on the shelf stand.
+pub(super) const ACCEPTED: &str = "refs/accepted/";
 /// The most releases that are kept; older ones go first.
 const KEPT_MOST: usize = 64;
 

@@ -5,19 +5,15 @@
 //! # Source
 //! trust.md section 5, crates.md (a small pack of deltas can make the process grow by 200 MB).
 
-use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use git2::{
-    AutotagOption, Config, Direction, ErrorClass, ErrorCode, FetchOptions, Oid, Remote, RemoteCallbacks, Repository,
-    RepositoryOpenFlags,
-};
+use git2::{Config, Oid, Repository};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{PullFailure, talk, weigh};
+use super::{PullFailure, local, talk};
 use crate::config::Repository as Other;
 use crate::content::Content;
 
@@ -200,14 +196,11 @@ fn work_locally(
 ) -> Result<String, PullFailure> {
     match &request.task {
         Task::Fetch { branch, into, known } => {
-            let url = path.to_str().ok_or(PullFailure::Unreachable)?;
-            // An anonymous remote: no remote of a configuration is asked, and the only configuration is the repository's own.
-            let mut remote = repository.remote_anonymous(url).or(Err(PullFailure::Unreachable))?;
-            fetch(repository, &mut remote, (branch, into), known.as_deref(), request.limits.bytes, tell)
+            local::fetch(repository, path, (branch, into), known.as_deref(), request.limits.bytes, tell)
         }
         Task::Push { branch, into } => {
             let commit = repository.refname_to_id(&format!("refs/heads/{branch}")).or(Err(PullFailure::NoBranch))?;
-            push(repository, path, commit, &format!("refs/heads/{into}"))?;
+            local::push(repository, path, commit, &format!("refs/heads/{into}"))?;
             Ok(commit.to_string())
         }
     }
@@ -218,98 +211,4 @@ fn open(request: &Request) -> Result<Repository, git2::Error> {
     let repository = Repository::open_bare(&request.repository)?;
     repository.set_config(&Config::open(&request.repository.join("config"))?)?;
     Ok(repository)
-}
-
-fn fetch(
-    repository: &Repository,
-    remote: &mut Remote<'_>,
-    (branch, into): (&str, &str),
-    known: Option<&str>,
-    most_bytes: u64,
-    tell: &mut dyn FnMut(Oid),
-) -> Result<String, PullFailure> {
-    remote.connect(Direction::Fetch).map_err(|error| unreachable(&error))?;
-    let reference = format!("refs/heads/{branch}");
-    // A refspec that matches nothing would be no error: so the branch is looked for first.
-    let heads = remote.list().map_err(|error| unreachable(&error))?;
-    let tip = heads.iter().find(|head| head.name() == reference).map(git2::RemoteHead::oid);
-    let tip = tip.ok_or(PullFailure::NoBranch)?;
-    if known == Some(tip.to_string().as_str()) {
-        return Ok(tip.to_string());
-    }
-    tell(tip);
-    // A child that was ended may have left one.
-    weigh::packs(repository)?;
-    let too_large = std::cell::Cell::new(false);
-    let mut callbacks = RemoteCallbacks::new();
-    callbacks.transfer_progress(|progress| {
-        let over = progress.received_bytes() as u64 > most_bytes || progress.total_objects() > OBJECTS_MOST;
-        too_large.set(too_large.get() || over);
-        !over
-    });
-    let mut options = FetchOptions::new();
-    options.download_tags(AutotagOption::None).remote_callbacks(callbacks);
-    let fetched = remote.download(&[format!("+{reference}:{into}")], Some(&mut options));
-    drop(options);
-    match fetched {
-        Ok(()) => {}
-        Err(_) if too_large.get() => return Err(PullFailure::TooLarge),
-        Err(error) => return Err(unreachable(&error)),
-    }
-    weigh::packs(repository)?;
-    weigh::commit(repository, tip)?;
-    // Forced: quarantine holds whatever the branch holds now.
-    repository.reference(into, tip, true, "fetch").map_err(|error| unreachable(&error))?;
-    Ok(tip.to_string())
-}
-
-/// Gives a commit out to a repository on this machine, whether people work in it or not: a remote of libgit2 takes no push into
-/// one with a working tree. Only a commit that continues what stands there moves the reference.
-fn push(repository: &Repository, path: &Path, commit: Oid, into: &str) -> Result<(), PullFailure> {
-    let other = Repository::open_ext(path, RepositoryOpenFlags::NO_SEARCH, [] as [&OsStr; 0]);
-    let other = other.map_err(|error| unreachable(&error))?;
-    let before = match other.refname_to_id(into) {
-        Ok(before) => Some(before),
-        Err(error) if error.code() == ErrorCode::NotFound => None,
-        Err(error) => return Err(unreachable(&error)),
-    };
-    if before == Some(commit) {
-        return Ok(());
-    }
-    // What is not known here cannot be behind; what people have before them moves under no one's hands but theirs.
-    let continues = before.is_none_or(|before| repository.graph_descendant_of(commit, before).unwrap_or(false));
-    let worked_on =
-        !other.is_bare() && other.find_reference("HEAD").is_ok_and(|head| head.symbolic_target() == Ok(Some(into)));
-    if !continues || worked_on {
-        return Err(PullFailure::PushRefused);
-    }
-    let give = || -> Result<(), git2::Error> {
-        let mut walk = repository.revwalk()?;
-        walk.push(commit)?;
-        before.map_or(Ok(()), |before| walk.hide(before))?;
-        let mut builder = repository.packbuilder()?;
-        builder.insert_walk(&mut walk)?;
-        let database = other.odb()?;
-        let mut pack = database.packwriter()?;
-        builder.foreach(|bytes| pack.write_all(bytes).is_ok())?;
-        pack.commit()?;
-        match before {
-            Some(before) => other.reference_matching(into, commit, true, before, "push")?,
-            None => other.reference(into, commit, false, "push")?,
-        };
-        Ok(())
-    };
-    give().map_err(|error| match error.code() {
-        ErrorCode::Modified | ErrorCode::Exists => PullFailure::PushRefused,
-        _ => unreachable(&error),
-    })
-}
-
-fn unreachable(error: &git2::Error) -> PullFailure {
-    match (error.code(), error.class()) {
-        (ErrorCode::Owner, _) => PullFailure::NotOwned,
-        // What came needs more memory than this process may have.
-        (_, ErrorClass::NoMemory) => PullFailure::TooLarge,
-        _ => PullFailure::Unreachable,
-    }
 }

@@ -59,6 +59,36 @@ async fn a_kept_release_that_cannot_be_read_is_not_told_as_one_that_is_not_there
     assert_eq!(codes(), ["broken", "not-there"]);
 }
 
+/// Whoever may push brings as much with each commit as a fetch may bring.
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_pushes_leave_nothing_in_the_state_folder() {
+    let site = Site::new();
+    let (agent, _ended) = site.agent().await;
+    let first = release(&plan("one"), 1, None, |_| ());
+    site.publish(&first);
+    agent.pull().await.unwrap();
+    let repository = site.config().state.repository();
+    let least = compact::size(&repository);
+    for seed in 0..20_u32 {
+        let mut files = first.clone();
+        let noise = (0..250_000_u32).flat_map(|n| (n ^ seed).wrapping_mul(2_654_435_761).to_le_bytes());
+        files.insert("junk".to_owned(), noise.collect());
+        site.publish(&files);
+        agent.pull().await.unwrap();
+        assert_eq!(active(&agent).await, Some(digest(&plan("one"))));
+    }
+    let grown = compact::size(&repository).saturating_sub(least);
+    assert!(grown < 3 << 20, "twenty megabytes were pushed, and {grown} bytes are there");
+    // All is well again with the next release, and after a restart without the repository.
+    site.publish(&release(&plan("two"), 2, Some(&first), |_| ()));
+    agent.pull().await.unwrap();
+    assert_eq!(active(&agent).await, Some(digest(&plan("two"))));
+    drop(agent);
+    std::fs::remove_dir_all(site.repository()).unwrap();
+    let (agent, _ended) = site.agent().await;
+    assert_eq!(active(&agent).await, Some(digest(&plan("two"))));
+}
+
 /// After a stop of more than a day the host's clock dates nothing until something signed confirms it. What is signed must
 /// then be held against that clock itself, else nothing ever confirms it.
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,8 @@
 //! # Source
 //! gitprotocol-pack(5), gitprotocol-http(5), gitprotocol-common(5), protocol version 0. trust.md section 5.
 
+#[cfg(test)]
+mod cut_tests;
 mod https;
 mod key_agent;
 mod objects;

@@ -1,11 +1,13 @@
-//! What libgit2 does: which objects we have, packs in, packs out.
+//! What libgit2 does: which objects we have, packs in.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::io::Write as _;
 
-use git2::{ObjectType, Odb, OdbPackwriter, Oid, Repository, Sort};
+use git2::{ObjectType, Odb, OdbPackwriter, Oid, Repository};
 
 use super::super::PullFailure;
+use super::super::compact::PUSHED;
 use super::super::transfer::OBJECTS_MOST;
 
 /// The most commits that we say to have.
@@ -19,35 +21,18 @@ fn broken<E>(_: E) -> PullFailure {
     PullFailure::Broken
 }
 
-/// What we have.
-pub(super) struct Have {
-    /// Where references stand: with everything that these commits need.
-    tips: Vec<Oid>,
-    /// Some commits among them and before them, the newest first.
-    pub(super) said: Vec<Oid>,
-}
-
-impl Have {
-    /// Whether a commit is here with everything that it needs.
-    pub(super) fn holds(&self, repository: &Repository, commit: Oid) -> bool {
-        self.tips.contains(&commit)
-            || (repository.find_commit(commit).is_ok()
-                && self.tips.iter().any(|tip| repository.graph_descendant_of(*tip, commit).unwrap_or(false)))
-    }
-}
-
-/// Looks up what we have.
-pub(super) fn have(repository: &Repository) -> Result<Have, PullFailure> {
+/// The commits where references stand, the newest first, each here with all of its files. What stood before them need not be here:
+/// the other side is told so.
+pub(super) fn have(repository: &Repository) -> Result<Vec<Oid>, PullFailure> {
     let mut tips = BTreeSet::new();
     for reference in repository.references().map_err(broken)? {
-        let id = reference.map_err(broken)?.target();
-        tips.extend(id.filter(|id| repository.find_commit(*id).is_ok()));
+        let reference = reference.map_err(broken)?;
+        // What the other side took last may be here as a commit alone.
+        let is_whole = reference.name().is_ok_and(|name| !name.starts_with(PUSHED));
+        let commit = reference.target().filter(|_| is_whole).and_then(|id| repository.find_commit(id).ok());
+        tips.extend(commit.map(|commit| (Reverse(commit.time().seconds()), commit.id())));
     }
-    let mut walk = repository.revwalk().map_err(broken)?;
-    walk.set_sorting(Sort::TIME).map_err(broken)?;
-    tips.iter().try_for_each(|tip| walk.push(*tip)).map_err(broken)?;
-    let said = walk.take(HAVE_MOST).collect::<Result<_, _>>().map_err(broken)?;
-    Ok(Have { tips: tips.into_iter().collect(), said })
+    Ok(tips.into_iter().map(|(_, id)| id).take(HAVE_MOST).collect())
 }
 
 /// A pack on its way into the object database.
@@ -92,24 +77,20 @@ impl<'o> Incoming<'o> {
     }
 }
 
-/// Sees to it that everything is here that a commit needs, so that later fetches may rest on it.
+/// Sees to it that all files of a commit are here, so that later fetches may rest on it.
 ///
 /// A server that sent less would otherwise do lasting harm: we would say to have what we do not.
 ///
 /// # Errors
 /// [`PullFailure::Garbled`] when something is missing.
-pub(super) fn complete(repository: &Repository, tip: Oid, have: &Have) -> Result<(), PullFailure> {
-    let missing = |_| PullFailure::Garbled;
-    let mut walk = repository.revwalk().map_err(broken)?;
-    walk.push(tip).map_err(missing)?;
-    have.tips.iter().try_for_each(|tip| walk.hide(*tip)).map_err(broken)?;
+pub(super) fn complete(repository: &Repository, tip: Oid) -> Result<(), PullFailure> {
     let odb = repository.odb().map_err(broken)?;
-    let mut seen = BTreeSet::new();
-    for commit in walk {
-        let commit = repository.find_commit(commit.map_err(missing)?).map_err(missing)?;
-        complete_tree(repository, &odb, commit.tree_id(), DEPTH_MOST, &mut seen)?;
+    // A branch may stand at something else, which whoever reads it refuses.
+    if !odb.exists(tip) {
+        return Err(PullFailure::Garbled);
     }
-    Ok(())
+    let Ok(commit) = repository.find_commit(tip) else { return Ok(()) };
+    complete_tree(repository, &odb, commit.tree_id(), DEPTH_MOST, &mut BTreeSet::new())
 }
 
 fn complete_tree(
@@ -140,25 +121,4 @@ fn complete_tree(
         }
     }
     Ok(())
-}
-
-/// Everything that a commit needs and the other side has not.
-///
-/// # Errors
-/// [`PullFailure::Broken`] when it cannot be read here.
-pub(super) fn pack(
-    repository: &Repository,
-    new: Oid,
-    theirs: impl Iterator<Item = Oid>,
-) -> Result<Vec<u8>, PullFailure> {
-    let mut walk = repository.revwalk().map_err(broken)?;
-    walk.push(new).map_err(broken)?;
-    for known in theirs.filter(|id| repository.find_commit(*id).is_ok()) {
-        walk.hide(known).map_err(broken)?;
-    }
-    let mut builder = repository.packbuilder().map_err(broken)?;
-    builder.insert_walk(&mut walk).map_err(broken)?;
-    let mut buffer = git2::Buf::new();
-    builder.write_buf(&mut buffer).map_err(broken)?;
-    Ok(buffer.to_vec())
 }

@@ -10,7 +10,7 @@ use std::io::Read;
 
 use git2::{Oid, Repository};
 
-use super::super::{PullFailure, weigh};
+use super::super::{PullFailure, line, weigh};
 use super::packet::{Budget, Packet, Packets, put, put_flush};
 use super::{Talk, objects};
 
@@ -90,14 +90,14 @@ pub(super) fn fetch(
     // A child that was ended may have left one.
     weigh::packs(repository)?;
     let have = objects::have(repository)?;
-    if !have.holds(repository, tip) {
+    if !have.contains(&tip) {
         if !said.can("side-band-64k") {
             return Err(PullFailure::Garbled);
         }
-        let answer = talk.ask(wants(&said, tip, &have.said))?;
+        let answer = talk.ask(wants(&said, tip, &have))?;
         receive(repository, Packets::new(answer, budget))?;
         weigh::packs(repository)?;
-        objects::complete(repository, tip, &have)?;
+        objects::complete(repository, tip)?;
     }
     weigh::commit(repository, tip)?;
     // Forced: quarantine holds whatever the branch holds now.
@@ -105,7 +105,10 @@ pub(super) fn fetch(
     Ok(tip.to_string())
 }
 
+/// What is said to be here is said to be cut off there: else a server takes it that all is here that stood before, and leaves out
+/// what comes back from there, as with a rollback. One that does not understand that hears of nothing.
 fn wants(said: &Advertised, tip: Oid, have: &[Oid]) -> Vec<u8> {
+    let have = if said.can("shallow") { have } else { &[] };
     let mut line = format!("want {tip} side-band-64k {AGENT}");
     for ability in ["ofs-delta", "no-progress"].into_iter().filter(|ability| said.can(ability)) {
         line.push(' ');
@@ -114,6 +117,9 @@ fn wants(said: &Advertised, tip: Oid, have: &[Oid]) -> Vec<u8> {
     line.push('\n');
     let mut out = Vec::new();
     put(&mut out, line.as_bytes());
+    for id in have {
+        put(&mut out, format!("shallow {id}\n").as_bytes());
+    }
     put_flush(&mut out);
     for id in have {
         put(&mut out, format!("have {id}\n").as_bytes());
@@ -174,10 +180,8 @@ pub(super) fn push(
         return Ok(new.to_string());
     }
     // Servers take what leaves commits out unless they are told otherwise: so we look ourselves.
-    let follows = old.is_none_or(|old| repository.graph_descendant_of(new, old).unwrap_or(false));
-    if !follows {
-        return Err(PullFailure::PushRefused);
-    }
+    let theirs = said.references.iter().map(|(_, id)| *id).collect();
+    let mut pack = line::pack(repository, new, old, &theirs)?;
     if !said.can("report-status") {
         return Err(PullFailure::Garbled);
     }
@@ -185,8 +189,9 @@ pub(super) fn push(
     let mut question = Vec::new();
     put(&mut question, format!("{before} {new} {reference}\0report-status {AGENT}").as_bytes());
     put_flush(&mut question);
-    let theirs = said.references.iter().map(|(_, id)| *id);
-    question.extend_from_slice(&objects::pack(repository, new, theirs)?);
+    let mut written = git2::Buf::new();
+    pack.write_buf(&mut written).or(Err(PullFailure::Broken))?;
+    question.extend_from_slice(&written);
     taken(&reference, Packets::new(talk.ask(question)?, budget))?;
     Ok(new.to_string())
 }
@@ -227,6 +232,19 @@ mod tests {
         assert!(said.can("ofs-delta") && !said.can("multi_ack"));
         let empty = advertised(&[&format!("{NOTHING} capabilities^{{}}\0report-status\n")]).unwrap();
         assert!(empty.references.is_empty() && empty.can("report-status"));
+    }
+
+    #[test]
+    fn what_is_here_is_said_to_be_cut_off_or_not_at_all() {
+        let id = Oid::from_str(ID).unwrap();
+        let asked = |abilities: &str| {
+            let said = advertised(&[&format!("{ID} refs/heads/main\0{abilities}\n")]).unwrap();
+            String::from_utf8(wants(&said, id, &[id])).unwrap()
+        };
+        let whole = asked("side-band-64k shallow");
+        let (before, after) = whole.split_once("0000").unwrap();
+        assert!(before.contains(&format!("shallow {ID}\n")) && after.contains(&format!("have {ID}\n")), "{whole}");
+        assert!(!asked("side-band-64k").contains("have"));
     }
 
     #[test]

@@ -1,0 +1,182 @@
+//! Transfers with a repository on this machine: objects are looked up there and put into a pack here, or the other way round. For
+//! the child process alone, which has limits.
+//!
+//! What comes is the commit that a branch stands at, with its files: nobody here asks what stood there before.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::io::Write as _;
+use std::path::Path;
+
+use git2::{ErrorClass, ErrorCode, ObjectType, Odb, Oid, Repository, RepositoryOpenFlags};
+
+use super::transfer::OBJECTS_MOST;
+use super::{PullFailure, line, weigh};
+
+/// The deepest folder that is looked into: what lies deeper is no part of any release, and refused by its place.
+const DEPTH_MOST: usize = 64;
+
+fn open(path: &Path) -> Result<Repository, PullFailure> {
+    Repository::open_ext(path, RepositoryOpenFlags::NO_SEARCH, [] as [&OsStr; 0]).map_err(|error| unreachable(&error))
+}
+
+/// Where a reference stands there; nothing where there is none.
+fn stands(other: &Repository, reference: &str) -> Result<Option<Oid>, PullFailure> {
+    match other.refname_to_id(reference) {
+        Ok(id) => Ok(Some(id)),
+        Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+        Err(error) => Err(unreachable(&error)),
+    }
+}
+
+/// Takes a branch into a reference here. Returns the commit that it stands at; `tell` hears of it before anything is fetched.
+///
+/// # Errors
+/// [`PullFailure`].
+pub(super) fn fetch(
+    repository: &Repository,
+    path: &Path,
+    (branch, into): (&str, &str),
+    known: Option<&str>,
+    most_bytes: u64,
+    tell: &mut dyn FnMut(Oid),
+) -> Result<String, PullFailure> {
+    let other = open(path)?;
+    let tip = stands(&other, &format!("refs/heads/{branch}"))?.ok_or(PullFailure::NoBranch)?;
+    if known == Some(tip.to_string().as_str()) {
+        return Ok(tip.to_string());
+    }
+    tell(tip);
+    // A child that was ended may have left one.
+    weigh::packs(repository)?;
+    bring(repository, &other, tip, most_bytes)?;
+    weigh::packs(repository)?;
+    weigh::commit(repository, tip)?;
+    // Forced: quarantine holds whatever the branch holds now.
+    repository.reference(into, tip, true, "fetch").map_err(|error| unreachable(&error))?;
+    Ok(tip.to_string())
+}
+
+/// Brings what is not here of an object and of what it leads to.
+fn bring(repository: &Repository, other: &Repository, tip: Oid, most_bytes: u64) -> Result<(), PullFailure> {
+    let failed = |error: git2::Error| unreachable(&error);
+    let ours = repository.odb().or(Err(PullFailure::Broken))?;
+    let mut lacking = Lacking { other, ours: &ours, seen: BTreeSet::new(), found: Vec::new() };
+    lacking.put(tip)?;
+    let (_, kind) = other.odb().and_then(|odb| odb.read_header(tip)).map_err(failed)?;
+    match kind {
+        ObjectType::Commit => {
+            let tree = other.find_commit(tip).map_err(failed)?.tree_id();
+            lacking.folder(tree, DEPTH_MOST)?;
+        }
+        ObjectType::Tree => lacking.folder(tip, DEPTH_MOST)?,
+        // Whoever reads it refuses it.
+        _ => {}
+    }
+    let found = lacking.found;
+    if found.is_empty() {
+        return Ok(());
+    }
+    let mut builder = other.packbuilder().map_err(failed)?;
+    for id in found {
+        builder.insert_object(id, None).map_err(failed)?;
+    }
+    let mut pack = ours.packwriter().or(Err(PullFailure::Broken))?;
+    let (mut left, mut whole) = (most_bytes, true);
+    let written = builder.foreach(|bytes| {
+        match left.checked_sub(bytes.len() as u64) {
+            Some(rest) => left = rest,
+            None => whole = false,
+        }
+        whole && pack.write_all(bytes).is_ok()
+    });
+    if !whole {
+        return Err(PullFailure::TooLarge);
+    }
+    written.map_err(failed)?;
+    pack.commit().map(drop).map_err(failed)
+}
+
+/// What is not here of what leads from somewhere.
+struct Lacking<'r> {
+    other: &'r Repository,
+    ours: &'r Odb<'r>,
+    seen: BTreeSet<Oid>,
+    found: Vec<Oid>,
+}
+
+impl Lacking<'_> {
+    /// Notes an object. Tells whether it is seen for the first time.
+    fn put(&mut self, id: Oid) -> Result<bool, PullFailure> {
+        if !self.seen.insert(id) {
+            return Ok(false);
+        }
+        if self.seen.len() > OBJECTS_MOST {
+            return Err(PullFailure::TooLarge);
+        }
+        if !self.ours.exists(id) {
+            self.found.push(id);
+        }
+        Ok(true)
+    }
+
+    /// A folder that is here may lack what stands in it: so each is looked into.
+    fn folder(&mut self, id: Oid, depth: usize) -> Result<(), PullFailure> {
+        self.put(id)?;
+        let tree = self.other.find_tree(id).map_err(|error| unreachable(&error))?;
+        for entry in &tree {
+            match entry.kind() {
+                Some(ObjectType::Tree) if depth == 0 || self.seen.contains(&entry.id()) => {}
+                Some(ObjectType::Tree) => self.folder(entry.id(), depth - 1)?,
+                // A submodule's commit lies elsewhere; `read` refuses it later.
+                Some(ObjectType::Commit) => {}
+                _ => drop(self.put(entry.id())?),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Gives a commit out, whether people work in the repository or not: a remote of libgit2 takes no push into one with a working
+/// tree. Only a commit that continues what stands there moves the reference.
+///
+/// # Errors
+/// [`PullFailure`].
+pub(super) fn push(repository: &Repository, path: &Path, commit: Oid, into: &str) -> Result<(), PullFailure> {
+    let other = open(path)?;
+    let before = stands(&other, into)?;
+    if before == Some(commit) {
+        return Ok(());
+    }
+    // What people have before them moves under no one's hands but theirs.
+    let worked_on =
+        !other.is_bare() && other.find_reference("HEAD").is_ok_and(|head| head.symbolic_target() == Ok(Some(into)));
+    if worked_on {
+        return Err(PullFailure::PushRefused);
+    }
+    let mut builder = line::pack(repository, commit, before, &BTreeSet::new())?;
+    let mut give = || -> Result<(), git2::Error> {
+        let database = other.odb()?;
+        let mut pack = database.packwriter()?;
+        builder.foreach(|bytes| pack.write_all(bytes).is_ok())?;
+        pack.commit()?;
+        match before {
+            Some(before) => other.reference_matching(into, commit, true, before, "push")?,
+            None => other.reference(into, commit, false, "push")?,
+        };
+        Ok(())
+    };
+    give().map_err(|error| match error.code() {
+        ErrorCode::Modified | ErrorCode::Exists => PullFailure::PushRefused,
+        _ => unreachable(&error),
+    })
+}
+
+fn unreachable(error: &git2::Error) -> PullFailure {
+    match (error.code(), error.class()) {
+        (ErrorCode::Owner, _) => PullFailure::NotOwned,
+        // What came needs more memory than this process may have.
+        (_, ErrorClass::NoMemory) => PullFailure::TooLarge,
+        _ => PullFailure::Unreachable,
+    }
+}
