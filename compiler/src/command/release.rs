@@ -1,9 +1,9 @@
 //! `assent release`: builds, signs and publishes the bundles of an environment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::canon::Digest;
-use assent_schema::id::Region;
+use assent_schema::id::{AgentId, Region};
 use assent_schema::release::{Manifest, Readmitted};
 use assent_schema::time::Moment;
 use assent_schema::trust::Signatures;
@@ -86,6 +86,12 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         if args.format != Style::Json {
             context.print(&format!("{branch}: release {sequence}, {workflows} workflows, manifest {manifest}\n"))?;
             context.print(&written.as_ref().map(Written::sentence).unwrap_or_default())?;
+            for (agent, plan, sequence) in passed_over(&bundle.manifest, &heard) {
+                context.note(&format!(
+                    "{branch}: {agent} has not said that it took release {sequence}, which readmits {plan}. If it takes this one \
+                     first, it goes on refusing that plan: then release again, with --readmit {plan}"
+                ))?;
+            }
             // Before the first release no agent has anything to say.
             for (agent, why) in heard.unheard.iter().filter(|_| sequence > 1) {
                 context.note(&format!(
@@ -101,6 +107,13 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         }
         if let Some(row) = row.as_object_mut().filter(|_| sequence > 1 && !heard.unheard.is_empty()) {
             row.insert("unheard".to_owned(), json!(heard.unheard));
+        }
+        let mut passed: BTreeMap<&AgentId, BTreeMap<Digest, u64>> = BTreeMap::new();
+        for (agent, plan, sequence) in passed_over(&bundle.manifest, &heard) {
+            passed.entry(agent).or_default().insert(plan, sequence);
+        }
+        if let Some(row) = row.as_object_mut().filter(|_| !passed.is_empty()) {
+            row.insert("passed_over".to_owned(), json!(passed));
         }
         rows.push(row);
         branches.push(branch);
@@ -160,6 +173,15 @@ fn assembled(
     let heard = heard(&compiled.repository, target, before.as_ref(), roots, now)?;
     refuse_what_came_back(&bundle.manifest, target, &heard)?;
     Ok((bundle, heard))
+}
+
+/// The plans of a release that an agent may go on refusing, because an earlier release readmits them and this one does not.
+fn passed_over<'h>(manifest: &Manifest, heard: &'h Heard) -> impl Iterator<Item = (&'h AgentId, Digest, u64)> {
+    let again: BTreeSet<Digest> = manifest.readmitted.iter().map(|one| one.plan).collect();
+    let named: BTreeSet<Digest> = manifest.active.iter().map(|active| active.plan).collect();
+    let each =
+        heard.passed_over.iter().flat_map(|(agent, plans)| plans.iter().map(move |(plan, at)| (agent, *plan, *at)));
+    each.filter(move |(_, plan, _)| named.contains(plan) && !again.contains(plan))
 }
 
 fn sign_and_put(args: &Args, compiled: &Compiled, target: &Target, bundle: &Bundle) -> Result<(), Error> {

@@ -36,6 +36,9 @@ pub struct Heard {
     pub back: BTreeMap<Digest, BTreeMap<AgentId, SentBack>>,
     /// Agents that signed nothing that is known here, and why what stands on their branches is not theirs.
     pub unheard: BTreeMap<AgentId, String>,
+    /// Plans that an agent sent back and a release readmits which it has not said to have taken, each with the number of that
+    /// release: an agent that takes a later one first never hears of it.
+    pub passed_over: BTreeMap<AgentId, BTreeMap<Digest, u64>>,
 }
 
 /// That an agent sent a plan back.
@@ -111,9 +114,15 @@ pub fn heard(
             none => none.insert(readmissions(repository, target, before, roots)?),
         };
         let took = signed.status.release.as_ref().map(|release| (release.generation, release.sequence));
-        let answered =
-            |plan: &Digest| answers.iter().any(|(number, plans)| Some(*number) > took && plans.contains(plan));
-        for (plan, code) in sent.into_iter().filter(|(plan, _)| !answered(plan)) {
+        let answered = |plan: &Digest| {
+            let newer = answers.iter().find(|(number, plans)| Some(*number) > took && plans.contains(plan));
+            newer.map(|((_, sequence), _)| *sequence)
+        };
+        for (plan, code) in sent {
+            if let Some(sequence) = answered(&plan) {
+                heard.passed_over.entry(agent.clone()).or_default().insert(plan, sequence);
+                continue;
+            }
             let since = since(repository, &signed, &plan, agent, roots);
             let back = SentBack { code, since, said: signed.status.time };
             heard.back.entry(plan).or_default().insert(agent.clone(), back);

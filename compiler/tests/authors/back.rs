@@ -137,7 +137,8 @@ fn what_an_agent_sent_back_is_released_again_by_name_alone() {
     // By name it goes, and that stays said for whoever releases before the agent took it.
     place.release(&["--readmit", &bad, "--reason", "mended"]).unwrap();
     assert_eq!(place.newest().0["readmitted"], json!([{"plan": bad, "reason": "mended"}]));
-    place.passes();
+    // An agent that was away meanwhile and takes this one first never hears of it: that is told.
+    assert_eq!(place.passes()["passed_over"], json!({ AGENT: { &bad: 4 } }));
     // It took that and sent the plan back again.
     place.says("2026-06-01T08:40:00Z", Some(&bad));
     assert!(place.release(&[]).unwrap_err().contains("says so since"));
