@@ -105,6 +105,20 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Shows what somebody is about to sign, before any key asks for a passphrase or a touch: on standard output, where the rest of
+    /// the text follows, and beside a result that is JSON.
+    ///
+    /// # Errors
+    /// When that stream is closed or full.
+    pub fn show_first(&mut self, format: Format, text: &str) -> Result<(), Error> {
+        let (stream, name): (&mut dyn Write, _) = match format {
+            Format::Human => (&mut *self.stdout, "output"),
+            Format::Json => (&mut *self.stderr, "error"),
+        };
+        let written = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
+        written.map_err(|e| Error::io(format!("write to standard {name}"), e))
+    }
+
     /// Tells people something beside the result, on standard error.
     ///
     /// # Errors

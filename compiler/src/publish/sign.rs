@@ -65,16 +65,49 @@ pub struct Beside {
 /// nobody signs, the command by which a person does that with OpenSSH alone is told.
 pub fn sign_beside(file: &Path, namespace: Namespace, key: &KeyFile) -> Result<Beside, Error> {
     let bytes = read_named(file, Kind::Signed)?;
-    let (hand, path) = (key.read()?, signature_path(file, &key.person));
-    place::refuse_links(&path)?;
-    // Before anybody is asked for a passphrase or a touch.
-    let is_checked = may_sign((file, &bytes), namespace, key, hand.public())?;
-    let armour = hand.sign(namespace, &bytes).map_err(|why| {
-        let command = by_hand(file, namespace, &key.file.display().to_string(), key.person.as_str());
-        why.with_step(&format!("Where that key is at hand: {command}"))
-    })?;
-    place::put(&path, armour.as_bytes())?;
-    Ok(Beside { path, is_checked })
+    Pen::ready(file, &bytes, namespace, key)?.sign()
+}
+
+/// A key that may sign some bytes of a file, as far as can be told here. Nobody was asked for a passphrase or a touch yet.
+pub struct Pen<'a> {
+    file: &'a Path,
+    bytes: &'a [u8],
+    namespace: Namespace,
+    key: &'a KeyFile,
+    hand: Hand,
+    beside: Beside,
+}
+
+impl<'a> Pen<'a> {
+    /// Looks whether a signature would count and can be written.
+    ///
+    /// # Errors
+    /// When the key cannot be read, or the signature would not count.
+    pub fn ready(file: &'a Path, bytes: &'a [u8], namespace: Namespace, key: &'a KeyFile) -> Result<Self, Error> {
+        let (hand, path) = (key.read()?, signature_path(file, &key.person));
+        place::refuse_links(&path)?;
+        let is_checked = may_sign((file, bytes), namespace, key, hand.public())?;
+        Ok(Self { file, bytes, namespace, key, hand, beside: Beside { path, is_checked } })
+    }
+
+    /// Signs, and writes the signature beside the file.
+    ///
+    /// # Errors
+    /// When the file holds other bytes by now, nobody signs, or the signature cannot be written. Where only nobody signs, the
+    /// command by which a person does that with OpenSSH alone is told.
+    pub fn sign(self) -> Result<Beside, Error> {
+        let Self { file, bytes, namespace, key, hand, beside } = self;
+        if read_named(file, Kind::Signed)? != bytes {
+            let file = file.display();
+            return Err(Error::input(format!("{file} holds something else than what was shown; nothing was signed")));
+        }
+        let armour = hand.sign(namespace, bytes).map_err(|why| {
+            let command = by_hand(file, namespace, &key.file.display().to_string(), key.person.as_str());
+            why.with_step(&format!("Where that key is at hand: {command}"))
+        })?;
+        place::put(&beside.path, armour.as_bytes())?;
+        Ok(beside)
+    }
 }
 
 /// Whether a list that stands here says that the signature counts.

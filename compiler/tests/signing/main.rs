@@ -7,6 +7,7 @@ mod links;
 mod rotate;
 mod shell;
 #[expect(dead_code, reason = "each test binary uses its own part")]
+mod shown;
 #[path = "../support/mod.rs"]
 mod support;
 

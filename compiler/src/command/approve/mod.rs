@@ -17,7 +17,7 @@ use super::{Context, Format, Outcome};
 use crate::error::Error;
 use crate::named::{read_named, text_named};
 use crate::publish::hand::{by_hand, quoted};
-use crate::publish::sign::{KeyFile, NOT_CHECKED, sign_beside};
+use crate::publish::sign::{KeyFile, NOT_CHECKED, Pen};
 use crate::sentence::sentence;
 
 /// Shows what an approval allows, signs it, and checks the signature. The same as
@@ -45,10 +45,19 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let (statement, bytes) = read(&args.file)?;
     let page = args.page.write(&args.file, &bytes, &statement, context)?;
-    let signed = args.key.as_ref().map(|key| sign(&args.file, key)).transpose()?;
+    let mut text = format!("{}\n", words(&statement));
+    let signed = match &args.key {
+        None => None,
+        Some(key) => {
+            Some(sign(&args.file, &bytes, key, || context.show_first(args.format, &std::mem::take(&mut text)))?)
+        }
+    };
     let next = signed.as_ref().map_or_else(|| how_to_sign(&args.file), Signed::sentence);
-    let shown = page.map(|page| format!("The page for those who sign: {}\n", page.display())).unwrap_or_default();
-    let text = format!("{}\n{shown}{next}", words(&statement));
+    if let Some(page) = &page {
+        // Writing to a text never fails.
+        let _written = writeln!(text, "The page for those who sign: {}", page.display());
+    }
+    text.push_str(&next);
     let mut told = told(&args.file, &statement, signed.as_ref());
     if let (Some(told), Some(page)) = (told.as_object_mut(), page) {
         told.insert("page".to_owned(), page.display().to_string().into());
@@ -106,15 +115,23 @@ impl Signed {
     }
 }
 
-/// Signs a statement, if it is by a key of that approver as far as can be told here, and checks what was written.
+/// Signs the bytes of a statement, if it is by a key of that approver as far as can be told here, and checks what was written.
+/// `show` shows what they say: before the key asks for anything, and only if it may sign.
 ///
 /// # Errors
-/// When the key cannot be read or the signature cannot be written.
-pub(super) fn sign(file: &Path, key: &KeyFile) -> Result<Signed, Error> {
-    let beside = sign_beside(file, Namespace::Approval, key)?;
+/// When the key cannot be read, the file holds something else, or the signature cannot be written.
+pub(super) fn sign(
+    file: &Path,
+    bytes: &[u8],
+    key: &KeyFile,
+    show: impl FnOnce() -> Result<(), Error>,
+) -> Result<Signed, Error> {
+    let pen = Pen::ready(file, bytes, Namespace::Approval, key)?;
+    show()?;
+    let beside = pen.sign()?;
     let keys = [key.read()?.public().clone()].into();
-    let (bytes, armour) = (read_named(file, Kind::SignedToml)?, read_named(&beside.path, Kind::Signature)?);
-    verify(&bytes, &armour, Namespace::Approval, &keys)
+    let armour = read_named(&beside.path, Kind::Signature)?;
+    verify(bytes, &armour, Namespace::Approval, &keys)
         .map_err(|e| Error::input(format!("the signature just made {e}")))?;
     let (signature, is_checked) = (beside.path.display().to_string(), beside.is_checked);
     Ok(Signed { person: key.person.clone(), signature, is_checked })

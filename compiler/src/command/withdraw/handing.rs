@@ -5,7 +5,7 @@ use std::path::Path;
 
 use assent_agent::people::wire;
 use assent_schema::id::PersonId;
-use assent_schema::trust::{Namespace, Statement, verify};
+use assent_schema::trust::{Namespace, verify};
 use serde_json::{Value, json};
 
 use super::super::http::Authority;
@@ -73,27 +73,26 @@ pub(super) fn hand_over(
     }
     let text = String::from_utf8(bytes).map_err(|e| Error::internal("read the statement", e))?;
     let people: Vec<&str> = signatures.keys().map(PersonId::as_str).collect();
-    let told = (format!("signed by {}\n", people.join(", ")), approve::told(file, &statement, None));
-    hand(args, &statement, &wire::Handed { statement: text, signatures }, agents, told, context)
+    let words = format!("{}\nsigned by {}\n", approve::words(&statement), people.join(", "));
+    let told = (words, approve::told(file, &statement, None));
+    hand(args, &wire::Handed { statement: text, signatures }, agents, told, context)
 }
 
 /// Hands a statement to each of some agents, and tells what they said beside what is told of it.
 pub(super) fn hand(
     args: &Args,
-    statement: &Statement,
     handed: &wire::Handed,
     agents: &Agents<'_>,
-    (signed, mut told): (String, Value),
+    (text, mut told): (String, Value),
     context: &mut Context<'_>,
 ) -> Result<Outcome, Error> {
     let body = serde_json::to_string(handed).map_err(|e| Error::internal("write the statement", e))?;
     let handed: Vec<Handed> = agents.iter().map(|(to, agent)| give(to, agent, &body)).collect();
     let sentences: String = handed.iter().map(Handed::sentence).collect();
-    let words = format!("{}\n{signed}{sentences}", approve::words(statement));
     if let Some(told) = told.as_object_mut().filter(|_| !handed.is_empty()) {
         told.insert("handed".to_owned(), handed.iter().map(Handed::told).collect());
     }
-    context.print_as(args.format, &words, &told)?;
+    context.print_as(args.format, &format!("{text}{sentences}"), &told)?;
     Ok(if handed.iter().all(|handed| handed.refused.is_none()) { Outcome::Fine } else { Outcome::Findings })
 }
 

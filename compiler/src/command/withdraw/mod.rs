@@ -116,7 +116,8 @@ fn state(
         context.print_as(args.format, &text, &approve::told(&file, &statement, None))?;
         return Ok(Outcome::Fine);
     };
-    let signed = approve::sign(&file, key).map_err(|why| {
+    let show = || context.show_first(args.format, &format!("{}\n", approve::words(&statement)));
+    let signed = approve::sign(&file, text.as_bytes(), key, show).map_err(|why| {
         if !why.is_unsigned() {
             // A statement that would not count would only be in the way.
             drop(std::fs::remove_file(&file));
@@ -129,7 +130,7 @@ fn state(
     })?;
     let signatures = [(key.person.clone(), signed.armour()?)].into();
     let told = (signed.sentence(), approve::told(&file, &statement, Some(&signed)));
-    handing::hand(args, &statement, &wire::Handed { statement: text, signatures }, &agents, told, context)
+    handing::hand(args, &wire::Handed { statement: text, signatures }, &agents, told, context)
 }
 
 fn cancelled(args: &Args, reset: Option<&WaitingReset>) -> Result<Vec<Cancelled>, Error> {
