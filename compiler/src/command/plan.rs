@@ -12,6 +12,7 @@ use clap::ValueEnum;
 use git2::{ErrorCode, Oid, Repository};
 
 use super::repository::{all_here, commit, worktree};
+use super::withdraw::serial::after;
 use super::{Context, Outcome};
 use crate::check::{Survey, survey};
 use crate::compare::{Absent, absent, compare, state};
@@ -154,17 +155,21 @@ fn draft(survey: &Survey, found: &Findings, client: &ClientId, at: Moment) -> Re
         project: digest("trust/root/1.toml".into())?,
         client: client.clone(),
         approvers: digest(format!("clients/{client}/approvers/1.toml"))?,
-        serial: highest_serial(survey, client) + 1,
+        serial: next_serial(survey, client),
         given: at,
         says: Decision::Approve(Approval::new(at.plus(DRAFT_LASTS), judged.missing.clone())),
     };
     statement.to_toml().map_err(|error| Error::internal("write the approval", error))
 }
 
-/// The highest serial that any statement of the client says, signed or not, so that a draft never repeats one.
-fn highest_serial(survey: &Survey, client: &ClientId) -> u64 {
+/// The serial after all that any statement of the client says, signed or not, so that a draft never repeats one; but for those that
+/// are further above what counts than agents take.
+fn next_serial(survey: &Survey, client: &ClientId) -> u64 {
     let files = survey.parsed.source.files.iter();
     let statements = files.filter(|(_, file)| matches!(&file.place, Place::Approval(of) if of == client));
     let serial = |(path, file): (&std::sync::Arc<str>, &File)| Statement::parse(path, &file.bytes).ok();
-    statements.filter_map(serial).map(|statement| statement.serial).max().unwrap_or(0)
+    let standing = statements.filter_map(serial).map(|statement| statement.serial).collect();
+    let known = survey.trusted.statements.get(client);
+    let held = known.and_then(|known| known.held().values().map(|held| held.statement.serial).max());
+    after(held.unwrap_or(0), &standing)
 }

@@ -149,19 +149,31 @@ fn may_sign(
 /// # Errors
 /// When the folder or one of them cannot be read.
 pub fn signatures_beside(file: &Path) -> Result<Signatures, Error> {
+    let read = |(person, path): (PersonId, PathBuf)| Ok((person, read_named(&path, Kind::Signature)?));
+    signature_files(file)?.into_iter().map(read).collect()
+}
+
+/// As [`signatures_beside`], without those that cannot be read: anybody may put one there.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn readable_signatures_beside(file: &Path) -> Result<Signatures, Error> {
+    let read = |(person, path): (PersonId, PathBuf)| Some((person, read_named(&path, Kind::Signature).ok()?));
+    Ok(signature_files(file)?.into_iter().filter_map(read).collect())
+}
+
+fn signature_files(file: &Path) -> Result<Vec<(PersonId, PathBuf)>, Error> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let tried = |e| Error::io(format!("read {}", folder.display()), e);
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let mut found = Signatures::new();
+    let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(tried)? {
         let path = entry.map_err(tried)?.path();
         let person = path.file_name().and_then(|other| {
             let rest = other.to_str()?.strip_prefix(&*name)?.strip_prefix('.')?;
             rest.strip_suffix(".sig")?.parse::<PersonId>().ok()
         });
-        if let Some(person) = person {
-            found.insert(person, read_named(&path, Kind::Signature)?);
-        }
+        found.extend(person.map(|person| (person, path)));
     }
     Ok(found)
 }

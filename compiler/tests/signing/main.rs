@@ -5,9 +5,10 @@
 mod keys;
 mod links;
 mod rotate;
+mod serials;
 mod shell;
-#[expect(dead_code, reason = "each test binary uses its own part")]
 mod shown;
+#[expect(dead_code, reason = "each test binary uses its own part")]
 #[path = "../support/mod.rs"]
 mod support;
 

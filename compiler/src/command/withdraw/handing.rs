@@ -16,6 +16,9 @@ use crate::publish::hand::quoted;
 use crate::publish::listed::listed;
 use crate::publish::sign::{signature_path, signatures_beside};
 
+/// With which code an agent says that something is no statement that could count.
+const NO_STATEMENT: &str = "bad_statement";
+
 /// Agents, each with the URL by which it was named.
 type Agents<'a> = [(&'a String, Authority)];
 
@@ -30,6 +33,12 @@ impl Handed {
     fn sentence(&self) -> String {
         match &self.refused {
             None => format!("{} has it: it counts there from now on.\n", self.to),
+            Some(why) if why.ends_with(NO_STATEMENT) => {
+                format!(
+                    "{} did not take it ({why}): what is wrong with it there is wrong in a release as well.\n",
+                    self.to
+                )
+            }
             Some(why) => format!("{} did not take it ({why}): there it counts from the next release on.\n", self.to),
         }
     }
@@ -120,4 +129,16 @@ fn signatures(file: &Path, bytes: &[u8]) -> Result<BTreeMap<PersonId, String>, E
         found.insert(person, armour);
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_that_could_never_count_is_not_said_to_count_later() {
+        let said = |why: &str| Handed { to: "https://a".to_owned(), refused: Some(why.to_owned()) }.sentence();
+        assert!(said("503: unavailable").contains("from the next release on"));
+        assert!(!said("422: bad_statement").contains("from the next release on"));
+    }
 }

@@ -1,7 +1,9 @@
 //! `assent withdraw` and `assent reject`: one approver ends approved uses, or refuses proposed ones.
 
 mod handing;
+pub(super) mod serial;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use assent_agent::people::wire;
@@ -103,7 +105,7 @@ fn state(
         return Err(Error::input(format!("{person} is not an approver of {client}; they are: {}", people.join(", "))));
     }
     let folder = args.root().join(format!("clients/{}/approvals", args.client));
-    let serial = highest_serial(&folder)?.saturating_add(1);
+    let serial = serial::next(&args.root(), &args.client)?;
     let client = args.client.clone();
     let statement = Statement { project, client, approvers, serial, given: context.now(), says: says(cancelled) };
     let text = statement.to_toml().map_err(|e| Error::input(e.to_string()))?;
@@ -151,14 +153,16 @@ fn cancelled(args: &Args, reset: Option<&WaitingReset>) -> Result<Vec<Cancelled>
 
 /// What names nothing ends nothing, and whoever signs it would believe that it does. A signed file of the client or a workflow
 /// of the work tree says what there is; only a use that no file has costs a look at what the workflows need.
-fn refuse_what_is_not(args: &Args, cancelled: &[Cancelled], context: &Context<'_>) -> Result<(), Error> {
+fn refuse_what_is_not(args: &Args, cancelled: &[Cancelled], context: &mut Context<'_>) -> Result<(), Error> {
     let mut nameable = Nameable::default();
     let client = args.root().join(format!("clients/{}", args.client));
     for file in toml_files(&client.join("workflows"))? {
         let name = file.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
         nameable.take_workflow(name);
     }
-    statements(&client.join("approvals"))?.iter().for_each(|statement| nameable.take(statement));
+    let (statements, aside) = statements(&client.join("approvals"))?;
+    statements.values().for_each(|statement| nameable.take(statement));
+    aside.iter().try_for_each(|aside| context.note(aside))?;
     let lacks_use = |named: &Cancelled| matches!(named, Cancelled::Digest(_)) && nameable.lacks(named).is_some();
     if cancelled.iter().any(lacks_use) {
         let (found, _) = survey(&worktree(&args.root())?, context.now())?;
@@ -174,17 +178,20 @@ fn refuse_what_is_not(args: &Args, cancelled: &[Cancelled], context: &Context<'_
     }
 }
 
-/// The highest serial of the statements in a folder; zero when there is none.
-pub(super) fn highest_serial(folder: &Path) -> Result<u64, Error> {
-    Ok(statements(folder)?.iter().map(|statement| statement.serial).max().unwrap_or(0))
-}
-
-fn statements(folder: &Path) -> Result<Vec<Statement>, Error> {
-    let read = |path: PathBuf| {
-        let bytes = read_named(&path, Kind::SignedToml)?;
-        Statement::parse(&path.display().to_string(), &bytes).map_err(|e| Error::input(e.to_string()))
-    };
-    toml_files(folder)?.into_iter().map(read).collect()
+/// The statements of a folder by their files, and what cannot be read as one: anybody may commit a file there, and it keeps nobody
+/// from ending a use.
+fn statements(folder: &Path) -> Result<(BTreeMap<PathBuf, Statement>, Vec<String>), Error> {
+    let (mut found, mut aside) = (BTreeMap::new(), Vec::new());
+    for path in toml_files(folder)? {
+        let parsed = read_named(&path, Kind::SignedToml).and_then(|bytes| {
+            Statement::parse(&path.display().to_string(), &bytes).map_err(|e| Error::input(e.to_string()))
+        });
+        match parsed {
+            Ok(statement) => drop(found.insert(path, statement)),
+            Err(why) => aside.push(format!("left aside: {why}")),
+        }
+    }
+    Ok((found, aside))
 }
 
 /// The TOML files of a folder; none where there is no folder.
