@@ -11,6 +11,7 @@
     clippy::disallowed_methods,
     reason = "tests stop at what is not there, and play on a real disk"
 )]
+#![expect(clippy::duplicate_mod, reason = "console and chats, which are shared, bring the same room each")]
 
 mod agreement;
 mod approvers;

@@ -102,7 +102,7 @@ pub fn compact(repository: &Path) -> Result<(), PullFailure> {
         return Err(PullFailure::Broken);
     }
     let cut: BTreeSet<Oid> = cut(&repository)?.union(&new).filter(|id| objects.contains(*id)).copied().collect();
-    let lines: String = cut.iter().map(|id| format!("{id}\n")).collect();
+    let lines = cut.iter().fold(String::new(), |lines, id| lines + &id.to_string() + "\n");
     let shallow = repository.path().join(SHALLOW);
     if !lines.is_empty() || shallow.exists() {
         durable::put(&shallow, lines.as_bytes()).map_err(broken)?;

@@ -292,7 +292,9 @@ impl Levels<'_> {
         let own = client.as_ref().map(|client| derive_client(&client.facts)).unwrap_or_default();
         let mut judged = Judged { own, ..Judged::default() };
         judged.look_up(trusted.approvals.get(&id));
-        client.iter().for_each(|client| judged.forget_terms(client, &mut findings));
+        if let Some(client) = &client {
+            judged.forget_terms(client, &mut findings);
+        }
         let resolved = Resolved { clients: client.into_iter().map(|client| (id.clone(), client)).collect() };
         let judged = resolved.clients.keys().map(|id| (id.clone(), judged.clone())).collect();
         let survey = Survey { parsed: Arc::new(parsed), resolved, judged, trusted: Arc::new(trusted) };

@@ -93,8 +93,12 @@ impl Reads {
                 }
             }
             Action::Ask { with, sources, .. } => {
-                with.values().for_each(|argument| self.argument(argument, &Taken::Whole));
-                sources.iter().for_each(|sources| self.text(&sources.0, &members(OF_SOURCES)));
+                for argument in with.values() {
+                    self.argument(argument, &Taken::Whole);
+                }
+                if let Some(sources) = sources {
+                    self.text(&sources.0, &members(OF_SOURCES));
+                }
             }
             Action::Decide { show, edit, .. } => {
                 show.iter().chain(edit).for_each(|path| self.text(path, &Taken::Whole));

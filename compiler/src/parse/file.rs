@@ -73,12 +73,11 @@ fn partly(said: Said) -> Option<Said> {
     }
 }
 
+/// Reads the table of a file of one kind.
+type Reader<'a> = Box<dyn FnOnce(Table<'_, '_>) -> Option<Said> + 'a>;
+
 /// How the files of a kind are read; nothing for kinds that are read elsewhere.
-fn reader<'a>(
-    path: &'a Arc<str>,
-    text: &'a Arc<str>,
-    place: &'a Place,
-) -> Option<Box<dyn FnOnce(Table<'_, '_>) -> Option<Said> + 'a>> {
+fn reader<'a>(path: &'a Arc<str>, text: &'a Arc<str>, place: &'a Place) -> Option<Reader<'a>> {
     Some(match place {
         Place::Project => {
             Box::new(move |table| project::project(table).map(|spec| Said::Project(unit(path, text, spec))))

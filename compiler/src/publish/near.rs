@@ -59,7 +59,7 @@ fn broken(other: &Repository) -> Vec<String> {
             let name = format!("{name}{last}");
             if kind.is_dir() && depth < DEPTH_MOST {
                 folders.push((entry.path(), format!("{name}/"), depth + 1));
-            } else if kind.is_file() && git2::Reference::is_valid_name(&name) && !last.ends_with(".lock") {
+            } else if kind.is_file() && git2::Reference::is_valid_name(&name) && !is_lock(&entry.path()) {
                 // One that is there and can be found was whole, or is by now.
                 let is_lost = other.find_reference(&name).is_err() && entry.path().exists();
                 found.extend(is_lost.then_some(name));
@@ -67,6 +67,11 @@ fn broken(other: &Repository) -> Vec<String> {
         }
     }
     found
+}
+
+/// Whether a file is one that git holds while it writes a reference.
+fn is_lock(file: &std::path::Path) -> bool {
+    file.extension().is_some_and(|extension| extension == "lock")
 }
 
 /// A branch that is to come.

@@ -20,7 +20,9 @@ pub(super) fn settle(plan: &mut Plan, client: &Clock) {
 fn step(step: &mut Step, client: &Clock) {
     match &mut step.action {
         Action::Call { with, .. } | Action::Ask { with, .. } | Action::Set { values: with } => {
-            with.values_mut().for_each(|given| argument(given, client));
+            for given in with.values_mut() {
+                argument(given, client);
+            }
         }
         Action::Each(each) => each.steps.iter_mut().for_each(|inner| self::step(inner, client)),
         Action::Wait { until: Until::Event(awaited) } => fields(&mut awaited.on.fields, client),
@@ -38,7 +40,9 @@ fn argument(given: &mut Argument, client: &Clock) {
 }
 
 fn fields(fields: &mut BTreeMap<Name, Field>, client: &Clock) {
-    fields.values_mut().for_each(|field| shape(&mut field.shape, client));
+    for field in fields.values_mut() {
+        shape(&mut field.shape, client);
+    }
 }
 
 fn shape(of: &mut Shape, client: &Clock) {

@@ -201,9 +201,10 @@ fn fields(was: &DataUse, is: &DataUse, length: Length) -> Option<String> {
         UseKind::Cache => "also keeps",
         UseKind::Release | UseKind::Guardrail => "also has",
     };
-    let approved = match was.fields.is_empty() {
-        true => "approved: nothing of yours".to_owned(),
-        false => format!("approved: {}", listed(was.fields.keys().map(|path| format!("`{path}`")), length)),
+    let approved = if was.fields.is_empty() {
+        "approved: nothing of yours".to_owned()
+    } else {
+        format!("approved: {}", listed(was.fields.keys().map(|path| format!("`{path}`")), length))
     };
     let new: Vec<String> = new.into_iter().map(|(path, class)| format!("`{path}` ({class})")).collect();
     let more = (!new.is_empty()).then(|| format!("{does} {}, {approved}", listed(new, length)));
@@ -236,9 +237,10 @@ fn scopes(was: &DataUse, is: &DataUse, length: Length) -> Option<String> {
     let given: BTreeSet<_> = was.scopes.iter().flatten().collect();
     let new = is.scopes.iter().flatten().filter(|scope| !given.contains(scope));
     let new: Vec<String> = new.map(|scope| format!("`{scope}`")).collect();
-    let approved = match given.is_empty() {
-        true => "none".to_owned(),
-        false => listed(given.iter().map(|scope| format!("`{scope}`")), length),
+    let approved = if given.is_empty() {
+        "none".to_owned()
+    } else {
+        listed(given.iter().map(|scope| format!("`{scope}`")), length)
     };
     (!new.is_empty()).then(|| format!("also with the permission {}, approved: {approved}", listed(new, length)))
 }
@@ -395,7 +397,7 @@ mod tests {
     fn long_lists_are_cut_for_people_alone() {
         let constants: Vec<String> = (0..32).map(|n| format!("a{n}")).collect();
         let release = format!("topic.a: one_of 32 ({})", constants.join(", "));
-        let (was, is) = (json!({"bits": 9, "releases": []}), json!({"bits": 14, "releases": [release.clone()]}));
+        let (was, is) = (json!({"bits": 9, "releases": []}), json!({"bits": 14, "releases": [release]}));
         assert_eq!(
             told(was.clone(), is.clone()),
             "9 bits are approved, now 14: new is topic.a: one_of 32 (a0, a1, a2, a3 and 28 more)"

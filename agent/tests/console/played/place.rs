@@ -102,7 +102,7 @@ impl Place {
         });
         let host = address.to_string();
         let (store, serving) = (kept, Some(serving));
-        Self { host, address, said, deeds, store, tables, boot, passkeys, standing, stop, runtime, serving }
+        Self { address, host, said, deeds, store, tables, boot, passkeys, standing, stop, runtime, serving }
     }
 
     /// Asked by a name: passkeys belong to names, not to numbers.

@@ -97,7 +97,7 @@ fn otherwise(
     });
     let led = |link: &&String| !approved.iter().any(|used| used.opens.as_ref() == Some(*link));
     let leads = needed.opens.iter().filter(led).map(|link| {
-        let before = approved.iter().filter_map(|used| used.opens.as_ref()).next();
+        let before = approved.iter().find_map(|used| used.opens.as_ref());
         let before = before.map(|link| format!(", approved: `{link}`")).unwrap_or_default();
         format!("its link leads people to `{link}`{before}")
     });

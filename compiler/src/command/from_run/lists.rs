@@ -80,7 +80,9 @@ fn keys(each: &Each) -> Vec<Name> {
 
 fn taken(text: &str, wanted: &Taken) -> TakenBy {
     let mut taken = TakenBy::default();
-    Program::parse(text).iter().for_each(|program| taken.program(program, wanted));
+    if let Ok(program) = Program::parse(text) {
+        taken.program(&program, wanted);
+    }
     taken
 }
 
