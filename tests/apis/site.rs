@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use assent_agent::accept::webhook;
 use assent_agent::control::{RunRow, RunStory};
+use assent_agent::people::wire::WaitingForMe;
 use assent_agent::store::{Books, Entry, LedgerRow, Note, RunId, Sqlite, StoreError};
 use assent_agent::world::Wall;
 use assent_compiler::command::Outcome;
@@ -262,8 +263,17 @@ impl Site {
     pub(crate) fn decide(&self, run: RunId, yes: bool) -> bool {
         let (url, key) = (self.agent.url(), self.agency.private(self.cast.person).expect("a key"));
         let choice = if yes { "--approve" } else { "--refuse" };
-        let args = ["decide", &run.to_string(), "--agent", &url, "--client", self.cast.client, "--key", &key, choice];
-        self.agency.assent(&args.map(str::to_owned)).is_ok()
+        let at = ["--agent", &url, "--client", self.cast.client, "--key", &key];
+        let assent = |args: &[&str]| {
+            self.agency.assent(&args.iter().chain(&at).map(|word| (*word).to_owned()).collect::<Vec<_>>())
+        };
+        let Ok(waiting) = assent(&["decide", "--format", "json"]) else { return false };
+        let waiting: WaitingForMe = serde_json::from_str(&waiting).expect("questions");
+        let Some(asked) = waiting.decisions.iter().find(|asked| asked.run == run) else { return false };
+        let run = run.to_string();
+        let item = asked.item.iter().flat_map(|item| ["--item", item.as_str()]);
+        let which: Vec<&str> = ["decide", &run, "--step", asked.step.as_str()].into_iter().chain(item).collect();
+        assent(&[&which[..], &[choice]].concat()).is_ok()
     }
 }
 

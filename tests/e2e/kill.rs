@@ -185,7 +185,7 @@ fn end_trial(stage: &mut Stage) {
         told.asked();
         let run = told.run;
         let (url, key) = (stage.production.url(), stage.agency.private("lena").expect("a key"));
-        let args = ["decide", &run, "--agent", &url, "--client", "acme", "--key", &key, "--refuse"];
+        let args = ["decide", &run, "--agent", &url, "--client", "acme", "--key", &key, "--step", "agree", "--refuse"];
         stage.agency.assent(&args.map(str::to_owned)).expect("a decision");
         assert_eq!(stage.wait_run_end(&run).expect("an end"), "done");
     }

@@ -16,7 +16,7 @@ use crate::people::proof::counted;
 use crate::people::wire::{Handed, Introduction, Poked, Shown, SignedDecision, SignedIn, WaitingForMe};
 use crate::people::{Asked, Keys, NotTaken, Strength, Through, access, judge, judge_signed};
 use crate::run::{DecideError, Deployed, Question, Verdict};
-use crate::store::{Log, Store, Transaction, Write};
+use crate::store::{Log, Store, Transaction, Write, run_name};
 use crate::sync::lock;
 use crate::world::{Clock as _, Dice as _, World};
 
@@ -123,6 +123,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
     pub(crate) fn shown(&self, question: &Question) -> Result<Shown, NotTaken> {
         let waiting = &question.waiting;
         let values = serde_json::from_slice(question.shown.reveal()).or(Err(NotTaken::BadForm))?;
+        let name = run_name(&**self.engine.store(), waiting.run).or(Err(NotTaken::NotDurable))?;
         let (approvers, signature) =
             self.with_asked(question, |asked| (asked.approvers, asked.needs() == Strength::Signature))?;
         Ok(Shown {
@@ -131,8 +132,10 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             approvers,
             agent: self.itself.agent.clone(),
             run: waiting.run,
+            name,
             workflow: waiting.workflow.clone(),
             step: waiting.step.clone(),
+            item: waiting.item.clone(),
             plan: waiting.plan,
             guardrail: waiting.guardrail,
             by: waiting.by.clone(),

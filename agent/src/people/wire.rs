@@ -5,12 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::canon::Digest;
+use assent_schema::expr::FactText;
 use assent_schema::id::{AgentId, ClientId, GroupId, Name, PersonId, WorkflowId};
 use assent_schema::release::{Choice, DECISION_SCHEMA, Decision, DecisionType, Proof};
 use assent_schema::time::Moment;
 use serde::{Deserialize, Serialize};
 
-use crate::store::RunId;
+use crate::store::{RunId, RunName};
 
 /// `POST /statements`: a statement of a client with its signatures, exactly as they lie in a source repository.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,10 +154,16 @@ pub struct Shown {
     pub agent: AgentId,
     /// The run.
     pub run: RunId,
+    /// How people name it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<RunName>,
     /// Which workflow.
     pub workflow: WorkflowId,
     /// The step that asks.
     pub step: Name,
+    /// Inside an `each`, the item's key: a step asks about each item.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<FactText>,
     /// The plan of the run.
     pub plan: Digest,
     /// Whether an effect is above a guardrail.

@@ -243,6 +243,38 @@ fn now() -> Moment {
     RealClock.now().moment()
 }
 
+/// The same trigger, with a question about each line of what came.
+fn of_each_line() -> Plan {
+    let field =
+        |at: &str, shape: Value| json!({"at": at, "shape": shape, "class": "reference", "written_by": "system"});
+    let line = field("", json!({"type": "record", "fields": {"id": field("id", json!({"type": "token"}))}}));
+    let mut plan = serde_json::to_value(plan()).expect("json");
+    plan["trigger"]["fields"]["lines"] = field("data.lines", json!({"type": "list", "most": 9, "of": line}));
+    // A list is no fact, whatever its items are.
+    plan["trigger"]["fields"]["lines"]["class"] = json!("content");
+    let agree = json!({"id": "agree", "action": {"kind": "decide", "by": "leads", "show": ["line.id"], "within": "4h", "via": ["cli"]}});
+    plan["steps"] = json!([{"id": "all", "action": {"kind": "each", "over": "trigger.lines", "item": "line", "key": "line.id", "max": 9,
+        "parallel": 4, "on_error": "stop", "steps": [agree]}}]);
+    serde_json::from_value(plan).expect("a plan")
+}
+
+/// Who asks what waits is told what names each question: its run, as pages name it, its step and its item.
+#[test]
+fn each_question_of_a_step_has_a_name_of_its_own() {
+    let (store, kinds) = noting();
+    let place = Place::running(of_each_line(), Arc::new(store), kinds);
+    let body = BODY.replace("\"id\"", "\"lines\":[{\"id\":\"INV-1\"},{\"id\":\"INV-2\"}],\"id\"");
+    assert_eq!(place.hook("msg_1", now(), &body).0, 202);
+    let answer = place.decisions("lena", 1).1;
+    let asked = answer["decisions"].as_array().expect("questions");
+    assert_eq!(asked.len(), 2, "{answer}");
+    for (asked, item) in asked.iter().zip(["INV-1", "INV-2"]) {
+        let told = ["name", "step", "item"].map(|name| asked[name].as_str().expect("a text"));
+        assert_eq!(told, ["acme-1", "agree", item]);
+        assert_eq!(asked["values"], json!({"line.id": item}));
+    }
+}
+
 /// The decision on a question, as a person signs it.
 fn decision(question: &Value, person: &str, seed: u8) -> Value {
     let take = |name: &str| question[name].clone();

@@ -40,6 +40,7 @@ pub(in crate::console) fn own(questions: &[Asked<'_>], now: Wall) -> Body {
                             }
                             p.facts {
                                 span { (shown.workflow) } @if let Some(name) = name { span { "run " (name) } }
+                                @if let Some(item) = &shown.item { span { "item " code { (words::told(item.as_str())) } } }
                                 @if let Some(event) = event { span { "event " code { (words::told(event)) } } }
                                 @if let Some(since) = since { span { "asked " (words::when(now, *since)) } }
                                 span { "group " (shown.by) }

@@ -45,7 +45,9 @@ fn head(shown: &Shown, plan: Option<&Plan>, run: Option<&RunName>, now: Wall) ->
         h1 { (plan.map_or(shown.workflow.as_str(), |plan| plan.summary.as_str())) }
         p.facts {
             @if shown.guardrail { (pill("warn", Mark::Warn, "above a limit")) }
-            span { "workflow " (shown.workflow) } span { "step " code { (shown.step) } } span { "group " (shown.by) }
+            span { "workflow " (shown.workflow) } span { "step " code { (shown.step) } }
+            @if let Some(item) = &shown.item { span { "item " code { (words::told(item.as_str())) } } }
+            span { "group " (shown.by) }
             span { "run " @if let Some(name) = run { (name) ", " } code { (shown.run) } } span { "counts as no " (words::deadline(now, shown.until)) }
         }
     }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use assent_agent::people::wire::WaitingForMe;
 use assent_schema::canon::Digest;
 use assent_schema::id::{AgentId, ClientId};
 use assent_schema::plan::Ending;
@@ -183,8 +184,13 @@ impl Stage {
     /// When the agent refuses.
     pub fn decide(&self, run: &str) -> Result<(), Error> {
         let (url, key) = (self.production.url(), self.agency.private("lena")?);
-        let args = line(&["decide", run, "--agent", &url, "--client", "acme", "--key", &key, "--approve"]);
-        self.agency.assent(&args).map(drop)
+        let at = ["--agent", &url, "--client", "acme", "--key", &key];
+        let asks = self.agency.assent(&line(&[&["decide", "--format", "json"][..], &at].concat()))?;
+        let asks: WaitingForMe = serde_json::from_str(&asks).map_err(|e| Error::internal("read what waits", e))?;
+        let asked = asks.decisions.iter().find(|asked| asked.run.to_string() == run);
+        let asked = asked.ok_or_else(|| Error::input(format!("run {run} asks nothing")))?;
+        let which = ["decide", run, "--step", asked.step.as_str(), "--approve"];
+        self.agency.assent(&line(&[&which[..], &at].concat())).map(drop)
     }
 
     /// Waits until a run has ended; how.
