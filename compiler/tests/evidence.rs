@@ -6,6 +6,8 @@
 mod attempts;
 #[path = "evidence/forged.rs"]
 mod forged;
+#[path = "evidence/gone.rs"]
+mod gone;
 #[path = "evidence/ledger.rs"]
 mod ledger;
 #[path = "evidence/persons.rs"]

@@ -15,14 +15,14 @@ use super::support::signed::follow;
 type Spoilt = (&'static str, fn(&mut Paid));
 
 /// An entry of a story.
-type Told = (&'static str, &'static str, Value);
+pub(super) type Told = (&'static str, &'static str, Value);
 
 fn found(ledger: &Ledger) -> BTreeSet<String> {
     judged(ledger.read(|_| ()), &BTreeMap::new())
 }
 
 /// That exactly these promises are broken, each for such a reason.
-fn says(found: &BTreeSet<String>, wanted: &[(&str, &str)]) {
+pub(super) fn says(found: &BTreeSet<String>, wanted: &[(&str, &str)]) {
     for (promise, why) in wanted {
         let told = found.iter().any(|one| one.starts_with(&format!("{promise}: ")) && one.contains(why));
         assert!(told, "{promise} {why}: {found:?}");

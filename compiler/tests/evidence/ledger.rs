@@ -196,6 +196,14 @@ pub(super) fn shared() -> Value {
     json!({"id": "i-7", "state": "shared", "severity": "critical", "cause": "run-failed", "file": Digest::of_file(b"why")})
 }
 
+/// What a judge says: against, and what else was seen.
+pub(super) fn said(rows: &[Row]) -> (BTreeSet<String>, BTreeSet<String>) {
+    let all = |of: fn(&Row) -> &Vec<String>| {
+        rows.iter().flat_map(|row| of(row).iter().map(|said| format!("{}: {said}", row.promise.id))).collect()
+    };
+    (all(|row| &row.against), all(|row| &row.evidence))
+}
+
 #[test]
 fn what_no_record_was_looked_at_for_is_not_called_kept() {
     let releases = BTreeSet::from(["P15", "P16", "P17"]);

@@ -7,6 +7,7 @@ use assent_schema::id::{ConnectionId, SlotId};
 use assent_schema::ledger::{Entry, Kind, Origin};
 use assent_schema::time::Moment;
 
+use super::places::is_gap;
 use super::unfinished::leaves_work;
 use super::{Notes, Verified};
 
@@ -28,8 +29,8 @@ struct Counted {
     retries: u64,
     rotated: u64,
     back: u64,
-    /// Since when which secrets are overdue and were not rotated after that; those of entries that name no slot are one.
-    overdue: BTreeMap<Option<Slot>, Moment>,
+    /// Since when and where which secrets are overdue and were not rotated after that; those of entries that name no slot are one.
+    overdue: BTreeMap<Option<Slot>, (Moment, u64)>,
     /// When an API was found to grant more than the workflows need.
     wider: Option<Moment>,
     caught: u64,
@@ -55,7 +56,7 @@ impl Counted {
                 match Rule::from_name(alerted.rule.as_str()) {
                     Some(Rule::RotationOverdue) => {
                         let slot = alerted.connection.clone().zip(alerted.slot.clone());
-                        self.overdue.insert(slot, entry.time);
+                        self.overdue.insert(slot, (entry.time, entry.index));
                     }
                     Some(Rule::ScopeWider) => self.wider = Some(entry.time),
                     Some(Rule::SecretInLog) => self.caught += 1,
@@ -83,9 +84,9 @@ pub(super) fn look(verified: &Verified, notes: &mut Notes) {
     let origin = &verified.origin;
     let counted = Counted::of(&verified.entries);
     looks(origin, &counted, notes);
-    alerts(origin, &counted, notes);
+    alerts(verified, &counted, notes);
     if origin.client.is_some() {
-        of_a_client(origin, &counted, notes);
+        of_a_client(verified, &counted, notes);
     }
     if counted.caught > 0 {
         let caught = counted.caught;
@@ -103,13 +104,20 @@ fn looks(origin: &Origin, counted: &Counted, notes: &mut Notes) {
     }
 }
 
-fn alerts(origin: &Origin, counted: &Counted, notes: &mut Notes) {
+/// That nothing of a kind was told says something only where all that was told is there: an incident or alert of before may be
+/// what the rest belongs to. Where bodies are gone, and after a recovery, the runs are judged one by one, as far as that goes.
+fn tells_all(verified: &Verified) -> bool {
+    verified.summary.gone == 0 && verified.origin.is_first()
+}
+
+fn alerts(verified: &Verified, counted: &Counted, notes: &mut Notes) {
+    let origin = &verified.origin;
     let Counted { delays, rules, failed, incidents, .. } = counted;
     let rules: Vec<String> = rules.iter().map(|(rule, count)| format!("`{rule}` {count}")).collect();
     if !rules.is_empty() {
         notes.see("P12", format!("{origin}: alerts by rule: {}.", rules.join(", ")));
     }
-    if *failed > 0 && delays.is_empty() && *incidents == 0 {
+    if *failed > 0 && delays.is_empty() && *incidents == 0 && tells_all(verified) {
         notes.object("P12", format!("{origin}: {failed} runs could not be finished, and no rule found it."));
     }
     let Some(longest) = delays.iter().max() else { return };
@@ -119,15 +127,23 @@ fn alerts(origin: &Origin, counted: &Counted, notes: &mut Notes) {
     }
 }
 
-fn of_a_client(origin: &Origin, counted: &Counted, notes: &mut Notes) {
+fn of_a_client(verified: &Verified, counted: &Counted, notes: &mut Notes) {
+    let Verified { origin, entries, summary, .. } = verified;
     let Counted { failed, incidents, retries, rotated, back, .. } = counted;
     notes.see("P19", format!("{origin}: {failed} runs could not be finished, {incidents} incidents were opened."));
-    if *failed > 0 && *incidents == 0 {
+    if *failed > 0 && *incidents == 0 && tells_all(verified) {
         notes.object("P19", format!("{origin}: {failed} runs could not be finished, and no incident was opened."));
     }
     notes.see("P18", format!("{origin}: {retries} requests were further attempts."));
     notes.see("P08", format!("{origin}: {rotated} rotations."));
-    for (slot, at) in &counted.overdue {
+    for (slot, (at, index)) in &counted.overdue {
+        if is_gap(entries, *index, summary.head.size) {
+            let said = format!(
+                "{origin}: a secret was overdue at {at}; whether it was rotated after that cannot be told, for bodies are gone."
+            );
+            notes.see("P08", said);
+            continue;
+        }
         notes.object(
             "P08",
             match slot {

@@ -11,6 +11,7 @@ use assent_schema::time::{Moment, Period};
 
 use super::counts::ALERTED_WITHIN;
 use super::force::Force;
+use super::places::is_gap_until;
 use super::{Notes, Seen, Verified};
 
 /// Within which time a post-mortem is shared.
@@ -27,6 +28,7 @@ struct Incident {
     /// Where it opened.
     index: u64,
     acknowledged: Option<Moment>,
+    /// When a post-mortem was shared first.
     shared: Option<Moment>,
     /// It was written for a client that had left.
     written: bool,
@@ -51,7 +53,7 @@ pub(super) fn look(verified: &Verified, strangers: &BTreeSet<u64>, seen: &Seen<'
                 incident.index = entry.index;
             }
             _ if strangers.contains(&entry.index) => {}
-            "acknowledged" => incident.acknowledged = Some(entry.time),
+            "acknowledged" => drop(incident.acknowledged.get_or_insert(entry.time)),
             // A better one may follow; what was promised is the first.
             "shared" if incident.shared.is_none() => (incident.shared, incident.file) = (Some(entry.time), told.file),
             "written" => {
@@ -69,10 +71,10 @@ pub(super) fn look(verified: &Verified, strangers: &BTreeSet<u64>, seen: &Seen<'
     for (id, incident) in &all {
         let name = format!("{origin}: {id}");
         if let Some(until) = answer_by(incident, facts.map(|facts| &*facts.facts), seen) {
-            answered(&name, incident, until, seen.at, notes);
+            answered(&name, incident, until, (verified, seen.at), notes);
         }
-        alerted(&name, incident, &verified.entries, notes);
-        explained(&name, incident, seen, notes);
+        alerted(&name, incident, verified, notes);
+        explained(&name, incident, (verified, seen), notes);
     }
     if all.is_empty() {
         notes.see("P20", format!("{origin}: there was no incident."));
@@ -81,8 +83,8 @@ pub(super) fn look(verified: &Verified, strangers: &BTreeSet<u64>, seen: &Seen<'
 
 /// An incident is opened with an alert, which reaches somebody within minutes. One at the very end of a log may still be on its
 /// way.
-fn alerted(name: &str, incident: &Incident, entries: &[Entry], notes: &mut Notes) {
-    let Some(opened) = incident.opened else { return };
+fn alerted(name: &str, incident: &Incident, verified: &Verified, notes: &mut Notes) {
+    let (Some(opened), entries) = (incident.opened, verified.entries.as_slice()) else { return };
     let until = opened.plus(Period::seconds(ALERTED_WITHIN));
     let told = entries.iter().find(|entry| match &entry.kind {
         Kind::Alerted(alerted) => entry.time >= opened && alerted.rule.as_str() == incident.cause,
@@ -91,6 +93,7 @@ fn alerted(name: &str, incident: &Incident, entries: &[Entry], notes: &mut Notes
     let is_over = entries.last().is_some_and(|last| last.time > until);
     match told {
         Some(told) if told.time <= until => {}
+        _ if is_gap_until(verified, incident.index, until) => unknown("P13", name, "on-call was told in time", notes),
         Some(Entry { time, .. }) => {
             notes.object(
                 "P13",
@@ -140,18 +143,27 @@ fn answer_by(incident: &Incident, facts: Option<&ClientFacts>, seen: &Seen<'_>) 
     })
 }
 
-fn answered(name: &str, incident: &Incident, until: Moment, now: Moment, notes: &mut Notes) {
+/// What a body that is gone may have said.
+fn unknown(promise: &'static str, name: &str, what: &str, notes: &mut Notes) {
+    notes.see(promise, format!("{name}: whether {what} cannot be told, for bodies are gone."));
+}
+
+fn answered(name: &str, incident: &Incident, until: Moment, (log, now): (&Verified, Moment), notes: &mut Notes) {
     match incident.acknowledged {
         Some(at) if at <= until => notes.see("P20", format!("{name} was answered {at}, promised by {until}.")),
+        _ if now > until && is_gap_until(log, incident.index, until) => {
+            unknown("P20", name, "it was answered in time", notes)
+        }
         Some(at) => notes.object("P20", format!("{name} was answered {at}, promised by {until}.")),
         None if now > until => notes.object("P20", format!("{name} was not answered by {until}.")),
         None => notes.see("P20", format!("{name} is to be answered by {until}.")),
     }
 }
 
-fn explained(name: &str, incident: &Incident, seen: &Seen<'_>, notes: &mut Notes) {
+fn explained(name: &str, incident: &Incident, (log, seen): (&Verified, &Seen<'_>), notes: &mut Notes) {
     let Some(opened) = incident.opened else { return };
     let due = opened.plus(SHARED_WITHIN);
+    let may_lack = |until| is_gap_until(log, incident.index, until);
     match (incident.shared, incident.file) {
         (Some(at), Some(file)) => {
             let kept = seen.postmortems.iter().find(|(_, digest)| **digest == file);
@@ -162,6 +174,8 @@ fn explained(name: &str, incident: &Incident, seen: &Seen<'_>, notes: &mut Notes
             }
             if at <= due {
                 notes.see("P22", format!("{name}: shared {at}, promised by {due}."));
+            } else if may_lack(due) {
+                unknown("P22", name, "a post-mortem was shared in time", notes);
             } else {
                 notes.object("P22", format!("{name}: shared {at}, promised by {due}."));
             }
@@ -176,7 +190,9 @@ fn explained(name: &str, incident: &Incident, seen: &Seen<'_>, notes: &mut Notes
             notes.see("P21", format!("{name}: a post-mortem was written ({file})."));
             notes.see("P22", format!("{name}: its client had left, so nobody was there to share it with."));
         }
+        _ if incident.closed.is_some_and(may_lack) => unknown("P21", name, "a post-mortem was shared", notes),
         _ if incident.closed.is_some() => notes.object("P21", format!("{name} was closed without a post-mortem.")),
+        _ if seen.at > due && may_lack(due) => unknown("P22", name, "a post-mortem was shared in time", notes),
         _ if seen.at > due => notes.object("P22", format!("{name}: no post-mortem was shared by {due}.")),
         _ => notes.see("P22", format!("{name}: its post-mortem is due {due}.")),
     }

@@ -7,23 +7,41 @@ use assent_schema::ledger::{Entry, Kind};
 use assent_schema::plan::Ending;
 use assent_schema::time::Moment;
 
+use super::places::{is_gap, is_gap_until};
 use super::{Notes, Verified};
 
-/// A run for which no incident was open when it ended.
+/// A run for which no incident is known to have been open when it ended.
 struct Alone<'a> {
+    index: u64,
     run: u64,
     outcome: &'a str,
     time: Moment,
 }
 
 /// Each run that could not be finished opens an incident, or belongs to one of its rule whose cause is not gone. Of a log that
-/// began anew after a recovery, the incidents of before are told elsewhere.
+/// began anew after a recovery, the incidents of before are told elsewhere. What a body that is gone said, nobody can tell: it may
+/// have opened the incident to which every run after it belongs.
 pub(super) fn look(verified: &Verified, notes: &mut Notes) {
     let origin = &verified.origin;
-    if origin.client.is_none() || !origin.is_first() {
+    if origin.client.is_none() {
         return;
     }
-    for Alone { run, outcome, time } in alone(&verified.entries) {
+    let is_told = |alone: &Alone<'_>| {
+        origin.is_first()
+            && !is_gap(&verified.entries, 0, alone.index)
+            && !is_gap_until(verified, alone.index, alone.time)
+    };
+    let (told, unknown): (Vec<_>, Vec<_>) = alone(&verified.entries).into_iter().partition(is_told);
+    if !unknown.is_empty() {
+        let why = if origin.is_first() { "bodies are gone" } else { "another log tells what was open before" };
+        let said = format!(
+            "{origin}: of {} runs that could not be finished it cannot be told whether an incident was open, for {why}.",
+            unknown.len()
+        );
+        notes.see("P12", said.clone());
+        notes.see("P19", said);
+    }
+    for Alone { run, outcome, time, .. } in told {
         let said = format!("{origin}: run {run} ended {outcome} at {time}, and no incident of that was open.");
         notes.object("P12", said.clone());
         notes.object("P19", said);
@@ -46,7 +64,8 @@ fn alone(entries: &[Entry]) -> Vec<Alone<'_>> {
             Kind::Ended(ended) if leaves_work(ended) => {
                 let outcome = ended.outcome.as_str();
                 if !open.values().any(|cause| is_of(cause, outcome)) {
-                    alone.extend(entry.run.map(|run| Alone { run, outcome, time: entry.time }));
+                    let (index, time) = (entry.index, entry.time);
+                    alone.extend(entry.run.map(|run| Alone { index, run, outcome, time }));
                 }
             }
             _ => {}
