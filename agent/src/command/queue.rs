@@ -8,9 +8,9 @@ use serde::Serialize;
 use super::ask::unexpected;
 use super::key::Who;
 use super::{Call, Output, Show, handle};
-use crate::control::{Answer, Question, Verb};
+use crate::control::{Answer, Question, QueueRow, Verb};
 use crate::error::Error;
-use crate::store::QueueItem;
+use crate::store::{QueueItem, RunName};
 use crate::world::Wall;
 
 /// Arguments of `queue`.
@@ -40,7 +40,21 @@ enum What {
 
 #[derive(Serialize)]
 struct Queue {
-    queue: Vec<QueueItem>,
+    queue: Vec<Line>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<RunName>,
+    #[serde(flatten)]
+    item: QueueItem,
+}
+
+impl From<QueueRow> for Line {
+    fn from(QueueRow { name, item }: QueueRow) -> Self {
+        Self { name, item }
+    }
 }
 
 impl Show for Queue {
@@ -48,9 +62,10 @@ impl Show for Queue {
         if self.queue.is_empty() {
             return writeln!(out, "Nothing of your clients waits in the manual queue.");
         }
-        for item in &self.queue {
+        for Line { name, item } in &self.queue {
             let since = Wall::from_millis(item.since).moment();
             let QueueItem { client, workflow, queue, why, run, .. } = item;
+            let run = name.as_ref().map_or_else(|| run.to_string(), |name| format!("{name} ({run})"));
             writeln!(out, "{client}/{workflow}  for {queue}  since {since}  because {why}  run {run}")?;
             for done in &item.done {
                 handle::effect(done, out)?;
@@ -72,7 +87,30 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
         }
     }
     match args.who.ask(call, &Question::Queue)? {
-        Answer::Queue(queue) => out.show(&Queue { queue }),
+        Answer::Queue(queue) => out.show(&Queue { queue: queue.into_iter().map(Line::from).collect() }),
         _ => Err(unexpected()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_names_its_run_as_the_pages_do() {
+        let item = serde_json::json!({"run": "01a22b159522f508f2724b184ceecdf1", "client": "acme", "workflow": "refund", "queue": "leads",
+            "why": "http_503", "event": "e", "since": 0});
+        let told = |name: Option<&str>| {
+            let row = serde_json::json!({"name": name, "item": item});
+            let queue = Queue { queue: vec![Line::from(serde_json::from_value::<QueueRow>(row).unwrap())] };
+            let mut out = Vec::new();
+            queue.human(&mut out).unwrap();
+            (String::from_utf8(out).unwrap(), serde_json::to_value(&queue).unwrap())
+        };
+        let (said, value) = told(Some("acme-12"));
+        assert!(said.ends_with("because http_503  run acme-12 (01a22b159522f508f2724b184ceecdf1)\n"), "{said}");
+        let row = value.pointer("/queue/0").unwrap();
+        assert_eq!((row.get("name"), row.get("run")), (Some(&"acme-12".into()), item.get("run")));
+        assert!(told(None).0.ends_with("run 01a22b159522f508f2724b184ceecdf1\n"));
     }
 }

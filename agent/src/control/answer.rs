@@ -11,11 +11,10 @@ use super::form::Form;
 use super::handling::Handling;
 use super::incidents::IncidentAnswer;
 use super::ledger::{Erased, LedgerAnswer, LegalHold};
-use super::rows::{RolledBack, RunRow, RunStory};
+use super::rows::{QueueRow, RolledBack, RunRow, RunStory};
 use super::standing::Trouble;
 use crate::people::wire::Challenge;
 use crate::run::Reread;
-use crate::store::QueueItem;
 
 /// What the agent says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,7 +33,7 @@ pub enum Answer {
     /// What was read again.
     Reread(Vec<ReadAgain>),
     /// The manual queue, oldest first.
-    Queue(Vec<QueueItem>),
+    Queue(Vec<QueueRow>),
     /// What went back, and what could not.
     RolledBack(Vec<RolledBack>),
     /// What is held from now on, or goes on.

@@ -5,7 +5,7 @@ use assent_schema::id::{ClientId, Name, WorkflowId};
 use assent_schema::time::Moment;
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Ending, Entry, RunId, RunName, TriggerKind};
+use crate::store::{Ending, Entry, QueueItem, RunId, RunName, TriggerKind};
 
 /// How a run stands, as lists show it and as one looks for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -123,6 +123,17 @@ fn first() -> u32 {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
 fn is_first(life: &u32) -> bool {
     *life == first()
+}
+
+/// An item of the manual queue in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueueRow {
+    /// How people name its run, while its journal is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<RunName>,
+    /// The item.
+    pub item: QueueItem,
 }
 
 /// One run with its journal.

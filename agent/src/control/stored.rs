@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use assent_schema::id::ClientId;
 
-use super::{Answer, RUNS_MOST, RunRow, RunState, RunStory, Written};
-use crate::store::{Aim, Entry, JournalRow, RunFilter, RunId, RunLine, StepAt, Store, StoreError};
+use super::{Answer, QueueRow, RUNS_MOST, RunRow, RunState, RunStory, Written};
+use crate::store::{Aim, Entry, JournalRow, QueueItem, RunFilter, RunId, RunLine, StepAt, Store, StoreError, run_name};
 /// Runs, newest first.
 ///
 /// # Errors
@@ -41,7 +41,16 @@ pub(crate) fn row_of(run: RunId, journal: &[JournalRow]) -> Option<RunRow> {
 /// # Errors
 /// [`StoreError`].
 pub fn queue(store: &impl Store) -> Result<Answer, StoreError> {
-    store.queue().map(Answer::Queue)
+    queued(store, store.queue()?)
+}
+
+/// Items of the manual queue as lists show them.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn queued(store: &impl Store, items: Vec<QueueItem>) -> Result<Answer, StoreError> {
+    let row = |item: QueueItem| Ok(QueueRow { name: run_name(store, item.run)?, item });
+    items.into_iter().map(row).collect::<Result<_, _>>().map(Answer::Queue)
 }
 
 /// A run as lists show it.

@@ -215,7 +215,7 @@ impl Clerk {
         let mut items = self.agent.store.queue()?;
         items.retain(|item| clients.contains(&item.client));
         self.agent.note(Self::seen(viewer, &clients, "queue")).await?;
-        Ok(Answer::Queue(items))
+        stored::queued(&*self.agent.store, items)
     }
 
     /// A ledger, as far as it is theirs.

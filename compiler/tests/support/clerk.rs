@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use assent_agent::control::RunState;
 use assent_agent::control::server::{Answers, bind, serve};
-use assent_agent::control::{Answer, Chosen, HandledRun, Handling, Mode, Question, RunRow, Said, Verb};
+use assent_agent::control::{Answer, Chosen, HandledRun, Handling, Mode, Question, QueueRow, RunRow, Said, Verb};
 use assent_agent::people::wire::{Challenge, ChallengeType, Command};
 use assent_agent::store::{EffectDone, QueueItem, RunId, RunRef, TriggerKind};
 use assent_agent::world::Wall;
@@ -111,6 +111,10 @@ fn item(run: RunId) -> QueueItem {
     }
 }
 
+fn queued(run: RunId) -> QueueRow {
+    QueueRow { name: Some(row(run).name()), item: item(run) }
+}
+
 impl Answers for Desk {
     async fn answer(&self, said: Said) -> Answer {
         let (question, by) = match said {
@@ -136,7 +140,7 @@ impl Answers for Desk {
         let runs = [first(), RunId::new(AT, [2; 10])];
         match question {
             Question::Runs { .. } if by == "omar" => Answer::Runs(runs.map(row).into()),
-            Question::Queue if by == "omar" => Answer::Queue(runs.map(item).into()),
+            Question::Queue if by == "omar" => Answer::Queue(runs.map(queued).into()),
             Question::Handle { verb, chosen, mode, .. } if by == "omar" => {
                 let runs = match chosen {
                     Chosen::One(RunRef::Id(run)) => vec![run],
