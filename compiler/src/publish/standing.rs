@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use assent_schema::canon::{self, Digest};
-use assent_schema::id::{AgentId, PersonId};
+use assent_schema::id::{AgentId, ConnectionId, PersonId};
+use assent_schema::plan::Plan;
 use assent_schema::release::{FileName, Manifest};
 use assent_schema::status::Status;
 use assent_schema::time::Moment;
@@ -124,7 +125,7 @@ pub fn standing(
 }
 
 /// Checks that the release role signed it for this place.
-fn verified(release: &Published, target: &Target, roots: &RootChain) -> Result<(), Finding> {
+pub(super) fn verified(release: &Published, target: &Target, roots: &RootChain) -> Result<(), Finding> {
     let signatures = release.files.iter().filter_map(|(path, bytes)| match FileName::parse(path)? {
         FileName::ManifestSignature(person) => Some((person, bytes.clone())),
         _ => None,
@@ -158,7 +159,15 @@ fn of_commit(
     let changed = |(key, plan): &(&Key, &Digest)| first.get(*key).is_some_and(|compiled| compiled != *plan);
     let rolled_back = plans.iter().filter(changed).map(|(key, _)| key.clone()).collect();
     let (generation, sequence, manifest) = (manifest.generation, manifest.sequence, newest.digest);
-    Ok(Ok(Released { generation, sequence, manifest, plans, rolled_back }))
+    let uses = plans.values().filter_map(|plan| Some((*plan, connections(newest, plan)?))).collect();
+    Ok(Ok(Released { generation, sequence, manifest, plans, rolled_back, uses }))
+}
+
+/// The connections of a plan, as its release has it.
+fn connections(release: &Published, plan: &Digest) -> Option<BTreeSet<ConnectionId>> {
+    let bytes = release.files.get(&FileName::Plan(*plan).to_string())?;
+    let plan: Plan = canon::from_bytes(bytes).ok().filter(|_| Digest::of_file(bytes) == *plan)?;
+    Some(plan.connections.into_keys().collect())
 }
 
 fn plans(manifest: &Manifest) -> BTreeMap<Key, Digest> {

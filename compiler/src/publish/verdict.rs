@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::canon::Digest;
-use assent_schema::id::{AgentId, ClientId, WorkflowId};
+use assent_schema::id::{AgentId, ClientId, ConnectionId, WorkflowId};
 use assent_schema::ledger::HeldWhat;
 use assent_schema::release::FRESHNESS_LIVES;
 use assent_schema::status::{RefusedStatus, ReleaseStatus, Stage, Status, WorkflowStatus};
@@ -110,6 +110,8 @@ pub struct Released {
     pub plans: BTreeMap<Key, Digest>,
     /// Workflows that run an older plan than the commit's, because somebody rolled the release back.
     pub rolled_back: BTreeSet<Key>,
+    /// The connections of each plan that can be read.
+    pub uses: BTreeMap<Digest, BTreeSet<ConnectionId>>,
 }
 
 /// What an agent's branch holds.
@@ -288,18 +290,25 @@ fn judge_workflow(released: &Released, status: &Status, key: &Key, plan: &Digest
     let others = [
         rolled_back.then(|| Finding::new(Verdict::Returned, "the release was rolled back to an older plan")),
         said.stale.then(|| Finding::new(Verdict::Stale, "the agent's knowledge of the client is too old")),
-        held(status, key),
+        held(released, status, (key, plan)),
     ];
     others.into_iter().flatten().fold(stands, |worst, next| if next.verdict > worst.verdict { next } else { worst })
 }
 
-/// Who holds it. A connection may be any workflow's, so one that is held holds all of its client.
-fn held(status: &Status, (client, workflow): &Key) -> Option<Finding> {
+/// Who holds it. A connection that is held stops the workflows that use it; where that is not known, it may be any.
+fn held(released: &Released, status: &Status, ((client, workflow), plan): (&Key, &Digest)) -> Option<Finding> {
+    let uses = |connection| released.uses.get(plan).is_none_or(|uses| uses.contains(connection));
     let hold = status.holds.iter().filter(|hold| hold.client == *client).find(|hold| match &hold.what {
-        HeldWhat::Client | HeldWhat::Connection(_) => true,
+        HeldWhat::Client => true,
+        HeldWhat::Connection(connection) => uses(connection),
         HeldWhat::Workflow(held) => held == workflow,
     })?;
-    Some(Finding::new(Verdict::Held, format!("held by {} until {}: {}", hold.by, hold.until, hold.why)))
+    let what = match &hold.what {
+        HeldWhat::Connection(connection) => format!("connection {connection} is "),
+        HeldWhat::Client => "the client is ".to_owned(),
+        HeldWhat::Workflow(_) => String::new(),
+    };
+    Some(Finding::new(Verdict::Held, format!("{what}held by {} until {}: {}", hold.by, hold.until, hold.why)))
 }
 
 /// How the plan itself stands. Green only where it is committed and the agent says nothing else of it.

@@ -22,6 +22,7 @@ fn released() -> Released {
         manifest: digest(9),
         plans: [(key(), digest(1))].into(),
         rolled_back: BTreeSet::new(),
+        uses: BTreeMap::new(),
     }
 }
 
@@ -160,4 +161,34 @@ fn what_an_agent_refused_is_told_with_its_file() {
     assert_eq!(named, "file-refused (`README.md` is no file that a release has)");
     assert_eq!(said_of_refusal(&refused(None)), "file-refused");
     assert!(!said_of_refusal(&refused(Some("\u{1b}[2J"))).contains('\u{1b}'));
+}
+
+/// A connection that is held stops those that use it. Of a plan that cannot be read nobody knows which it uses.
+#[test]
+fn a_connection_that_is_held_is_named_and_holds_whoever_uses_it() {
+    let holds = |what: &str| {
+        let hold = format!(
+            "\"holds\":[{{\"by\":\"ann\",\"client\":\"acme\",\"id\":\"h1\",\"since\":\"2026-03-02T09:00:00Z\",\"until\":\"2026-03-02T12:00:00Z\",\"what\":{what},\"why\":\"ticket-1\"}}],\"project\""
+        );
+        status(&[("\"project\"", &hold)])
+    };
+    let found = |what: &str, uses: Option<&[&str]>| {
+        let uses = uses.map(|uses| (digest(1), uses.iter().map(|name| name.parse().unwrap()).collect()));
+        let released = Released { uses: uses.into_iter().collect(), ..released() };
+        let agents = [("eu-1".parse().unwrap(), holds(what))].into();
+        let question = Question { commit: COMMIT, release: Ok(&released), agents: &agents, now: NOW.parse().unwrap() };
+        judge(&question).agents.values().next().unwrap().workflows.get(&key()).cloned().unwrap()
+    };
+    let connection = "{\"connection\":\"shop\"}";
+    let held = "held by ann until 2026-03-02T12:00:00Z: ticket-1";
+    for (what, uses, verdict, why) in [
+        (connection, Some(&["shop", "desk"][..]), Verdict::Held, format!("connection shop is {held}")),
+        (connection, Some(&["desk"][..]), Verdict::Green, String::new()),
+        (connection, None, Verdict::Held, format!("connection shop is {held}")),
+        ("\"client\"", Some(&["desk"][..]), Verdict::Held, format!("the client is {held}")),
+        ("{\"workflow\":\"refund\"}", Some(&["desk"][..]), Verdict::Held, held.to_owned()),
+    ] {
+        let found = found(what, uses);
+        assert_eq!((found.verdict, found.why), (verdict, why), "{what} {uses:?}");
+    }
 }
