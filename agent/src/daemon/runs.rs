@@ -8,7 +8,7 @@ use super::agent::Agent;
 use super::hold::NotHeld;
 use crate::control::{Chosen, HandledRun, Handling, Mode, RunRow, Verb, Which, stored};
 use crate::queue;
-use crate::run::{Act, Deployed as _, NotAgain, NotBegun, Task, Way};
+use crate::run::{Act, Deployed as _, NotAgain, NotBegun, Permission, Task, Use, Way};
 use crate::store::{EffectDone, QueueItem, RunFilter, RunId, RunRef, Store as _, StoreError, run_of_name};
 use crate::world::Clock as _;
 
@@ -123,8 +123,23 @@ impl Agent {
             (Verb::Retry | Verb::Skip, NotAgain::NotBegun(NotBegun::NotAllowed(_))) if other_runs => {
                 format!("{said}: `runs rerun` uses the plan that runs now")
             }
+            (Verb::Rerun, NotAgain::PlanGone) => self.nothing_runs(row),
             _ => said,
         }
+    }
+
+    /// That a workflow is off, and what changes it: no run of it can begin anew.
+    fn nothing_runs(&self, row: &RunRow) -> String {
+        let RunRow { client, workflow, plan, .. } = row;
+        let asked = Use { client, workflow, plan, connection: None, now: self.field.now() };
+        let why = match self.field.permission(&asked) {
+            Permission::Stopped(code) => format!(" ({code})"),
+            Permission::Go | Permission::Held => String::new(),
+        };
+        format!(
+            "no plan of {client}/{workflow} runs here{why}: a release has to name one that may; one that went back it readmits by \
+             name, `assent release … --readmit {plan} --reason TEXT`"
+        )
     }
 
     /// The runs that a verb is for, oldest first, and whether there are more.

@@ -161,3 +161,23 @@ async fn oncall_handles_runs_by_filter_with_the_count_first() {
         agent.handle((Verb::Cancel, Chosen::One(next.into())), act("ann"), Mode::Do, &start).await.unwrap().unwrap();
     assert_eq!(cancelled.runs[0].why_not, None);
 }
+
+/// Of a workflow that is off nothing runs anew: what is answered is why, and not the command that was just tried.
+#[tokio::test]
+async fn a_rerun_of_what_is_off_says_why_and_what_changes_it() {
+    let site = Site::new();
+    let (agent, _ended) = site.agent().await;
+    let one = plan("one");
+    site.publish(&release(&one, 1, None, |_| ()));
+    agent.pull().await.unwrap();
+    let run = failed_run(&agent, 1).await;
+    let withdrawn = fixture::statement(2, Decision::Withdraw(vec![Cancelled::All]));
+    agent.take_statement(handed(&withdrawn, "dana", Namespace::Approval)).await.unwrap();
+    let act = Act { by: "ann".parse().unwrap(), why: "INC-7".parse().unwrap() };
+    let start = |task: Task| drop(tokio::spawn(task));
+    let asked = (Verb::Rerun, Chosen::One(run.into()));
+    let counted = agent.handle(asked, act, Mode::Count, &start).await.unwrap().unwrap();
+    let why = counted.runs[0].why_not.clone().unwrap();
+    assert!(why.starts_with("no plan of acme/look runs here (uncovered): a release has to name one"), "{why}");
+    assert!(why.contains(&format!("--readmit {}", digest(&one))) && !why.contains("runs rerun"), "{why}");
+}
