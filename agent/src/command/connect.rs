@@ -217,6 +217,10 @@ impl Asked<'_> {
     }
 }
 
+/// What the page says once the code is there. Whether it was enough is known only after it was exchanged, when the page is long shown.
+const ARRIVED: &str =
+    "Your answer has arrived. Whether it is enough stands in the terminal where this began. You can close this page.";
+
 /// Waits for the answer. What is none is told so, and waited on.
 async fn answer(listener: &TcpListener, consent: &Consent<'_>) -> Result<Code, Error> {
     for _ in 0..OTHERS_MOST {
@@ -233,7 +237,7 @@ async fn answer(listener: &TcpListener, consent: &Consent<'_>) -> Result<Code, E
         let host = hosts.next().filter(|_| hosts.next().is_none());
         match consent.heard(method, host, target) {
             Heard::Code(code) => {
-                say(&mut stream, 200, "The agent has what it needs. You can close this page.").await;
+                say(&mut stream, 200, ARRIVED).await;
                 return Ok(code);
             }
             Heard::Denied(code) => {
