@@ -20,11 +20,11 @@ use std::sync::LazyLock;
 
 use assent_compiler::check::unassigned_author::Authors;
 use assent_compiler::check::{Options, examine};
-use assent_compiler::evidence::{Log, Note, Row, Seen, Verdict, judge, read};
+use assent_compiler::evidence::{Log, Note, Region, Row, Seen, Verdict, judge, read};
 use assent_compiler::source::open_commit;
 use assent_schema::calendar::BusinessHours;
 use assent_schema::canon::Digest;
-use assent_schema::client::Tier;
+use assent_schema::client::{ClientFacts, Tier};
 use assent_schema::id::{ClientId, WorkflowId};
 use assent_schema::ledger::export::line;
 use assent_schema::ledger::{Checkpoint, Entry, Frontier, Head, Kind, Origin, commitment};

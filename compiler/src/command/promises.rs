@@ -170,7 +170,7 @@ fn region(
     let release = if standing.release.is_some() { whole(repository, target, roots, at) } else { Whole::Unjudged };
     // What no release key of this project signed vouches for nothing; a generation that is over does.
     let vouched = standing.release.is_some() || standing.judged.finding.verdict != verdict::Verdict::Unknown;
-    let history = if vouched { history(repository, target)? } else { History::default() };
+    let history = if vouched { history(repository, target, roots)? } else { History::default() };
     let other_source = history.releases.first().and_then(|newest| other_source(repository, &newest.manifest));
     let follows = history.releases.first().is_some_and(|newest| {
         let of = Oid::from_str(&newest.manifest.source.commit);

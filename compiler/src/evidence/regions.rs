@@ -6,7 +6,7 @@ use assent_schema::ledger::Token;
 use assent_schema::status::{ScopeStatus, SlotStatus, Status};
 
 use super::{Notes, Seen};
-use crate::publish::history::History;
+use crate::publish::history::{BEYOND, History, Holds};
 use crate::publish::standing::Standing;
 use crate::publish::verdict::{RegionVerdict, Verdict};
 
@@ -105,6 +105,13 @@ fn release(place: &str, region: &Region, notes: &mut Notes) {
     if let Some(why) = &region.history.broken {
         notes.object("P16", format!("{place}: the releases of the branch do not follow each other: {why}."));
     }
+    if !region.history.is_whole && !region.history.releases.is_empty() {
+        let count = region.history.releases.len();
+        let said = format!(
+            "{place}: {count} releases of the branch were looked at, and not those before them: what was done under others is not judged."
+        );
+        notes.see("P16", said);
+    }
     if let Some(why) = &region.other_source {
         notes.object("P16", format!("{place}: the newest release is not of this source: {why}."));
     }
@@ -139,12 +146,12 @@ fn taken_out(place: &str, region: &Region, seen: &Seen<'_>, notes: &mut Notes) {
 /// What an agent says that it took up is a release that the branch holds or held.
 fn taken(place: &str, history: &History, agent: &AgentId, ran: Option<(u64, Digest)>, notes: &mut Notes) {
     let Some((sequence, manifest)) = ran else { return };
-    let there = history.release(&manifest).is_some_and(|past| past.manifest.sequence == sequence);
-    if there || (!history.is_whole && !history.releases.is_empty()) {
-        return;
+    let runs = format!("{place}: {agent} runs release {sequence} ({manifest})");
+    match history.holds(&manifest, sequence) {
+        Holds::Never => notes.object("P16", format!("{runs}, and no release branch ever held that.")),
+        Holds::Beyond => notes.object("P16", format!("{runs}, and {BEYOND}.")),
+        Holds::There | Holds::Unknown => {}
     }
-    let said = format!("{place}: {agent} runs release {sequence} ({manifest}), and no release branch ever held that.");
-    notes.object("P16", said);
 }
 
 /// What an agent says that it cannot do.

@@ -13,12 +13,13 @@ use assent_schema::ledger::{Checkpoint, Origin};
 use assent_schema::plan::Plan;
 use assent_schema::release::{FileName, Manifest};
 use assent_schema::time::Moment;
-use assent_schema::trust::{Statement, Teams};
+use assent_schema::trust::{RootChain, Statement, Teams};
 use git2::{Commit, ErrorCode, Oid, Repository, Tree};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::branch;
+use super::chain::{Chain, Link};
 use super::prepare::Target;
 use crate::error::Error;
 
@@ -77,11 +78,51 @@ pub struct History {
     pub statements: BTreeMap<Digest, Said>,
     /// What does not fit together.
     pub broken: Option<String>,
-    /// Whether it was followed to its first commit.
+    /// Whether it was followed to the first release.
     pub is_whole: bool,
 }
 
+/// Whether a branch holds a release that somebody says they took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// It does, or did.
+    There,
+    /// It never did.
+    Never,
+    /// It does not, and whoever may push can have taken it away: its number is above the newest that is there.
+    Beyond,
+    /// Not all of it is here.
+    Unknown,
+}
+
+/// What is said of a release that is [`Holds::Beyond`].
+pub const BEYOND: &str = "the branch does not hold that: it was wound back, or there never was such a release";
+
 impl History {
+    /// Whether it holds a release, by manifest and number.
+    pub fn holds(&self, manifest: &Digest, sequence: u64) -> Holds {
+        match self.release(manifest) {
+            Some(past) if past.manifest.sequence == sequence => Holds::There,
+            _ if self.releases.is_empty() || self.is_beyond(sequence) => Holds::Beyond,
+            _ if !self.is_whole => Holds::Unknown,
+            _ => Holds::Never,
+        }
+    }
+
+    /// Whether there may have been a release of this number that is not here.
+    pub fn may_have_held(&self, sequence: u64) -> bool {
+        !self.is_whole || self.is_beyond(sequence)
+    }
+
+    /// Whether a number is above the newest release of a generation, of all that there were.
+    fn is_beyond(&self, sequence: u64) -> bool {
+        let mut newest: BTreeMap<u32, u64> = BTreeMap::new();
+        for Past { manifest, .. } in self.releases.iter().filter(|_| self.is_whole) {
+            newest.entry(manifest.generation).or_insert(manifest.sequence);
+        }
+        newest.into_values().any(|newest| newest < sequence)
+    }
+
     /// The release of a manifest.
     pub fn release(&self, manifest: &Digest) -> Option<&Past> {
         self.releases.iter().find(|past| past.digest == *manifest)
@@ -89,24 +130,21 @@ impl History {
 }
 
 /// Reads all releases of a branch. Each names the manifest before it, so the signature of the newest vouches for those of its
-/// generation; files are held against the manifests.
+/// generation; of an older generation the newest that the roots of then vouch for does. Files are held against the manifests.
 ///
 /// # Errors
 /// When the repository cannot be read.
-pub fn history(repository: &Repository, target: &Target) -> Result<History, Error> {
+pub fn history(repository: &Repository, target: &Target, roots: &RootChain) -> Result<History, Error> {
     let name = target.branch();
-    let (mut history, mut last, mut files) = (History::default(), None, Files::default());
-    history.is_whole = back(repository, &name, |commit| {
-        let tree = commit.tree()?;
-        let Some(id) = at(&tree, "manifest.json").filter(|id| last != Some(*id)) else { return Ok(()) };
-        last = Some(id);
-        let past = files.release(repository, &tree, id, &mut history)?;
-        match past {
-            Some(past) => history.follows(past),
-            None => history.broken = Some("one of its manifests cannot be read".to_owned()),
-        }
-        Ok(())
-    })?;
+    let chain = Chain::read(repository, target, roots)?;
+    let (mut history, mut files) = (History::default(), Files::default());
+    (history.is_whole, history.broken) = (chain.is_whole, chain.broken);
+    for Link { manifest, digest, commit } in chain.links {
+        let during = |e| Error::git(format!("read the history of {name}"), e);
+        let tree = repository.find_commit(commit).and_then(|commit| commit.tree()).map_err(during)?;
+        let past = files.release(repository, &tree, (manifest, digest), &mut history);
+        history.releases.push(past);
+    }
     Ok(history)
 }
 
@@ -123,7 +161,7 @@ pub fn checkpoints(
     let name = format!("status/{}/{}/{agent}", target.environment, target.region);
     let mut found: BTreeMap<Oid, Option<(String, Moment)>> = BTreeMap::new();
     let folders: BTreeSet<&str> = wanted.iter().map(Origin::folder).collect();
-    back(repository, &name, |commit| {
+    back(repository, &name, branch::tip(repository, &name)?, |commit| {
         let tree = commit.tree()?;
         for path in
             folders.iter().flat_map(|log| ["checkpoint", "cosigned"].map(|file| format!("checkpoints/{log}/{file}")))
@@ -153,13 +191,14 @@ pub fn checkpoints(
 }
 
 /// Visits the commits of a branch, the newest first; whether that came to the first of them. A clone may be shallow.
-fn back(
+pub(super) fn back(
     repository: &Repository,
     name: &str,
+    tip: Option<Oid>,
     mut visit: impl FnMut(&Commit<'_>) -> Result<(), git2::Error>,
 ) -> Result<bool, Error> {
     let tried = |e| Error::git(format!("read the history of {name}"), e);
-    let mut next = branch::tip(repository, name)?;
+    let mut next = tip;
     for _ in 0..COMMITS_MOST {
         let Some(id) = next else { return Ok(!repository.is_shallow()) };
         let commit = match repository.find_commit(id) {
@@ -172,27 +211,8 @@ fn back(
     Ok(false)
 }
 
-fn at(tree: &Tree<'_>, path: &str) -> Option<Oid> {
+pub(super) fn at(tree: &Tree<'_>, path: &str) -> Option<Oid> {
     tree.get_path(Path::new(path)).ok().map(|entry| entry.id())
-}
-
-impl History {
-    /// Takes the release before those that it has.
-    fn follows(&mut self, past: Past) {
-        if let Some(newer) = self.releases.last() {
-            let (newer, older) = (&newer.manifest, &past.manifest);
-            let is_before = if newer.generation == older.generation {
-                newer.previous == Some(past.digest) && newer.sequence > older.sequence
-            } else {
-                newer.generation > older.generation && newer.previous.is_none()
-            };
-            if !is_before {
-                let (newer, older) = (newer.sequence, older.sequence);
-                self.broken = Some(format!("release {newer} does not name release {older}, which stands before it"));
-            }
-        }
-        self.releases.push(past);
-    }
 }
 
 /// Clients' files and teams that were read: most releases change none.
@@ -207,24 +227,25 @@ impl Files {
         &mut self,
         repository: &Repository,
         tree: &Tree<'_>,
-        manifest: Oid,
+        (manifest, digest): (Manifest, Digest),
         history: &mut History,
-    ) -> Result<Option<Past>, git2::Error> {
-        let Some(bytes) = branch::blob(repository, manifest, branch::FILE_MOST_BYTES)? else { return Ok(None) };
-        let Ok(manifest) = canon::from_bytes::<Manifest>(&bytes) else { return Ok(None) };
+    ) -> Past {
+        let mut lacks = None;
         let mut clients = BTreeMap::new();
         for active in &manifest.active {
             if !clients.contains_key(&active.client) {
                 let path = format!("clients/{}.json", active.client);
                 let said = manifest.files.get(&path).map(|entry| entry.sha256);
-                clients.extend(said.and_then(|said| {
-                    let facts = kept(&mut self.clients, said, || read(repository, tree, &path, said))?;
-                    Some((active.client.clone(), facts))
-                }));
+                let facts = said.and_then(|said| kept(&mut self.clients, said, || read(repository, tree, &path, said)));
+                if facts.is_none() {
+                    lacks.get_or_insert(path);
+                }
+                clients.extend(facts.map(|facts| (active.client.clone(), facts)));
             }
-            kept(&mut history.plans, active.plan, || {
-                read(repository, tree, &format!("plans/{}.json", active.plan), active.plan)
-            });
+            let path = format!("plans/{}.json", active.plan);
+            if kept(&mut history.plans, active.plan, || read(repository, tree, &path, active.plan)).is_none() {
+                lacks.get_or_insert(path);
+            }
         }
         for path in manifest.files.keys() {
             let Some(FileName::Statement(digest)) = FileName::parse(path) else { continue };
@@ -254,7 +275,10 @@ impl Files {
                 *newest = number.max(*newest);
             }
         }
-        Ok(Some(Past { manifest, digest: Digest::of_file(&bytes), clients, teams, root, approvers }))
+        if let Some(path) = lacks.filter(|_| history.broken.is_none()) {
+            history.broken = Some(format!("release {} lacks {path}", manifest.sequence));
+        }
+        Past { manifest, digest, clients, teams, root, approvers }
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod back;
 pub mod branch;
+mod chain;
 mod config;
 pub mod hand;
 pub mod history;

@@ -119,6 +119,11 @@ pub fn remember(repository: &Repository, target: &Target, manifest: &Manifest, d
     place::put(&file_of(repository, &branch), &bytes)
 }
 
+/// The commit that was the newest of a branch when that was kept in mind.
+pub(super) fn kept_tip(repository: &Repository, branch: &str) -> Option<Oid> {
+    repository.refname_to_id(&format!("{KEPT}{branch}")).ok()
+}
+
 fn file_of(repository: &Repository, branch: &str) -> PathBuf {
     repository.commondir().join("assent/newest").join(format!("{branch}.json"))
 }

@@ -9,6 +9,7 @@ use assent_compiler::command::{Outcome, Outside, perform};
 use assent_compiler::publish::branch;
 use assent_compiler::publish::history::history;
 use assent_compiler::publish::prepare::Target;
+use assent_compiler::publish::standing::roots_of_source;
 use assent_schema::id::ClientId;
 use assent_schema::trust::{Namespace, Signer, sign};
 use git2::{Oid, Repository};
@@ -73,7 +74,8 @@ fn a_release_tells_whose_approvers_it_carries() {
     assert_eq!(release(&agency).0, Outcome::Fine);
     let repository = branch::open(&agency.source).unwrap();
     let target = Target { environment: "staging".parse().unwrap(), region: "eu".parse().unwrap() };
-    let history = history(&repository, &target).unwrap();
+    let roots = roots_of_source(&repository, released(&repository)).unwrap();
+    let history = history(&repository, &target, &roots).unwrap();
     let carried: Vec<_> = history.releases.iter().map(|past| past.approvers.clone()).collect();
     let acme = carried.iter().map(|one| one.get(&"acme".parse::<ClientId>().unwrap()).copied()).collect::<Vec<_>>();
     assert_eq!(acme, [Some(1)]);

@@ -311,7 +311,7 @@ fn roots_and_resets_that_nobody_wrote_are_seen() {
 }
 
 /// A run that pays, with a decision that is signed as it must be.
-struct Paid {
+pub(super) struct Paid {
     /// What was signed.
     signed: Value,
     /// The data of the entry `decided`; nothing where it is left out.
@@ -326,7 +326,7 @@ struct Paid {
 }
 
 impl Paid {
-    fn well(plan: Digest) -> Self {
+    pub(super) fn well(plan: Digest) -> Self {
         let (shown, nonce) = (Digest::of_file(b"shown"), Digest::of_file(b"nonce"));
         let approvers = digest("clients/acme/approvers/1.toml");
         let signed = json!({"type": "decision", "schema": 1, "project": digest("trust/root/1.toml"), "client": "acme",
@@ -340,6 +340,11 @@ impl Paid {
     }
 
     fn found(&self, plan: Digest) -> BTreeSet<String> {
+        found(&self.ledger(plan))
+    }
+
+    /// The log of it.
+    pub(super) fn ledger(&self, plan: Digest) -> Ledger {
         let text = String::from_utf8(canon::to_bytes(&self.signed).unwrap()).unwrap();
         let signature = sign(&Signer::from_seed(&self.seed).unwrap(), Namespace::Decision, text.as_bytes());
         let begun = json!({"id": "r", "trigger": "webhook", "event": "e"});
@@ -364,7 +369,7 @@ impl Paid {
         if !last.is_empty() {
             all.push(("2026-05-20T10:00:05Z", "erased", json!({"ranges": last, "request": "r-1"})));
         }
-        found(&Ledger { plan: Some(plan), gone: self.gone.clone(), ..Ledger::new(&all) })
+        Ledger { plan: Some(plan), gone: self.gone.clone(), ..Ledger::new(&all) }
     }
 }
 

@@ -2,21 +2,104 @@
 //! told is said, and what can be is.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock};
 
-use assent_schema::canon::Digest;
+use assent_compiler::evidence::{Region, Whole};
+use assent_compiler::publish::history::{History, Past};
+use assent_compiler::publish::prepare::Target;
+use assent_compiler::publish::standing::Standing;
+use assent_compiler::publish::verdict::{Finding, RegionVerdict, Verdict};
+use assent_schema::canon::{self, Digest};
+use assent_schema::client::ClientFacts;
 use assent_schema::id::ClientId;
+use assent_schema::release::Manifest;
+use assent_schema::trust::{AgentEntry, Signer};
+use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
 
-use super::forged::{Told, says};
-use super::ledger::{Ledger, SIGNED, incident, rows, said};
+use super::forged::{Paid, Told, says};
+use super::ledger::{Ledger, SIGNED, facts, incident, refund, rows_of, said};
+use super::support::Files;
+use super::support::signed::list_agent;
+
+/// The example, with a root that lists the agent: releases are those of its region.
+static LISTED: LazyLock<Files> = LazyLock::new(|| {
+    let key = |seed: u8| SigningKey::from_bytes(&[seed; 32]).verifying_key();
+    let entry = AgentEntry {
+        region: "eu".parse().unwrap(),
+        environment: "production".parse().unwrap(),
+        key: Signer::from_seed(&[6; 32]).unwrap().public().clone(),
+        ledger_key: base64::Engine::encode(&base64::engine::general_purpose::STANDARD, key(7).as_bytes()),
+        rehearses: false,
+    };
+    let mut files = SIGNED.clone();
+    list_agent(&mut files, "eu-production-1", entry);
+    files
+});
 
 fn acme() -> ClientId {
     "acme".parse().unwrap()
 }
 
-/// What is said of a log: against, and else.
-fn under(ledger: &Ledger) -> (BTreeSet<String>, BTreeSet<String>) {
-    said(&rows(&SIGNED, [ledger.read(|_| ())], &BTreeMap::new(), Some(&acme())))
+/// What is said of a log beside releases: against, and else.
+fn under(ledger: &Ledger, history: Option<History>) -> (BTreeSet<String>, BTreeSet<String>) {
+    let regions: Vec<Region> = history.into_iter().map(region).collect();
+    said(&rows_of(&LISTED, ([ledger.read(|_| ())], regions.as_slice()), &BTreeMap::new(), Some(&acme())))
+}
+
+/// The same without the checkpoints that nobody published here.
+fn against(ledger: &Ledger, history: Option<History>) -> BTreeSet<String> {
+    let (mut against, _) = under(ledger, history);
+    against.retain(|one| !one.contains("nobody holds a checkpoint"));
+    against
+}
+
+fn region(history: History) -> Region {
+    let judged = RegionVerdict { finding: Finding::new(Verdict::Behind, ""), agents: BTreeMap::new() };
+    let standing = Standing {
+        target: Target { environment: "production".parse().unwrap(), region: "eu".parse().unwrap() },
+        release: history.releases.first().map(|past| (past.manifest.sequence, past.digest)),
+        judged,
+        foreign: BTreeSet::new(),
+        statuses: BTreeMap::new(),
+        unsigned: BTreeMap::new(),
+    };
+    Region { standing, release: Whole::Unjudged, is_gone: false, history, other_source: None, follows: false }
+}
+
+/// A release that names the plan, by these authors, with a client's file.
+fn past(sequence: u64, plan: Digest, authors: &[&str], change: impl FnOnce(&mut ClientFacts)) -> Past {
+    let mut manifest: Manifest = canon::from_bytes(include_bytes!("../../../tests/vectors/manifest.json")).unwrap();
+    manifest.sequence = sequence;
+    manifest.returned.clear();
+    manifest.files.clear();
+    for active in &mut manifest.active {
+        active.plan = plan;
+        active.authors = authors.iter().map(|who| who.parse().unwrap()).collect();
+    }
+    let mut facts = facts();
+    change(&mut facts);
+    Past {
+        manifest,
+        digest: name(sequence),
+        clients: [(acme(), Arc::new(facts))].into(),
+        teams: None,
+        root: None,
+        approvers: [(acme(), 1)].into(),
+    }
+}
+
+/// The digest of the manifest of a release, in these tests.
+fn name(sequence: u64) -> Digest {
+    Digest::of_file(format!("release {sequence}").as_bytes())
+}
+
+fn history(releases: Vec<Past>, is_whole: bool) -> History {
+    History { releases, is_whole, ..History::default() }
+}
+
+fn took(sequence: u64) -> Told {
+    ("2026-05-01T12:00:00Z", "released", json!({"sequence": sequence, "manifest": name(sequence)}))
 }
 
 fn run(run: u64, time: &'static str, ended: &'static str, outcome: &str) -> [Told; 2] {
@@ -34,7 +117,7 @@ fn a_run_that_failed_under_an_incident_whose_entry_is_gone_is_not_alone() {
     let pruned = ("2026-11-18T00:30:00Z", "pruned", json!({"ranges": [[1, 4]], "rule": "retention", "reason": "180d"}));
     let story = |first: Vec<Told>, gone: Vec<u64>| {
         let all: Vec<Told> = first.into_iter().chain([begun_2.clone(), failed_2.clone(), pruned.clone()]).collect();
-        under(&Ledger { gone, ..Ledger::new(&all) })
+        under(&Ledger { gone, ..Ledger::new(&all) }, None)
     };
     let whole = vec![begun.clone(), failed.clone(), opened, alerted.clone()];
     let (against, seen) = story(whole, vec![1, 2, 3, 4]);
@@ -49,7 +132,7 @@ fn a_run_that_failed_under_an_incident_whose_entry_is_gone_is_not_alone() {
     let erased = ("2026-05-22T00:00:00Z", "erased", json!({"ranges": [[4, 4]], "request": "r-1"}));
     let ledger = Ledger { gone: vec![4], ..Ledger::new(&[begun, failed, alerted, looked, erased]) };
     let why = "run 1 ended failed at 2026-05-20T23:00:00Z, and no incident of that was open";
-    says(&under(&ledger).0, &[("P12", why), ("P19", why)]);
+    says(&under(&ledger, None).0, &[("P12", why), ("P19", why)]);
 }
 
 /// Entries of people that an erasure took along.
@@ -67,7 +150,7 @@ fn an_answer_whose_entry_is_gone_is_not_called_late() {
         ];
         let kept = BTreeMap::from([("clients/acme/incidents/i-7.md".to_owned(), Digest::of_file(b"why"))]);
         let ledger = Ledger { gone, ..Ledger::new(&all) };
-        said(&rows(&SIGNED, [ledger.read(|_| ())], &kept, Some(&acme())))
+        said(&rows_of(&SIGNED, ([ledger.read(|_| ())], &[][..]), &kept, Some(&acme())))
     };
     for (index, promise) in [(2, "P13"), (3, "P20"), (4, "P22")] {
         let (against, seen) = story(vec![index], &[index]);
@@ -77,3 +160,41 @@ fn an_answer_whose_entry_is_gone_is_not_called_late() {
     }
 }
 
+/// Whoever may push took release 1 out of the branch. What was done under it cannot be held against what came later.
+#[test]
+fn what_was_done_under_a_release_that_is_not_here_is_not_judged_by_another() {
+    let plan = refund();
+    let mut ledger = Paid::well(plan).ledger(plan);
+    let (time, kind, data) = took(1);
+    ledger.entries.insert(1, (time.parse().unwrap(), kind, data));
+    // Nobody decides any more, and nothing may be paid.
+    let later = |sequence| {
+        past(sequence, plan, &["alice"], |facts| {
+            facts.deciders.clear();
+            facts.people.clear();
+            facts.guardrails.clear();
+        })
+    };
+    let (against, seen) = under(&ledger, Some(history(vec![later(2)], false)));
+    let unvouched = |one: &&String| !one.contains("nobody holds a checkpoint");
+    assert_eq!(against.iter().filter(unvouched).collect::<Vec<_>>(), Vec::<&String>::new());
+    for (promise, why) in [
+        ("P16", "of 1 releases that were taken up it cannot be told whether the branch held them, for it lacks some."),
+        ("P16", "1 releases of the branch were looked at, and not those before them"),
+        ("P11", "of 1 decisions it cannot be told whether who made them might, for the release of then is not here."),
+    ] {
+        assert!(seen.iter().any(|one| one.starts_with(promise) && one.contains(why)), "{promise} {why}: {seen:?}");
+    }
+    // Where the branch is whole, there was none.
+    let (against, _) = under(&ledger, Some(history(vec![later(2)], true)));
+    assert!(
+        against.iter().any(|one| one.starts_with("P16: ") && one.ends_with("and the branch never held that.")),
+        "{against:?}"
+    );
+    // Above its newest it may have been wound back: that is said, and not who did it.
+    let (against, _) = under(&ledger, Some(history(vec![later(0)], true)));
+    let wound =
+        |one: &String| one.starts_with("P16: ") && one.contains("it was wound back, or there never was such a release");
+    assert!(against.iter().any(wound), "{against:?}");
+    assert!(!against.iter().any(|one| one.contains("was not in the group")), "{against:?}");
+}

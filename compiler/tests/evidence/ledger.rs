@@ -32,6 +32,15 @@ pub(super) fn refund() -> Digest {
     judged.workflows[&"refund".parse::<WorkflowId>().unwrap()].lowered.plan.to_bytes().unwrap().1
 }
 
+/// What the example says of `acme`.
+pub(super) fn facts() -> ClientFacts {
+    let (folder, head) = committed(&SIGNED, "alice");
+    let repository = git2::Repository::open_bare(folder.path()).unwrap();
+    let parts = open_commit(&repository, head).unwrap();
+    let (survey, _) = examine(&parts, NOW.parse().unwrap(), &Options::default()).unwrap();
+    survey.resolved.clients[&"acme".parse::<ClientId>().unwrap()].facts.as_ref().clone()
+}
+
 /// The log of `acme`, of one agent that the root knows.
 pub(super) struct Ledger {
     pub(super) key: SigningKey,
@@ -164,6 +173,16 @@ pub(super) fn rows<L: FnOnce(&Root) -> Log>(
     postmortems: &BTreeMap<String, Digest>,
     client: Option<&ClientId>,
 ) -> Vec<Row> {
+    rows_of(files, (logs, &[][..]), postmortems, client)
+}
+
+/// The same beside releases.
+pub(super) fn rows_of<L: FnOnce(&Root) -> Log>(
+    files: &Files,
+    (logs, regions): (impl IntoIterator<Item = L>, &[Region]),
+    postmortems: &BTreeMap<String, Digest>,
+    client: Option<&ClientId>,
+) -> Vec<Row> {
     let (folder, head) = committed(files, "alice");
     let repository = git2::Repository::open_bare(folder.path()).unwrap();
     let at: Moment = NOW.parse().unwrap();
@@ -174,7 +193,7 @@ pub(super) fn rows<L: FnOnce(&Root) -> Log>(
     let seen = Seen {
         survey: &survey,
         findings: &findings,
-        regions: &[],
+        regions,
         logs: &logs,
         postmortems,
         files: 1,

@@ -8,8 +8,8 @@ use assent_schema::canon::Digest;
 use assent_schema::id::{ClientId, PersonId};
 use assent_schema::time::{Moment, Period};
 use assent_schema::trust::{
-    Approval, Approvers, Cancelled, CatalogLock, ClientEntry, Decision, Namespace, People, Person, Role, RoleName,
-    Root, Signer, Statement, Teams, sign,
+    AgentEntry, Approval, Approvers, Cancelled, CatalogLock, ClientEntry, Decision, Namespace, People, Person, Role,
+    RoleName, Root, Signer, Statement, Teams, sign,
 };
 use assent_schema::uses::DataUse;
 
@@ -189,4 +189,12 @@ pub(crate) fn approve_beside(files: &mut Files, client: &ClientId, given: &[u8],
 /// A public key of somebody.
 pub(crate) fn public_key() -> assent_schema::trust::PublicKey {
     signer(BRUNO).public().clone()
+}
+
+/// Lists an agent in the next root.
+pub(crate) fn list_agent(files: &mut Files, agent: &str, entry: AgentEntry) {
+    let first = Digest::of_file(&files["trust/root/1.toml"]);
+    let mut root = Root::parse("trust/root/2.toml", &files["trust/root/2.toml"]).expect("a root").next(first);
+    root.agents.insert(agent.parse().expect("a name"), entry);
+    put(files, "trust/root/3.toml", root.to_toml().expect("a root"), Namespace::Trust, &[ALICE, BRUNO]);
 }

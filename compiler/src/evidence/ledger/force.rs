@@ -9,7 +9,7 @@ use assent_schema::ledger::{Entry, Kind};
 
 use super::places::is_gap;
 use super::{Notes, Seen, Verified, history};
-use crate::publish::history::{History, Past};
+use crate::publish::history::{BEYOND, History, Holds, Past};
 
 /// The releases that an agent took up, by the entries that say so.
 pub(super) struct Force<'s> {
@@ -19,8 +19,8 @@ pub(super) struct Force<'s> {
     history: Option<&'s History>,
     /// What the commit says of the client, where no release was looked at.
     of_commit: Option<&'s ClientFacts>,
-    /// Where which release was taken up.
-    taken: Vec<(u64, Digest)>,
+    /// Where which release was taken up, and its number.
+    taken: Vec<(u64, Digest, u64)>,
 }
 
 impl<'s> Force<'s> {
@@ -28,7 +28,7 @@ impl<'s> Force<'s> {
     pub(super) fn of(verified: &'s Verified, seen: &Seen<'s>) -> Self {
         let client = verified.origin.client.as_ref();
         let taken = verified.entries.iter().filter_map(|entry| match &entry.kind {
-            Kind::Released(release) => Some((entry.index, release.manifest)),
+            Kind::Released(release) => Some((entry.index, release.manifest, release.sequence)),
             _ => None,
         });
         Self {
@@ -41,14 +41,32 @@ impl<'s> Force<'s> {
     }
 
     /// The releases that may have been in force: the one that was taken up last, and where bodies are gone since, or none is
-    /// told, any that could have followed.
+    /// told, any that could have followed. None where it may have been one that the branch does not hold any more.
     pub(super) fn releases(&self, index: u64) -> &'s [Past] {
-        let all = self.history.map_or(&[] as &[Past], |history| history.releases.as_slice());
-        let last = self.taken.iter().rev().find(|(place, _)| *place < index);
-        let place = last.and_then(|(_, manifest)| all.iter().position(|past| past.digest == *manifest));
-        let (Some((taken, _)), Some(place)) = (last, place) else { return all };
-        let newest = if is_gap(self.entries, *taken, index) { 0 } else { place };
-        all.get(newest..=place).unwrap_or(all)
+        let Some(history) = self.history else { return &[] };
+        let all = history.releases.as_slice();
+        let last = self.taken.iter().rev().find(|(place, ..)| *place < index);
+        let place = last.and_then(|(_, manifest, _)| all.iter().position(|past| past.digest == *manifest));
+        match (last, place) {
+            (Some((taken, ..)), Some(place)) => {
+                let newest = if is_gap(self.entries, *taken, index) { 0 } else { place };
+                all.get(newest..=place).unwrap_or(all)
+            }
+            (Some((.., sequence)), None) if history.may_have_held(*sequence) => &[],
+            (None, _) if !history.is_whole => &[],
+            _ => all,
+        }
+    }
+
+    /// Whether the client may have been under a release that is not here, or of which its file is not: then nothing that people
+    /// and runs did can be held against what was allowed.
+    pub(super) fn is_open(&self, index: u64) -> bool {
+        let releases = self.releases(index);
+        let lacks = |past: &Past| {
+            let is_theirs = |client: &&ClientId| past.manifest.active.iter().any(|active| active.client == **client);
+            self.client.filter(is_theirs).is_some_and(|client| !past.clients.contains_key(client))
+        };
+        self.history.is_some() && (releases.is_empty() || releases.iter().any(lacks))
     }
 
     /// What is known of the client, once for each release that may have been in force.
@@ -72,11 +90,8 @@ impl<'s> Force<'s> {
 
     /// Whether a release that may have been in force has nothing of the client.
     pub(super) fn has_left(&self, index: u64) -> bool {
-        self.history.is_some()
-            && self
-                .releases(index)
-                .iter()
-                .any(|past| self.client.is_some_and(|client| !past.clients.contains_key(client)))
+        let lacks = |past: &Past| self.client.is_some_and(|client| !past.clients.contains_key(client));
+        self.is_open(index) || self.releases(index).iter().any(lacks)
     }
 
     /// As [`Self::has_left`]; true, too, where no release was looked at.
@@ -87,8 +102,8 @@ impl<'s> Force<'s> {
     /// Whether a release up to then names a plan; true where no release was looked at, or not all were.
     pub(super) fn names(&self, plan: &Digest, index: u64) -> bool {
         let Some(history) = self.history.filter(|history| history.is_whole) else { return true };
-        let newest = self.releases(index).first().map(|past| past.digest);
-        let mut older = history.releases.iter().skip_while(|past| Some(past.digest) != newest);
+        let Some(newest) = self.releases(index).first().map(|past| past.digest) else { return true };
+        let mut older = history.releases.iter().skip_while(|past| past.digest != newest);
         older.any(|past| past.names(plan))
     }
 
@@ -102,7 +117,7 @@ impl<'s> Force<'s> {
 pub(super) fn look(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
     let origin = &verified.origin;
     let Some(history) = history(origin, seen) else { return };
-    let force = Force::of(verified, seen);
+    let (force, mut unknown) = (Force::of(verified, seen), 0_u64);
     for entry in &verified.entries {
         if let (Kind::Deployed(deployed), Some(plan)) = (&entry.kind, entry.plan)
             && !force.names(&plan, entry.index)
@@ -114,14 +129,19 @@ pub(super) fn look(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
             notes.object("P16", said);
         }
         let Kind::Released(release) = &entry.kind else { continue };
-        let there = history.release(&release.manifest).is_some_and(|past| past.manifest.sequence == release.sequence);
-        if !there && history.is_whole {
-            let (sequence, manifest) = (release.sequence, release.manifest);
-            let said = format!(
-                "{origin}: took up release {sequence} ({manifest}) at {}, and the branch never held that.",
-                entry.time
-            );
-            notes.object("P16", said);
+        let (sequence, manifest) = (release.sequence, release.manifest);
+        let took = format!("{origin}: took up release {sequence} ({manifest}) at {}", entry.time);
+        match history.holds(&manifest, sequence) {
+            Holds::There => {}
+            Holds::Never => notes.object("P16", format!("{took}, and the branch never held that.")),
+            Holds::Beyond => notes.object("P16", format!("{took}, and {BEYOND}.")),
+            Holds::Unknown => unknown = unknown.saturating_add(1),
         }
+    }
+    if unknown > 0 {
+        let said = format!(
+            "{origin}: of {unknown} releases that were taken up it cannot be told whether the branch held them, for it lacks some."
+        );
+        notes.see("P16", said);
     }
 }

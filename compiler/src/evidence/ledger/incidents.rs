@@ -113,7 +113,7 @@ fn alerted(name: &str, incident: &Incident, verified: &Verified, notes: &mut Not
 /// What an incident says of its clock is no later than the client's plan and calendar of then make it.
 fn promised(name: &str, incident: &Incident, (force, seen): (&Force<'_>, &Seen<'_>), notes: &mut Notes) {
     let (Some(opened), Some(until)) = (incident.opened, incident.respond_by) else { return };
-    if force.history().is_none() {
+    if force.history().is_none() || force.is_open(incident.index) {
         return;
     }
     // Only who opened it by hand said how bad it is.

@@ -174,7 +174,7 @@ fn kept(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
         for (first, last) in &told.ranges {
             let before = verified.entries.iter().rev().find(|entry| entry.index < *first);
             // What the client signed: in whichever release, where several may have counted.
-            let facts = force.facts(told.entry);
+            let facts = if force.is_open(told.entry) { Vec::new() } else { force.facts(told.entry) };
             let kept = facts.iter().map(|facts| facts.retention).min().unwrap_or(RETENTION_LEAST).max(RETENTION_LEAST);
             let Some(before) = before.filter(|before| before.time.plus(kept) > told.time) else { continue };
             notes.object(

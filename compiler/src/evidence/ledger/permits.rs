@@ -77,7 +77,7 @@ impl<'s> Permits<'s> {
     ) -> Option<(&'static str, String)> {
         let action = &plan.step(entry.step.as_ref()?.as_str())?.action;
         let facts = force.facts(entry.index);
-        if facts.is_empty() {
+        if facts.is_empty() || force.is_open(entry.index) {
             return None;
         }
         match action {

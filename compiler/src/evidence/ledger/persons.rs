@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use assent_schema::client::ClientFacts;
 use assent_schema::id::PersonId;
 use assent_schema::ledger::{Entry, Kind, Origin};
 use assent_schema::time::Moment;
@@ -141,7 +142,10 @@ impl<'s> Known<'s> {
         let on_call =
             roots.iter().any(|root| root.roles.get(&RoleName::Oncall).is_some_and(|role| role.people.contains(person)));
         let of_client = self.force.client().is_some();
-        let decides = self.force.facts(entry.index).iter().any(|facts| facts.people.contains_key(person));
+        let is_theirs = |facts: &&ClientFacts| facts.people.contains_key(person);
+        // Whom a release named that is not here, nobody knows.
+        let decides =
+            (of_client && self.force.is_open(entry.index)) || self.force.facts(entry.index).iter().any(is_theirs);
         let assigned = of_agency && self.is_assigned(person, entry.index);
         let may = match right {
             Right::OnCall => on_call,
@@ -178,8 +182,11 @@ impl<'s> Known<'s> {
         if self.force.history().is_none() {
             return self.of_commit.contains(person);
         }
-        self.force.releases(index).iter().any(|past| {
-            past.teams.as_ref().is_none_or(|teams| teams.clients.get(client).is_some_and(|team| team.contains(person)))
-        })
+        self.force.is_open(index)
+            || self.force.releases(index).iter().any(|past| {
+                past.teams
+                    .as_ref()
+                    .is_none_or(|teams| teams.clients.get(client).is_some_and(|team| team.contains(person)))
+            })
     }
 }

@@ -1,11 +1,12 @@
 //! Which releases were taken up, and that what went back stayed back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::canon::Digest;
 use assent_schema::ledger::Kind;
 use assent_schema::release::Manifest;
 
+use super::places::is_gap;
 use super::{Notes, Seen, Verified, force, history};
 use crate::publish::history::History;
 
@@ -58,14 +59,15 @@ fn in_order(verified: &Verified, history: Option<&History>, notes: &mut Notes) {
     }
 }
 
-/// A plan that went back, here or by a release, begins no run before a release readmits it by name. Where it was not looked at, any may have.
+/// A plan that went back, here or by a release, begins no run before a release readmits it by name. Where it was not looked at, any
+/// may have; so may one whose entry is gone.
 fn returns(verified: &Verified, history: Option<&History>, notes: &mut Notes) {
     let origin = &verified.origin;
-    let mut back: BTreeSet<Digest> = BTreeSet::new();
+    let (mut back, mut unknown): (BTreeMap<Digest, u64>, BTreeSet<u64>) = (BTreeMap::new(), BTreeSet::new());
     for entry in &verified.entries {
         match (&entry.kind, entry.plan) {
             (Kind::RolledBack(rolled), _) => {
-                back.insert(rolled.from);
+                back.insert(rolled.from, entry.index);
                 let to = rolled.to.map_or_else(|| "nothing".to_owned(), |plan| plan.short());
                 let (workflow, from, why) = (&rolled.workflow, rolled.from.short(), &rolled.why);
                 notes.see(
@@ -74,25 +76,39 @@ fn returns(verified: &Verified, history: Option<&History>, notes: &mut Notes) {
                 );
             }
             (Kind::Released(release), _) => match history.and_then(|history| history.release(&release.manifest)) {
-                Some(past) => told(&past.manifest, &mut back),
-                None if history.is_none_or(|history| !history.is_whole) => back.clear(),
+                Some(past) => told(&past.manifest, entry.index, &mut back),
+                None if history.is_none_or(|history| history.may_have_held(release.sequence)) => back.clear(),
                 None => {}
             },
-            (Kind::Accepted(_), Some(plan)) if back.contains(&plan) => {
-                let plan = plan.short();
-                notes.object("P17", format!("{origin}: the plan {plan} went back and began a run at {}.", entry.time));
-            }
+            (Kind::Accepted(_), Some(plan)) => match back.get(&plan) {
+                Some(since) if is_gap(&verified.entries, *since, entry.index) => drop(unknown.insert(entry.index)),
+                Some(_) => {
+                    let plan = plan.short();
+                    let said = format!("{origin}: the plan {plan} went back and began a run at {}.", entry.time);
+                    notes.object("P17", said);
+                }
+                None => {}
+            },
             _ => {}
         }
+    }
+    if !unknown.is_empty() {
+        let count = unknown.len();
+        let said = format!(
+            "{origin}: {count} runs began with plans that went back, and whether they were let in again cannot be told, for bodies are gone."
+        );
+        notes.see("P17", said);
     }
 }
 
 /// What a manifest says of plans that went back: some come again by name, some stay back from then on.
-fn told(manifest: &Manifest, back: &mut BTreeSet<Digest>) {
+fn told(manifest: &Manifest, index: u64, back: &mut BTreeMap<Digest, u64>) {
     for one in &manifest.readmitted {
         back.remove(&one.plan);
     }
-    back.extend(manifest.stays_back().into_keys());
+    for plan in manifest.stays_back().into_keys() {
+        back.entry(plan).or_insert(index);
+    }
 }
 
 #[cfg(test)]
@@ -107,11 +123,11 @@ mod tests {
         let mut manifest: Manifest =
             canon::from_bytes(include_bytes!("../../../../tests/vectors/manifest.json")).unwrap();
         let plan = manifest.returned.first().unwrap().plan;
-        let mut back = BTreeSet::new();
-        told(&manifest, &mut back);
-        assert_eq!(back, [plan].into());
+        let mut back = BTreeMap::new();
+        told(&manifest, 4, &mut back);
+        assert_eq!(back, [(plan, 4)].into());
         manifest.readmitted.push(Readmitted { plan, reason: "fixed".to_owned() });
-        told(&manifest, &mut back);
-        assert_eq!(back, BTreeSet::new());
+        told(&manifest, 5, &mut back);
+        assert_eq!(back, BTreeMap::new());
     }
 }
