@@ -377,6 +377,37 @@ fn an_incident_that_nobody_was_told_of_and_a_better_post_mortem() {
     assert!(found.len() == 1 && found.iter().all(|one| one.starts_with("P13: ") && one.ends_with(why)), "{found:?}");
 }
 
+/// The client got a first post-mortem in time, and a better one after it: that is the one which the source keeps.
+#[test]
+fn a_better_post_mortem_takes_the_place_of_the_one_before() {
+    let (first, better) = (Digest::of_file(b"first"), Digest::of_file(b"better"));
+    let with = |state: &str, file: Digest| {
+        let mut told = incident(state);
+        told["file"] = json!(file);
+        told
+    };
+    let ledger = Ledger::new(&[
+        ("2026-05-20T10:00:00Z", "incident", incident("opened")),
+        ("2026-05-20T10:00:05Z", "alerted", json!({"rule": "run-failed", "delay": 5})),
+        ("2026-05-20T13:00:00Z", "incident", incident("acknowledged")),
+        ("2026-05-22T09:00:00Z", "incident", with("shared", first)),
+        ("2026-05-24T09:00:00Z", "incident", with("shared", better)),
+        ("2026-05-24T10:00:00Z", "incident", with("closed", better)),
+    ]);
+    let committed = |file| BTreeMap::from([("clients/acme/incidents/i-7.md".to_owned(), file)]);
+    assert_eq!(judged(ledger.read(|_| ()), &committed(better)), BTreeSet::new());
+    // What nobody got is none, whatever the close says.
+    let found = judged(ledger.read(|_| ()), &committed(first));
+    let why = format!("the post-mortem that was shared ({better}) is not in the commit.");
+    assert!(found.len() == 1 && found.iter().all(|one| one.starts_with("P21: ") && one.ends_with(&why)), "{found:?}");
+    let mut closed = ledger;
+    closed.entries.remove(5);
+    closed.entries[5].2 = with("closed", better);
+    let found = judged(closed.read(|_| ()), &committed(better));
+    let why = format!("the post-mortem that was shared ({first}) is not in the commit.");
+    assert!(found.len() == 1 && found.iter().all(|one| one.ends_with(&why)), "{found:?}");
+}
+
 #[test]
 fn what_is_gone_too_early_breaks_the_promise_to_keep_it() {
     let story = |pruned: &str| {

@@ -11,7 +11,7 @@ use assent_schema::time::{Moment, Period};
 
 use super::counts::ALERTED_WITHIN;
 use super::force::Force;
-use super::places::is_gap_until;
+use super::places::{is_gap, is_gap_until};
 use super::{Notes, Seen, Verified};
 
 /// Within which time a post-mortem is shared.
@@ -35,7 +35,10 @@ struct Incident {
     /// Whether it had, as far as the releases tell.
     gone: bool,
     closed: Option<Moment>,
+    /// The newest post-mortem: a better one takes the place of the one before.
     file: Option<Digest>,
+    /// Where that was told; where it opened, as long as nothing was.
+    told: u64,
 }
 
 /// Looks at each incident. What `strangers` did, by the places of the entries, answers and shares nothing.
@@ -50,17 +53,26 @@ pub(super) fn look(verified: &Verified, strangers: &BTreeSet<u64>, seen: &Seen<'
         match told.state.as_str() {
             "opened" => {
                 (incident.opened, incident.respond_by) = (Some(entry.time), told.respond_by);
-                incident.index = entry.index;
+                (incident.index, incident.told) = (entry.index, entry.index);
             }
             _ if strangers.contains(&entry.index) => {}
             "acknowledged" => drop(incident.acknowledged.get_or_insert(entry.time)),
-            // A better one may follow; what was promised is the first.
-            "shared" if incident.shared.is_none() => (incident.shared, incident.file) = (Some(entry.time), told.file),
+            // A better one may follow. In time must be the first; in the commit, the last.
+            "shared" => {
+                incident.shared.get_or_insert(entry.time);
+                (incident.file, incident.told) = (told.file.or(incident.file), entry.index);
+            }
             "written" => {
                 (incident.written, incident.file) = (true, told.file);
                 incident.gone = force.may_have_left(entry.index);
             }
-            "closed" => incident.closed = Some(entry.time),
+            "closed" => {
+                incident.closed = Some(entry.time);
+                // It says which post-mortem was shared last. That is believed where the share itself may be gone.
+                if is_gap(&verified.entries, incident.told, entry.index) {
+                    incident.file = told.file.or(incident.file);
+                }
+            }
             _ => {}
         }
     }
@@ -160,18 +172,26 @@ fn answered(name: &str, incident: &Incident, until: Moment, (log, now): (&Verifi
     }
 }
 
+/// Whether what the client got is what the source keeps.
+fn committed(name: &str, file: Digest, may_be_better: bool, (seen, notes): (&Seen<'_>, &mut Notes)) {
+    match seen.postmortems.iter().find(|(_, digest)| **digest == file) {
+        Some((path, _)) => notes.see("P21", format!("{name}: its post-mortem is `{path}`.")),
+        None if may_be_better => unknown("P21", name, "the one that was shared last is in the commit", notes),
+        None => {
+            notes.object("P21", format!("{name}: the post-mortem that was shared ({file}) is not in the commit."));
+        }
+    }
+}
+
 fn explained(name: &str, incident: &Incident, (log, seen): (&Verified, &Seen<'_>), notes: &mut Notes) {
     let Some(opened) = incident.opened else { return };
     let due = opened.plus(SHARED_WITHIN);
     let may_lack = |until| is_gap_until(log, incident.index, until);
+    // Nothing is shared any more of what is closed.
+    let may_be_better = incident.closed.is_none() && is_gap(&log.entries, incident.told, log.summary.head.size);
     match (incident.shared, incident.file) {
         (Some(at), Some(file)) => {
-            let kept = seen.postmortems.iter().find(|(_, digest)| **digest == file);
-            match kept {
-                Some((path, _)) => notes.see("P21", format!("{name}: its post-mortem is `{path}`.")),
-                None => notes
-                    .object("P21", format!("{name}: the post-mortem that was shared ({file}) is not in the commit.")),
-            }
+            committed(name, file, may_be_better, (seen, notes));
             if at <= due {
                 notes.see("P22", format!("{name}: shared {at}, promised by {due}."));
             } else if may_lack(due) {
@@ -190,7 +210,11 @@ fn explained(name: &str, incident: &Incident, (log, seen): (&Verified, &Seen<'_>
             notes.see("P21", format!("{name}: a post-mortem was written ({file})."));
             notes.see("P22", format!("{name}: its client had left, so nobody was there to share it with."));
         }
-        _ if incident.closed.is_some_and(may_lack) => unknown("P21", name, "a post-mortem was shared", notes),
+        // The close says which one it was.
+        (None, Some(file)) if incident.closed.is_some_and(may_lack) => {
+            committed(name, file, may_be_better, (seen, notes));
+            unknown("P22", name, "a post-mortem was shared in time", notes);
+        }
         _ if incident.closed.is_some() => notes.object("P21", format!("{name} was closed without a post-mortem.")),
         _ if seen.at > due && may_lack(due) => unknown("P22", name, "a post-mortem was shared in time", notes),
         _ if seen.at > due => notes.object("P22", format!("{name}: no post-mortem was shared by {due}.")),
