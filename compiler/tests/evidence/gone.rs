@@ -160,6 +160,38 @@ fn an_answer_whose_entry_is_gone_is_not_called_late() {
     }
 }
 
+/// Lena decided under a release in which she was no author; later she wrote a comment of the same plan. The entry that says which
+/// release was in force is gone.
+#[test]
+fn who_may_have_been_no_author_then_is_not_accused() {
+    let plan = refund();
+    let ledger = Paid::well(plan).ledger(plan);
+    let releases = |authors: [&[&str]; 2]| {
+        let [newest, first] = authors;
+        history(vec![past(2, plan, newest, |_| ()), past(1, plan, first, |_| ())], true)
+    };
+    let wrote = "lena wrote the workflow, which moves money";
+    let both = ["alice", "lena"];
+    let none = BTreeSet::new();
+    assert_eq!(against(&ledger, Some(releases([&both, &["alice"]]))), none);
+    let accused = against(&ledger, Some(releases([&both, &both])));
+    assert!(accused.iter().any(|one| one.starts_with("P11: ") && one.contains(wrote)), "{accused:?}");
+    // Where it is told, it is that one.
+    for (taken, is_accused) in [(1, false), (2, true)] {
+        let mut told = Paid::well(plan).ledger(plan);
+        let (time, kind, data) = took(taken);
+        told.entries.insert(1, (time.parse().unwrap(), kind, data));
+        let found = against(&told, Some(releases([&both, &["alice"]])));
+        assert_eq!(found.iter().any(|one| one.contains(wrote)), is_accused, "{taken}: {found:?}");
+    }
+    // All of it has to hold under one release: here she was in the group in one, and no author in the other.
+    let out = |facts: &mut ClientFacts| {
+        facts.deciders.values_mut().for_each(|group| group.retain(|who| who.as_str() != "lena"))
+    };
+    let split = history(vec![past(2, plan, &both, |_| ()), past(1, plan, &["alice"], out)], true);
+    assert!(against(&ledger, Some(split)).iter().any(|one| one.contains(wrote)));
+}
+
 /// Whoever may push took release 1 out of the branch. What was done under it cannot be held against what came later.
 #[test]
 fn what_was_done_under_a_release_that_is_not_here_is_not_judged_by_another() {

@@ -23,6 +23,14 @@ pub(super) struct Force<'s> {
     taken: Vec<(u64, Digest, u64)>,
 }
 
+/// What is known of a client by one release that may have been in force.
+pub(super) struct Known<'s> {
+    /// Its facts.
+    pub facts: &'s ClientFacts,
+    /// The release; nothing where they are those of the commit.
+    pub release: Option<&'s Past>,
+}
+
 impl<'s> Force<'s> {
     /// Of a log.
     pub(super) fn of(verified: &'s Verified, seen: &Seen<'s>) -> Self {
@@ -70,10 +78,17 @@ impl<'s> Force<'s> {
     }
 
     /// What is known of the client, once for each release that may have been in force.
+    pub(super) fn known(&self, index: u64) -> Vec<Known<'s>> {
+        let of_client =
+            |past: &'s Past| Some(Known { facts: past.clients.get(self.client?)?.as_ref(), release: Some(past) });
+        let of_commit = self.of_commit.filter(|_| self.history.is_none());
+        let of_commit = of_commit.map(|facts| Known { facts, release: None });
+        self.releases(index).iter().filter_map(of_client).chain(of_commit).collect()
+    }
+
+    /// The same without the releases.
     pub(super) fn facts(&self, index: u64) -> Vec<&'s ClientFacts> {
-        let of_client = |past: &'s Past| Some(past.clients.get(self.client?)?.as_ref());
-        let facts: Vec<_> = self.releases(index).iter().filter_map(of_client).collect();
-        if self.history.is_some() { facts } else { self.of_commit.into_iter().collect() }
+        self.known(index).into_iter().map(|known| known.facts).collect()
     }
 
     /// The number of the newest approvers file of the client in each release that may have been in force; nothing where none is
