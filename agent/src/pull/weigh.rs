@@ -199,7 +199,9 @@ mod tests {
         for order in [[0, 1], [1, 0]] {
             let packs = [format!("{one} 70000\n{two} 5\n"), format!("{one} 64000000000\n")];
             let mut heavy = BTreeMap::new();
-            order.into_iter().for_each(|pack| note(&mut heavy, &packs[pack]).unwrap());
+            for pack in order {
+                note(&mut heavy, &packs[pack]).unwrap();
+            }
             assert_eq!(heavy.into_values().collect::<Vec<_>>(), [64_000_000_000, 5]);
         }
         assert_eq!(note(&mut BTreeMap::new(), "1 2 3"), None);

@@ -189,7 +189,8 @@ fn question(shown: &Shown) -> String {
     }
     for (path, value) in &shown.values {
         // As on the page and in chats: amounts with their unit, nothing that moves the cursor.
-        said.push_str(&format!("    {path}: {}\n", told::value(value).replace('\n', "\n      ")));
+        let value = told::value(value).replace('\n', "\n      ");
+        said.extend(["    ", path, ": ", &value, "\n"]);
     }
     said
 }

@@ -70,7 +70,7 @@ fn broken(other: &Repository) -> Vec<String> {
 }
 
 /// Whether a file is one that git holds while it writes a reference.
-fn is_lock(file: &std::path::Path) -> bool {
+fn is_lock(file: &Path) -> bool {
     file.extension().is_some_and(|extension| extension == "lock")
 }
 

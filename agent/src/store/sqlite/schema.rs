@@ -134,7 +134,6 @@ mod tests {
 
     /// Put back as the state before this upgrade, a copy of an earlier one would lose all that was written between.
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "goes back to the copy, as an operator does")]
     fn the_copy_is_of_the_newest_upgrade() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("agent.db");

@@ -161,7 +161,9 @@ fn refuse_what_is_not(args: &Args, cancelled: &[Cancelled], context: &mut Contex
         nameable.take_workflow(name);
     }
     let (statements, aside) = statements(&client.join("approvals"))?;
-    statements.values().for_each(|statement| nameable.take(statement));
+    for statement in statements.values() {
+        nameable.take(statement);
+    }
     aside.iter().try_for_each(|aside| context.note(aside))?;
     let lacks_use = |named: &Cancelled| matches!(named, Cancelled::Digest(_)) && nameable.lacks(named).is_some();
     if cancelled.iter().any(lacks_use) {

@@ -164,7 +164,7 @@ fn answered(name: &str, incident: &Incident, until: Moment, (log, now): (&Verifi
     match incident.acknowledged {
         Some(at) if at <= until => notes.see("P20", format!("{name} was answered {at}, promised by {until}.")),
         _ if now > until && is_gap_until(log, incident.index, until) => {
-            unknown("P20", name, "it was answered in time", notes)
+            unknown("P20", name, "it was answered in time", notes);
         }
         Some(at) => notes.object("P20", format!("{name} was answered {at}, promised by {until}.")),
         None if now > until => notes.object("P20", format!("{name} was not answered by {until}.")),
