@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use assent_agent::content::Content;
-use assent_agent::request::chat;
+use assent_agent::request::{chat, oauth};
 use assent_agent::sim::{Reply, Service};
 use assent_agent::world::{HttpRequest, HttpResponse, NetFailure, Wall};
 use assent_schema::canon::Digest;
@@ -214,7 +214,10 @@ impl Service for Outside {
         });
         let mut result = match &known {
             Some(operation) => self.call(&reference, operation, &with),
-            None => self.ask(&request),
+            None => match oauth::reply(&request) {
+                Some(token) => Ok(response(200, token)),
+                None => self.ask(&request),
+            },
         };
         let done = result.as_ref().is_ok_and(|response| response.status == 200);
         if done && known.is_some_and(|operation| operation.effect != Effect::None) {
