@@ -1,7 +1,7 @@
 //! `assent test --from-run`: what comes out of a run's journal is a scenario that runs at once and goes as the run went, and
 //! holds none of the run's values.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests; what does not fit fails the test")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests; what does not fit fails the test")]
 
 #[expect(dead_code, reason = "each test binary uses its own part")]
 mod support;

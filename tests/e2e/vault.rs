@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use assent_compiler::command::demo::stage::{Stage, WEBHOOK_SECRET, clock, run_id, webhook};
 
 /// The longest that an agent may take to see what became of the file: it looks twice a minute, oftener while it is gone.
-const SEEN_WITHIN: Duration = Duration::from_secs(60);
+const SEEN_WITHIN: Duration = Duration::from_mins(1);
 
 /// Waits until what a command of the agent says is as wanted.
 #[expect(clippy::disallowed_methods, reason = "the test waits for a process")]

@@ -34,6 +34,10 @@ fn authors(manifest: &Value) -> Vec<Value> {
 const BACK: [&str; 2] = ["rollback", "acme/refund"];
 const TO: [&str; 4] = ["--to", "1", "--readmit", "fine"];
 
+fn is_signature(path: &str) -> bool {
+    std::path::Path::new(path).extension().is_some_and(|extension| extension == "sig")
+}
+
 #[test]
 fn a_rollback_is_built_upon_nothing_that_nobody_signed() {
     let place = Place::new();
@@ -50,7 +54,7 @@ fn a_rollback_is_built_upon_nothing_that_nobody_signed() {
     assert!(refused.contains("cannot be built upon: manifest.json is signed by 0 of the 1"), "{refused}");
     assert_eq!(place.newest().0["sequence"], 3, "nothing was signed");
     // Nor with the signature of what stood there before.
-    forged.extend(honest.iter().filter(|(path, _)| path.ends_with(".sig")).map(|(p, b)| (p.clone(), b.clone())));
+    forged.extend(honest.iter().filter(|(path, _)| is_signature(path)).map(|(p, b)| (p.clone(), b.clone())));
     push(&place, &forged);
     let refused = place.call(&BACK, &TO).unwrap_err();
     assert!(refused.contains("cannot be built upon"), "{refused}");
@@ -80,7 +84,7 @@ fn a_rollback_takes_older_plans_from_releases_that_the_newest_vouches_for() {
     let mut forged = first.clone();
     forge(&mut forged, |_| ());
     push(&place, &forged);
-    let mut bent = first.clone();
+    let mut bent = first;
     let plan = genuine["active"].as_array().unwrap().iter().find(|one| one["workflow"] == "refund").unwrap();
     let file = format!("plans/{}.json", plan["plan"].as_str().unwrap());
     bent.insert(file.clone(), b"{}".to_vec());

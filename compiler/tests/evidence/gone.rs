@@ -186,7 +186,9 @@ fn who_may_have_been_no_author_then_is_not_accused() {
     }
     // All of it has to hold under one release: here she was in the group in one, and no author in the other.
     let out = |facts: &mut ClientFacts| {
-        facts.deciders.values_mut().for_each(|group| group.retain(|who| who.as_str() != "lena"))
+        for group in facts.deciders.values_mut() {
+            group.retain(|who| who.as_str() != "lena");
+        }
     };
     let split = history(vec![past(2, plan, &both, |_| ()), past(1, plan, &["alice"], out)], true);
     assert!(against(&ledger, Some(split)).iter().any(|one| one.contains(wrote)));
