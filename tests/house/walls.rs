@@ -162,7 +162,8 @@ const OWN_FILES: [(&str, &[&str]); 2] = [
             "daemon/ledger_questions.rs", // a proof that was written for this answer
             "durable.rs",
             "named.rs",
-            "pull/weigh.rs", // packs of the agent's own repository, which a fetch bounds
+            "pull/compact.rs", // the agent's own repository
+            "pull/weigh.rs",   // packs of the agent's own repository, which a fetch bounds
         ],
     ),
     (

@@ -57,7 +57,7 @@ pub const KEPT: &[Kept] = &[
     file("recovery.json", "a recovery that on-call signed, until the next start", "reference"),
     file("recovery.refused", "a recovery that was signed and cannot be read", "reference"),
     file("renewed", "refresh tokens that an API replaced", SEALED),
-    file("repo.git", "releases and what is pushed: workflow configuration", "public"),
+    file("repo.git", "releases that count or may count again, and what is pushed: workflow configuration", "public"),
     file("reserve", "zeros that make room when the disk is full", "public"),
     file("staged", "secrets that a rotation has not tested yet", SEALED),
     file("transfers", "what a fetch lays down while it runs: workflow configuration", "public"),

@@ -181,18 +181,24 @@ impl RemoteArgs {
         Err(Error::input(format!("{NO_ORIGIN}: name one with `--remote`, or say `--local`; nothing was signed")))
     }
 
-    /// Fetches the branches whose names begin so, and tells which could not be taken.
+    /// Fetches the branches whose names begin so, and tells people which could not be taken; those are given back, too.
     ///
     /// # Errors
     /// When the remote cannot be reached.
-    pub fn fetch(&self, repository: &Repository, prefixes: &[&str], context: &mut Context<'_>) -> Result<(), Error> {
+    pub fn fetch(
+        &self,
+        repository: &Repository,
+        prefixes: &[&str],
+        context: &mut Context<'_>,
+    ) -> Result<Vec<Spoilt>, Error> {
         if !self.local && self.chosen(repository).is_none() {
             context.note(&format!(
                 "assent: {NO_ORIGIN}, so this is of the branches as they stand in it: name one with `--remote`, or say `--local`"
             ))?;
         }
         let spoilt = self.fetched(repository, prefixes)?;
-        spoilt.iter().try_for_each(|one| self.tell(repository, one, context))
+        spoilt.iter().try_for_each(|one| self.tell(repository, one, context))?;
+        Ok(spoilt)
     }
 
     /// Fetches the branches whose names begin so; says which could not be taken.

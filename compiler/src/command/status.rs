@@ -50,8 +50,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let at = args.at.unwrap_or_else(|| context.now());
     let repository = branch::open(&args.repo)?;
-    let spoilt = args.remote.fetched(&repository, &["release/", "status/"])?;
-    spoilt.iter().try_for_each(|one| args.remote.tell(&repository, one, context))?;
+    let spoilt = args.remote.fetch(&repository, &["release/", "status/"], context)?;
     let commit = resolve_commit(&repository, &args.commit)?;
     let roots = roots_of_source(&repository, commit)?;
     let mut all = Vec::new();

@@ -324,7 +324,7 @@ mod tests {
         for _ in 0..2 {
             let spoilt = fetch(&here, "origin", &all).unwrap();
             let names: Vec<&str> = spoilt.iter().map(|one| one.branch.as_str()).collect();
-            assert_eq!(names, ["status/staging/eu/eu-2", "status/staging/eu/eu-3"]);
+            assert_eq!(names, ["status/staging/eu/eu-2", "status/staging/eu/eu-3", "status/staging/eu/eu-4"]);
             assert_eq!(branch::tip(&here, "status/staging/eu/eu-1").unwrap(), Some(honest));
         }
         assert!(
