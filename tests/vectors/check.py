@@ -280,7 +280,7 @@ KINDS = {
     "used": {"connection": NAME, "hour": TIME, "sent_bytes": int, "received_bytes": int, "tokens_in?": int, "tokens_out?": int},
     "decided": {"choice": "approve|refuse|late", "shown": DIGEST, "by": TOKEN, "nonce?": DIGEST,
                 "decision?": str, "signature?": str, "passkey?": dict},
-    "ended": {"outcome": "done|stopped|failed|content-lost|superseded", "name?": TOKEN, "left?": "items_failed|in_doubt"},
+    "ended": {"outcome": "done|stopped|failed|content-lost|superseded", "name?": TOKEN, "connection?": NAME, "left?": "items_failed|in_doubt"},
     "released": {"sequence": int, "manifest": DIGEST},
     "deployed": {"workflow": NAME, "stage": TOKEN},
     "rolled-back": {"workflow": NAME, "from": DIGEST, "to?": DIGEST, "why": TOKEN},
