@@ -87,6 +87,38 @@ fn a_workflow_with_an_error_is_not_called_removed() {
     assert_eq!(json["clients"][0]["dropped"].as_array().map(Vec::len), Some(0), "{json}");
 }
 
+/// What is left of a client whose file cannot be read looks as if everything ended and nothing were asked for.
+#[test]
+fn a_client_of_whom_too_much_cannot_be_read_is_not_compared() {
+    for (changes, file) in [
+        ("#= clients/acme/client.toml\n+x = [\n", "clients/acme/client.toml"),
+        ("#= catalog/integrations/desk.toml\n+x = [\n", "catalog/integrations/desk.toml"),
+        ("#= assent.toml\n+x = [\n", "assent.toml"),
+    ] {
+        let added = format!("{changes}#= clients/acme/workflows/sort.toml\n-timeout = \"5m\"\n+timeout = \"15m\"\n");
+        for format in ["human", "markdown"] {
+            let (status, told) = plan(&added, format);
+            assert_eq!(status, 1, "{told}");
+            assert!(told.contains("annot be judged") && told.contains(file), "{told}");
+            for word in ["No approval is missing", "that end", "Nothing changes", "removed"] {
+                assert!(!told.contains(word), "{told}");
+            }
+        }
+        let json: Value = serde_json::from_str(&plan(&added, "json").1).expect("JSON");
+        assert_eq!(json["clients"].as_array().map(Vec::len), Some(0), "{json}");
+        assert_eq!(json["not_judged"][0]["client"], "acme", "{json}");
+        assert_eq!(json["not_judged"][0]["files"][0], file, "{json}");
+    }
+    // A client that is broken before and after says nothing either, and no draft is made of it.
+    let base = folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/findings/base"));
+    let (folder, repository) = bare();
+    let broken = files(&repository, &apply(&base, "#= clients/acme/client.toml\n+x = [\n").files);
+    commit(&repository, broken);
+    let place = folder.path().to_str().expect("a path").to_owned();
+    let ran = assent(&["plan", "HEAD", "--draft", "acme", "--repo", &place]);
+    assert!(ran.status == 2 && ran.out.is_empty() && ran.err.contains("clients/acme/client.toml"), "{}", ran.err);
+}
+
 /// A list that may give other ids to what was taken is said, and not folded away; one by another name of the connection is not.
 #[test]
 fn events_that_may_run_again_are_told() {

@@ -165,6 +165,44 @@ fn what_is_not_there_is_told_with_what_to_do() {
     assert!(!ran.err.contains("class="), "{}", ran.err);
 }
 
+/// A power cut leaves objects in part, and a reader that waits for the rest of one waits for ever.
+#[test]
+fn an_object_that_breaks_off_is_told_before_anything_is_read() {
+    let source = Source::new();
+    let objects = source.path().join(".git/objects");
+    for revision in ["HEAD", "HEAD^{tree}", "HEAD:clients", "HEAD:assent.toml"] {
+        let id = source.repository.revparse_single(revision).expect("an object").id().to_string();
+        let (folder, name) = id.split_at(2);
+        let file = objects.join(folder).join(name);
+        let whole = std::fs::read(&file).expect("an object in a file");
+        for kept in [whole.len() / 2, whole.len() - 1] {
+            std::fs::remove_file(&file).expect("it goes");
+            std::fs::write(&file, &whole[..kept]).expect("a part of it comes back");
+            for arguments in [["check"].as_slice(), &["check", "--no-cache"], &["plan", "HEAD..HEAD"]] {
+                let ran = at(&source.path(), arguments);
+                let told = ran.err.contains("breaks off") && ran.err.contains(&file.display().to_string());
+                assert!(ran.status == 2 && told && ran.out.is_empty(), "{revision} {arguments:?}: {}", ran.err);
+            }
+        }
+        std::fs::remove_file(&file).expect("it goes");
+        std::fs::write(&file, &whole).expect("it is whole again");
+    }
+    assert_ne!(at(&source.path(), &["check"]).status, 2);
+}
+
+/// Also where nobody asks for a history: what is said of it would not be so.
+#[test]
+fn grafts_are_refused_by_every_command() {
+    let source = Source::new();
+    let head = source.repository.head().expect("a head").target().expect("a commit");
+    std::fs::create_dir_all(source.path().join(".git/info")).expect("a folder");
+    std::fs::write(source.path().join(".git/info/grafts"), format!("{head}\n")).expect("a graft");
+    for arguments in [["check"].as_slice(), &["plan", "HEAD..HEAD"]] {
+        let ran = at(&source.path(), arguments);
+        assert!(ran.status == 2 && ran.err.contains("info/grafts"), "{arguments:?}: {}", ran.err);
+    }
+}
+
 /// What `check` is silent about by itself, `release` refuses: so it says that it did not look, and how to begin anew.
 #[test]
 fn a_commit_from_before_the_teams_is_told_with_a_way_out() {

@@ -90,7 +90,7 @@ rules! {
         "`assent explain CODE` says which rule it breaks. Whoever released it fixes the cause and releases again. A bad signature that nobody can explain is a security incident: report one.";
     ReleaseLost "release-lost" Never Cause
         "The accepted release cannot be read from the agent's own repository, or no longer verifies. The next pull may bring it again.";
-        "`assent-agent status` says whether a release is active again. If it is not, check the state folder's disk and whether the agent reaches the source repository.";
+        "`assent-agent status` says whether a release is active again. If it is not, check the state folder's disk and whether the agent reaches the source repository. Where the code is `broken`, end the agent, move `repo.git` out of its state folder and start it again: it fetches all of it anew and verifies it.";
     RolledBack "rolled-back" Never Workflow
         "A workflow went back to its previous plan, because the new one failed or was slow too often, did not pass its trial, or because somebody rolled it back. The previous plan runs now.";
         "Look at the runs of the new plan. Fix the workflow and release it again. The refused plan stays out until a release readmits it.";

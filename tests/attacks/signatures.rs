@@ -149,11 +149,12 @@ fn word(why: SignatureError) -> &'static str {
         SignatureError::Key(BadKey::Form) => "key form",
         SignatureError::Key(BadKey::Point) => "key point",
         SignatureError::Key(BadKey::Application) => "key application",
-        SignatureError::Namespace => "namespace",
+        SignatureError::Namespace(_) => "namespace",
         SignatureError::UnknownKey => "unknown key",
         SignatureError::UserPresence => "user presence",
         SignatureError::Mismatch => "mismatch",
         SignatureError::LineEnds => "line ends",
+        SignatureError::SignedLineEnds => "signed line ends",
     }
 }
 

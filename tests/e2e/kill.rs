@@ -232,3 +232,35 @@ fn money_moves_once_whenever_the_agent_is_killed() {
         assert!(known(&name), "{name} is in no inventory");
     }
 }
+
+/// What a disk loses is told, and nothing waits for the rest of it for ever.
+#[test]
+fn objects_that_a_disk_left_in_part_do_not_keep_an_agent_from_starting() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut stage = assent_tests::stage::working(folder.path());
+    let objects = stage.production.state().join("repo.git/objects");
+    let loose = || {
+        let mut files = Vec::new();
+        for folder in std::fs::read_dir(&objects).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+            if folder.file_name().is_some_and(|name| name.len() == 2) {
+                files.extend(std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()));
+            }
+        }
+        files
+    };
+    // It writes its status by itself.
+    stage.production.wait_for(|| Ok((!loose().is_empty()).then_some(()))).expect("an object that is not packed");
+    stage.production.kill();
+    let cut = loose();
+    for file in &cut {
+        let whole = std::fs::read(file).expect("an object");
+        std::fs::remove_file(file).expect("it goes");
+        std::fs::write(file, &whole[..whole.len() * 7 / 10]).expect("a part of it comes back");
+    }
+    stage.production.start().expect("it starts again");
+    stage
+        .production
+        .wait_status(|status| refund(status).is_some_and(|refund| refund.plan.is_some()))
+        .expect("it works");
+    assert!(cut.iter().all(|file| !file.exists()), "they are taken away");
+}

@@ -47,6 +47,31 @@ fn the_client_sees_a_reset_coming_and_ends_it() {
     let alerts = stage.production.call(&["ledger", "show", "--client", "acme"]).expect("entries");
     assert!(alerts.contains("approvers-reset"), "{alerts}");
 
+    // A veto that ends nothing is told to whoever checks the source it comes with.
+    let written = || {
+        let (_, told) = say(&["reject", "acme", "--reset"]).expect("a file to sign");
+        told.lines().find_map(|line| line.strip_prefix("wrote ")).map(std::path::PathBuf::from).expect("its place")
+    };
+    for (by, wrong, why) in
+        [("dana", true, "that root does not have"), ("gus", false, "was an approver of `acme` just before")]
+    {
+        let file = written();
+        let text = std::fs::read_to_string(&file).expect("the file");
+        let (head, digest) = text.split_once("reset = \"").expect("a digest");
+        if wrong {
+            let other = if digest.starts_with('0') { "1" } else { "0" };
+            std::fs::write(&file, format!("{head}reset = \"{other}{}", &digest[1..])).expect("another");
+        }
+        let name =
+            format!("clients/acme/approvals/{}", file.file_name().and_then(|name| name.to_str()).expect("a name"));
+        stage.agency.sign(&name, &[by]).expect("a signature");
+        let (outcome, told) = say(&["check", "--worktree"]).expect("findings");
+        assert!(outcome == Outcome::Findings && told.contains("unknown-name") && told.contains(why), "{by}: {told}");
+        std::fs::remove_file(&file).expect("it goes");
+        std::fs::remove_file(file.with_file_name(format!("{}.{by}.sig", name.rsplit('/').next().unwrap_or_default())))
+            .expect("it goes");
+    }
+
     // The new one cannot end anything, or approve; an old one ends it, at once.
     let key = |person: &str| stage.agency.private(person).expect("a key");
     assert!(say(&["withdraw", "acme", "--all", "--key", &key("gus")]).is_err(), "gus is not an approver yet");

@@ -11,7 +11,6 @@ use assent_agent::world::Wall;
 use assent_schema::canon::Digest;
 use serde_json::json;
 
-use crate::deploy::fixture;
 use crate::figures::Times;
 use crate::process::{self, Site, free_port};
 
@@ -123,12 +122,7 @@ pub(crate) fn measure(runs: u64) -> Vec<Page> {
     fill(&site.state().join("agent.db"), runs);
     site.start();
     site.runs(Instant::now());
-    let key = site.state().with_file_name("ann");
-    std::fs::write(&key, fixture::key("ann").to_openssh("ann").expect("a key").as_bytes()).expect("a file");
-    let mut permissions = std::fs::metadata(&key).expect("a file").permissions();
-    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o600);
-    std::fs::set_permissions(&key, permissions).expect("a mode");
-    let said = site.call(&["console", "--key", &format!("ann={}", key.display())]);
+    let said = site.call(&["console", "--key", &site.hand()]);
     let mut browser = Browser { host, cookie: String::new() };
     browser.sign_in(said.lines().next().unwrap_or_default());
     let (_, failed) = run(0, runs);

@@ -223,8 +223,9 @@ pub(crate) fn rollback() -> (Duration, Duration) {
     let files = site.next("the second");
     let began = site.publish(&files);
     site.runs(began);
+    let hand = site.hand();
     let began = Instant::now();
-    site.call(&["rollback", "client-0000/look-0000", "--by", "ann"]);
+    site.call(&["rollback", "client-0000/look-0000", "--key", &hand]);
     let by_hand = site.wait(began, |status| plan_of(status) == first.get());
     let files = site.next("the third");
     let began = site.publish(&files);

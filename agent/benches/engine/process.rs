@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -129,6 +130,16 @@ impl Site {
 
     pub(crate) fn repository(&self) -> PathBuf {
         self.folder.path().join("agency.git")
+    }
+
+    /// What `--key` takes for the person who is on call; her key lies in a file of its own from the first time on.
+    pub(crate) fn hand(&self) -> String {
+        let key = self.folder.path().join("ann");
+        if !key.exists() {
+            std::fs::write(&key, fixture::key("ann").to_openssh("ann").expect("a key").as_bytes()).expect("a file");
+            std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).expect("a mode");
+        }
+        format!("ann={}", key.display())
     }
 
     fn command(&self, args: &[&str]) -> Command {

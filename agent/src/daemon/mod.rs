@@ -58,8 +58,7 @@ use crate::error::{Context as _, Error};
 use crate::identity::Identity;
 use crate::ledger::Ledgers;
 use crate::pin::Pin;
-use crate::pull::locks;
-use crate::pull::{compact, read};
+use crate::pull::{compact, locks, loose, read};
 use crate::real::{BoundedClock, Real, RealClock, RealDice, RealDisk, RealKeyring, RealNet, tls};
 use crate::run::Engine;
 use crate::store::{Books, Clocks, LedgerRows, Log, RunFilter, Sqlite, Store, StoreError, Write, life};
@@ -227,6 +226,8 @@ async fn build(
     })?;
     read::prepare(&config.state.repository()).tried(|| "cannot make the agent's repository".into())?;
     locks::take_away(&config.state.repository()).tried(|| "cannot tidy the agent's repository".into())?;
+    // Before anything in it is read: that would not end.
+    loose::take_away(&config.state.repository()).tried(|| "cannot tidy the agent's repository".into())?;
     // What cannot go now goes with the first look for a release, or is told there.
     if let Err(failure) = compact::compact(&config.state.repository()) {
         tracing::warn!(code = failure.code(), "what nothing needs of the agent's repository could not be let go of");

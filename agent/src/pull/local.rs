@@ -10,6 +10,7 @@ use std::path::Path;
 
 use git2::{ErrorClass, ErrorCode, ObjectType, Odb, Oid, Repository, RepositoryOpenFlags};
 
+use super::loose::{self, Unsound};
 use super::transfer::OBJECTS_MOST;
 use super::{PullFailure, line, weigh};
 
@@ -47,6 +48,11 @@ pub(super) fn fetch(
         return Ok(tip.to_string());
     }
     tell(tip);
+    match loose::look(&other.commondir().join("objects")).or(Err(PullFailure::Unreachable))? {
+        None => {}
+        Some(Unsound::CutOff(_)) => return Err(PullFailure::Garbled),
+        Some(Unsound::TooMuch) => return Err(PullFailure::TooLarge),
+    }
     // A child that was ended may have left one.
     weigh::packs(repository)?;
     bring(repository, &other, tip, most_bytes)?;

@@ -8,7 +8,7 @@ use assent_schema::canon::Digest;
 use assent_schema::code::Code;
 use assent_schema::finding::{Findings, Span, there_are};
 use assent_schema::nearest::nearest;
-use assent_schema::trust::{Cancelled, Decision, Statement};
+use assent_schema::trust::{Cancelled, Decision, Held, KnownStatements, Statement};
 use assent_schema::uses::DataUse;
 
 use super::approval_invalid::file_of;
@@ -111,6 +111,17 @@ pub(super) fn check(view: &View<'_>, needs: &Needs, findings: &mut Findings) {
                 Decision::Withdraw(_) => (false, "withdraw"),
             };
             for named in held.statement.cancels() {
+                if let Cancelled::Reset(approvers) = named {
+                    if let Some((message, help)) = vetoes_nothing(known, held, *approvers)
+                        && let Some((path, file)) = file_of(view, id, digest)
+                    {
+                        let text: &Arc<str> = file.text();
+                        let place =
+                            item_place(text, "use", "reset", &approvers.to_string()).unwrap_or_else(|| anchor(text));
+                        findings.add_with_help(Code::UnknownName, Span::new(path, place), message, help);
+                    }
+                    continue;
+                }
                 let Some(lacking) = nameable.lacks(named) else { continue };
                 let (key, option, value) = match named {
                     Cancelled::Workflow(name) => ("workflow", "--workflow", name.to_string()),
@@ -134,4 +145,34 @@ pub(super) fn check(view: &View<'_>, needs: &Needs, findings: &mut Findings) {
             }
         }
     }
+}
+
+/// Why a veto of a reset ends nothing, and what to do; nothing where it ends one.
+fn vetoes_nothing(known: &KnownStatements, held: &Held, approvers: Digest) -> Option<(String, String)> {
+    let (chain, verb) = (known.approvers(), held.statement.says.as_str());
+    let client = chain.client();
+    let again = format!("Have it signed again: `assent {verb} {client} --reset`, and take this file out.");
+    let Some(reset) = chain.resets().iter().find(|reset| reset.approvers == approvers) else {
+        let there: Vec<String> = chain
+            .resets()
+            .iter()
+            .map(|reset| format!("`clients/{client}/approvers/{}.toml` ({})", reset.number, reset.approvers))
+            .collect();
+        let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
+        let message = format!(
+            "This names a reset of the approvers of `{client}` that root does not have: it ends nothing. Root resets them by {there}."
+        );
+        return Some((message, again));
+    };
+    if known.may_veto(held, reset) {
+        return None;
+    }
+    let before = reset.number.saturating_sub(1);
+    let people = chain.version(before).map(|file| file.people.keys().map(ToString::to_string).collect::<Vec<_>>());
+    let message = format!(
+        "Nobody who signed this was an approver of `{client}` just before the reset, by `clients/{client}/approvers/{before}.toml`: it ends \
+         nothing. They were: {}.",
+        people.unwrap_or_default().join(", ")
+    );
+    Some((message, again))
 }

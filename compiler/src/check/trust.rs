@@ -270,7 +270,16 @@ impl<'a> Files<'a> {
         match code {
             Code::TrustInvalid => findings.add_with_help(code, span, message, error.help()),
             _ if error.need == Need::Rewriting => {
-                let help = "Write it again with `assent plan --draft`, and have the client's approvers sign that: signatures are over the bytes.";
+                let decision =
+                    known.and_then(|(_, file)| file.text().lines().find_map(|line| line.strip_prefix("decision = ")));
+                let command = match decision.map(|word| word.trim().trim_matches('"')) {
+                    Some(word) if word.starts_with("withdraw") => "assent withdraw",
+                    Some(word) if word.starts_with("reject") => "assent reject",
+                    _ => "assent plan --draft",
+                };
+                let help = format!(
+                    "Write it again with `{command}`, and have the client's approvers sign that: signatures are over the bytes."
+                );
                 findings.add_with_help(code, span, message, help);
             }
             _ => findings.add(code, span, message),

@@ -7,7 +7,7 @@ use assent_schema::code::Code;
 use assent_schema::finding::{Finding, Findings, Span};
 use assent_schema::flow;
 use assent_schema::id::{ClientId, PersonId, WorkflowId};
-use assent_schema::trust::Approved;
+use assent_schema::trust::{Approved, Cancelled, Decision};
 use assent_schema::uses::{DataUse, Party};
 
 use super::{Judged, View, trust};
@@ -77,9 +77,12 @@ fn of_workflow(view: &View<'_>, client: &Client, judged: &Judged, missing: &[&Da
         }
     }
     for Told { span, whole, brief, uses } in told {
-        let (message, brief) = (whole.message(id, &uses, Length::Whole), brief.message(id, &uses, Length::Brief));
+        let ended = uses.first().and_then(|used| ended(view, id, used, standing.is_empty()));
+        let said = |words: String| ended.as_ref().map_or_else(|| words.clone(), |ended| format!("{words} {ended}"));
+        let message = said(whole.message(id, &uses, Length::Whole));
+        let brief = said(brief.message(id, &uses, Length::Brief));
         let brief = (brief != message).then_some(brief);
-        let help = help(view, id, !standing.is_empty()).into();
+        let help = help(view, id, !standing.is_empty() || ended.is_some()).into();
         findings.push(Finding { span, code: Code::UnapprovedDataUse, message, help, path: Vec::new(), brief });
     }
 }
@@ -96,6 +99,28 @@ struct Told<'a> {
 fn standing(view: &View<'_>, id: &ClientId, workflow: Option<&WorkflowId>) -> Vec<Approved> {
     let Some(known) = view.trusted.statements.get(id) else { return Vec::new() };
     known.approved_of(workflow, view.at.among(trust::times(known)))
+}
+
+/// By what the client ended a use, as a sentence: whoever asks again should know. Of a workflow, or all, only where nothing of it is
+/// approved since.
+fn ended(view: &View<'_>, id: &ClientId, used: &DataUse, nothing_since: bool) -> Option<String> {
+    let known = view.trusted.statements.get(id)?;
+    let digest = used.digest().ok()?;
+    let of = |named: &Cancelled| match named {
+        Cancelled::Digest(named) => (*named == digest).then(|| "this".to_owned()),
+        Cancelled::Workflow(named) => (nothing_since && used.workflow.as_ref() == Some(named))
+            .then(|| format!("all that is done with its data by `{named}`")),
+        Cancelled::All => nothing_since.then(|| "all that is done with its data".to_owned()),
+        Cancelled::Reset(_) => None,
+    };
+    let all = known.held().iter().filter_map(|(digest, held)| {
+        Some((held.statement.serial, digest, held, held.statement.cancels().iter().find_map(of)?))
+    });
+    let (_, digest, held, what) = all.max_by_key(|(serial, ..)| *serial)?;
+    let verb = if matches!(held.statement.says, Decision::Reject(_)) { "rejected" } else { "withdrew" };
+    let named = view.trusted.approvals.get(id).and_then(|approvals| approvals.files.get(digest));
+    let file = named.map(|file| format!(" ({file})")).unwrap_or_default();
+    Some(format!("`{id}` {verb} {what} at {}{file}.", held.statement.given))
 }
 
 /// What to write, and who signs it. Of what was approved before, most that is not is a slip.

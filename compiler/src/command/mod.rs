@@ -64,7 +64,7 @@ enum Command {
     Init(init::Args),
     Plan(plan::Args),
     Test(test::Args),
-    /// Refuses proposed uses of a client's data; one approver is enough.
+    /// Refuses uses of a client's data, approved ones too; one approver is enough. For a proposal alone: `--use DIGEST`
     Reject(withdraw::Args),
     Trust(trust::Args),
     /// Ends approved uses of a client's data; one approver is enough.

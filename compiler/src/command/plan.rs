@@ -15,7 +15,7 @@ use super::repository::{all_here, commit, worktree};
 use super::withdraw::serial::after;
 use super::{Context, Outcome};
 use crate::check::{Survey, survey};
-use crate::compare::{Absent, absent, compare, state};
+use crate::compare::{Absent, Unjudged, absent, compare, state, unjudged};
 use crate::error::Error;
 use crate::publish::{branch, opened};
 use crate::show::plan as text;
@@ -89,17 +89,22 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         context.print(&draft)?;
         return Ok(Outcome::of(false));
     }
-    let base = base.map(|base| survey(&base, at)).transpose()?.map(|(base, _)| state(&base));
-    let mut changes = compare(&base.unwrap_or_default(), &state(&head));
-    // What is not here did not end.
-    changes.retain(|change| !absent.iter().any(|absent| absent.client == change.client && absent.is.is_some()));
+    let base = base.map(|base| survey(&base, at)).transpose()?.map(|(base, _)| base);
+    let unjudged = unjudged(base.as_ref(), &head);
+    let mut changes = compare(&base.as_ref().map(state).unwrap_or_default(), &state(&head));
+    // What is not here, or cannot be read, did not end.
+    changes.retain(|change| {
+        let is_away = absent.iter().any(|absent| absent.client == change.client && absent.is.is_some());
+        !is_away && unjudged.iter().all(|unjudged| unjudged.client != change.client)
+    });
+    let compared = text::Compared { changes: &changes, absent: &absent, unjudged: &unjudged };
     match args.format {
-        Style::Human => context.print(&text::human(&changes, &absent))?,
-        Style::Markdown => context.print(&text::markdown(&changes, &absent))?,
-        Style::Json => context.print_json(&text::json(&changes, &absent))?,
+        Style::Human => context.print(&text::human(compared))?,
+        Style::Markdown => context.print(&text::markdown(compared))?,
+        Style::Json => context.print_json(&text::json(compared))?,
     }
     // A plan of what could only half be read would say too little and look complete.
-    let unread = found.any_errors();
+    let unread = found.any_errors() || !unjudged.is_empty();
     if unread {
         context.note("assent: parts of the source have errors and are not in this plan; see `assent check`")?;
     }
@@ -139,6 +144,14 @@ impl Range {
 
 /// The approval file that a client still has to sign.
 fn draft(survey: &Survey, found: &Findings, client: &ClientId, at: Moment) -> Result<String, Error> {
+    if let Some(Unjudged { files, .. }) = unjudged(None, survey).into_iter().find(|unjudged| unjudged.client == *client)
+    {
+        let files: Vec<_> = files.iter().map(|file| format!("`{file}`")).collect();
+        return Err(Error::input(format!(
+            "what `{client}` has to approve cannot be told while there are errors in {}: see `assent check`",
+            files.join(", ")
+        )));
+    }
     let judged = survey.judged.get(client).ok_or_else(|| Error::input(format!("there is no client `{client}`")))?;
     if judged.missing.is_empty() {
         return Err(Error::input(if found.any_errors() {

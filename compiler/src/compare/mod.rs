@@ -8,6 +8,7 @@ mod beside;
 mod catalog;
 mod details;
 mod facts;
+mod unjudged;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub use beside::{Beside, beside};
 pub use catalog::{Catalog, Lowered};
 pub use details::Detail;
 pub use facts::FactChange;
+pub use unjudged::{Unjudged, unjudged};
 
 use crate::check::{Judged, Survey};
 use crate::source::Place;

@@ -88,12 +88,19 @@ impl Collector {
             Standing::Ignored => None,
             Standing::Misplaced => {
                 let path = shown;
-                self.findings.add_with_help(
-                    Code::FileRefused,
-                    Span::new(&path, 0..0),
-                    "No kind of source file stands at this path, so nothing would read it.",
-                    "Move the file to where its kind stands, correct its name, or remove it.",
-                );
+                let nameless = path.strip_suffix(".sig").filter(|of| matches!(standing(of), Standing::Read(_)));
+                let (what, help) = match nameless {
+                    // As `ssh-keygen -Y sign` calls what it writes.
+                    Some(of) => (
+                        "The name of a signature says who signed, and this one does not.",
+                        format!("Call it `{of}.PERSON.sig`, by whoever signed."),
+                    ),
+                    None => (
+                        "No kind of source file stands at this path, so nothing would read it.",
+                        "Move the file to where its kind stands, correct its name, or remove it.".to_owned(),
+                    ),
+                };
+                self.findings.add_with_help(Code::FileRefused, Span::new(&path, 0..0), what, help);
                 self.unread.insert(path);
                 None
             }

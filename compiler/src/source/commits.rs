@@ -169,19 +169,14 @@ fn walked_within(repository: &Repository, base: Option<Oid>, commit: Oid, most: 
     Ok(changes)
 }
 
-/// The commits whose parents the clone was made without: what came before them cannot be told. Nobody but git itself may say
-/// what the parents of a commit are.
+/// The commits whose parents the clone was made without: what came before them cannot be told.
 fn cut_off(repository: &Repository) -> Result<BTreeSet<Oid>, Error> {
-    let read = |name: &str| match std::fs::read_to_string(repository.commondir().join(name)) {
-        Ok(text) => Ok(text),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-        Err(e) => Err(Error::io(format!("read `{name}` of the repository"), e)),
+    let shallow = match std::fs::read_to_string(repository.commondir().join("shallow")) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        Err(error) => return Err(Error::io("read `shallow` of the repository", error)),
     };
-    if read("info/grafts")?.lines().any(|line| !line.trim().is_empty() && !line.starts_with('#')) {
-        let what = "the repository's `info/grafts` gives commits other parents than they have; remove that file first";
-        return Err(Error::input(what));
-    }
-    let ids = read("shallow")?.lines().map(|line| Oid::from_str(line.trim())).collect::<Result<_, _>>();
+    let ids = shallow.lines().map(|line| Oid::from_str(line.trim())).collect::<Result<_, _>>();
     ids.map_err(|e| Error::git("read the repository's `shallow`", e))
 }
 

@@ -20,6 +20,10 @@ fn what_a_client_said_stays_in_every_release() {
     let dana = agency.private("dana").unwrap();
     let line = ["withdraw", "acme", "--workflow", "triage", "--key", &dana];
     assert_eq!(agency.try_assent(&line.map(str::to_owned)).unwrap().0, Outcome::Fine);
+    // Whoever wonders why nothing is approved any more is told who ended it, when and where.
+    let (outcome, told) = agency.try_assent(&["check", "--worktree"].map(str::to_owned)).unwrap();
+    let ended = "`acme` withdrew all that is done with its data by `triage` at ";
+    assert!(outcome == Outcome::Findings && told.contains(ended) && told.contains("-withdraw.toml)."), "{told}");
     let before = branch::tip(&repository, "main").unwrap().unwrap();
     agency.commit_as("alice", "A withdrawal", &["*"]).unwrap();
     // Its workflow has no cover any more: it is taken out by a member, and the rest goes on.

@@ -224,6 +224,10 @@ impl Statement {
                     let kind = used.kind.as_str();
                     return Err(("serial", format!("has a `{kind}` without `{key}` as data use {number}").into()));
                 }
+                let idles = |(number, used): (u32, &DataUse)| used.idles().map(|key| (number, used.kind.as_str(), key));
+                if let Some((number, kind, key)) = (1_u32..).zip(&read.uses).find_map(idles) {
+                    return Err(("serial", format!("has a `{kind}` with `{key}` as data use {number}").into()));
+                }
                 Ok(Decision::Approve(Approval::new(expires, std::mem::take(&mut read.uses))))
             })
         } else {

@@ -127,7 +127,10 @@ fn a_use_that_leaves_out_what_its_kind_needs_is_refused() {
         ("effect", "workflow = \"nope\"\n".to_owned(), "purpose"),
         ("effect", format!("{of_workflow}{between}"), "operation"),
         ("effect", format!("{of_workflow}{between}operation = \"shop.refund\"\n"), "effect"),
+        ("read", format!("{of_workflow}{between}"), "scopes"),
+        ("effect", format!("{of_workflow}{between}operation = \"shop.refund\"\neffect = \"money\"\n"), "scopes"),
         ("ask", format!("{of_workflow}{between}"), "operation"),
+        ("ask", format!("{of_workflow}{between}operation = \"ai.ask\"\n"), "scopes"),
         ("cache", format!("{of_workflow}{between}"), "operation"),
         ("show", of_workflow.to_owned(), "from"),
         ("release", of_workflow.to_owned(), "bits"),
@@ -142,6 +145,44 @@ fn a_use_that_leaves_out_what_its_kind_needs_is_refused() {
         let error = Statement::parse("a", text.as_bytes()).unwrap_err();
         assert_eq!(error.what, format!("has a `{kind}` without `{lacks}` as data use 1"), "{text}");
     }
+}
+
+/// Two spellings of one use have two digests, and a withdrawal names one of them.
+#[test]
+fn a_use_with_permissions_that_its_kind_has_none_of_is_refused() {
+    let good = approval().to_toml().unwrap();
+    for scopes in ["scopes = []", "scopes = [\"read\"]"] {
+        let text = good.replacen("bits = 4", &format!("{scopes}\nbits = 4"), 1);
+        let error = Statement::parse("a", text.as_bytes()).unwrap_err();
+        assert_eq!(error.what, "has a `release` with `scopes` as data use 1");
+    }
+}
+
+/// Whoever signs is shown lines, and a text with lines of its own would look like others.
+#[test]
+fn a_text_that_people_sign_is_one_line() {
+    let good = approval().to_toml().unwrap();
+    let release = "releases = [\"intent: \\\"one\\\" of 3\"]";
+    assert!(good.contains(release), "{good}");
+    for forged in [
+        "releases = [\"x.\\n\\nThis signature takes back what follows:\"]",
+        "releases = [\"a\\u000Ab\"]",
+        "releases = [\"\"\"a\nb\"\"\"]",
+        "releases = ['''a\nb''']",
+        "releases = [\"a\"]\nterms = [\"plan: growth\\nwhatever\"]",
+        "releases = [\"a\"]\nto = { \"a\\nb\" = true }",
+    ] {
+        let text = good.replacen(release, forged, 1);
+        let error = Statement::parse("a", text.as_bytes()).unwrap_err();
+        assert!(error.what.contains("line break") && error.span.is_some(), "{forged}: {}", error.what);
+    }
+    // What is sent as it stands may have lines: a query of GraphQL has.
+    let digest = Digest::of_file(b"x");
+    let sent =
+        format!("requests = {{ \"shop.find\" = {{ digest = \"{digest}\", document = \"query {{\\n  a\\n}}\" }} }}");
+    let text = good.replacen(release, &format!("{release}\n{sent}"), 1);
+    let read = Statement::parse("a", text.as_bytes());
+    assert!(!read.as_ref().is_err_and(|error| error.what.contains("line break")), "{read:?}");
 }
 
 #[test]

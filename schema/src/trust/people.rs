@@ -132,7 +132,12 @@ pub(super) fn signers(
         if whys.len() == rules.len() {
             // A reason other than "not listed" says more.
             let why = whys.into_iter().min_by_key(|why| *why == SignatureError::UnknownKey);
-            return Err(TrustError::signature(file, person, why.unwrap_or(SignatureError::UnknownKey)));
+            let mut error = TrustError::signature(file, person, why.unwrap_or(SignatureError::UnknownKey));
+            if rules.iter().all(|rule| rule.keys(person).is_none()) {
+                error.what =
+                    format!("{}: nobody who may sign it is called `{person}`, as the file's name says", error.what);
+            }
+            return Err(error);
         }
     }
     match rules.iter().zip(&signers).find(|(rule, signers)| !rule.reached(signers.len())) {

@@ -124,15 +124,17 @@ pub enum SignatureError {
     /// The key inside may not sign.
     Key(BadKey),
     /// It was made for something else.
-    Namespace,
+    Namespace(Namespace),
     /// It was made by a key that does not count here.
     UnknownKey,
     /// Nobody touched the hardware key.
     UserPresence,
     /// The bytes are not those that were signed.
     Mismatch,
-    /// The bytes differ from those that were signed in their line ends alone.
+    /// The file has CRLF line ends, and what was signed had LF.
     LineEnds,
+    /// The file has LF line ends, and what was signed had CRLF.
+    SignedLineEnds,
 }
 
 impl fmt::Display for SignatureError {
@@ -143,11 +145,16 @@ impl fmt::Display for SignatureError {
             Self::Blob => "is not an SSHSIG of version 1 with an empty reserved field",
             Self::Hash => "uses a hash other than sha512 or sha256",
             Self::Key(bad) => return write!(f, "is by a key that {bad}"),
-            Self::Namespace => "was made for another purpose (another namespace)",
+            Self::Namespace(wanted) => {
+                return write!(f, "was made for another purpose; this one is signed with the namespace `{wanted}`");
+            }
             Self::UnknownKey => "is by a key that is not listed for this person here",
             Self::UserPresence => "is by a hardware key that nobody touched",
             Self::Mismatch => "does not match the file's bytes",
             Self::LineEnds => "fails only because the file's line ends were changed; restore them (LF as signed)",
+            Self::SignedLineEnds => {
+                "was made over the file with CRLF line ends, which an editor or git put there; sign it as it stands here, with LF"
+            }
         })
     }
 }
@@ -198,7 +205,7 @@ pub fn verify(
 ) -> Result<PublicKey, SignatureError> {
     let parsed = parse(&unarmour(armour)?, keys)?;
     if parsed.namespace != namespace.as_str().as_bytes() {
-        return Err(SignatureError::Namespace);
+        return Err(SignatureError::Namespace(namespace));
     }
     if !keys.contains(&parsed.key) {
         return Err(SignatureError::UnknownKey);
@@ -209,10 +216,8 @@ pub fn verify(
     if parsed.matches(message) {
         return Ok(parsed.key);
     }
-    if with_other_line_ends(message).is_some_and(|other| parsed.matches(&other)) {
-        return Err(SignatureError::LineEnds);
-    }
-    Err(SignatureError::Mismatch)
+    let other = with_other_line_ends(message).filter(|(other, _)| parsed.matches(other));
+    Err(other.map_or(SignatureError::Mismatch, |(_, why)| why))
 }
 
 /// Signs bytes; the armour as `ssh-keygen` writes it.
@@ -267,13 +272,14 @@ fn signed_data(namespace: &[u8], hash: Hash, message: &[u8]) -> Vec<u8> {
     data
 }
 
-/// The same text with CRLF made LF, or LF made CRLF where no CR is; nothing when there are no line ends.
-fn with_other_line_ends(message: &[u8]) -> Option<Vec<u8>> {
+/// The same text with CRLF made LF, or LF made CRLF where no CR is, and what is wrong when that was signed; nothing when there are no line
+/// ends.
+fn with_other_line_ends(message: &[u8]) -> Option<(Vec<u8>, SignatureError)> {
     let text = std::str::from_utf8(message).ok()?;
     if text.contains("\r\n") {
-        return Some(text.replace("\r\n", "\n").into_bytes());
+        return Some((text.replace("\r\n", "\n").into_bytes(), SignatureError::LineEnds));
     }
-    text.contains('\n').then(|| text.replace('\n', "\r\n").into_bytes())
+    text.contains('\n').then(|| (text.replace('\n', "\r\n").into_bytes(), SignatureError::SignedLineEnds))
 }
 
 /// The bytes inside the armour, which must be exactly as we would write it.

@@ -39,7 +39,7 @@ fn what_is_signed_verifies_and_nothing_else_does() {
     let all = keys(&[&key, &signer(2)]);
     let check = |message: &[u8], namespace, keys: &_| verify(message, text.as_bytes(), namespace, keys);
     assert_eq!(check(b"hello\n", Namespace::Approval, &all).as_ref(), Ok(key.public()));
-    assert_eq!(check(b"hello\n", Namespace::Release, &all), Err(SignatureError::Namespace));
+    assert_eq!(check(b"hello\n", Namespace::Release, &all), Err(SignatureError::Namespace(Namespace::Release)));
     assert_eq!(check(b"hello\n", Namespace::Approval, &keys(&[&signer(2)])), Err(SignatureError::UnknownKey));
     assert_eq!(check(b"hellO\n", Namespace::Approval, &all), Err(SignatureError::Mismatch));
     assert_eq!(check(b"hello\r\n", Namespace::Approval, &all), Err(SignatureError::LineEnds));
@@ -49,7 +49,7 @@ fn what_is_signed_verifies_and_nothing_else_does() {
 fn a_signature_over_crlf_says_that_line_ends_changed() {
     let text = sign(&signer(1), Namespace::Approval, b"a\r\nb\r\n");
     let got = verify(b"a\nb\n", text.as_bytes(), Namespace::Approval, &keys(&[&signer(1)]));
-    assert_eq!(got, Err(SignatureError::LineEnds));
+    assert_eq!(got, Err(SignatureError::SignedLineEnds));
 }
 
 #[test]

@@ -205,8 +205,12 @@ impl KnownStatements {
     /// Whether an approver of the file before a reset says that it may not be.
     pub fn vetoed(&self, reset: &Reset) -> bool {
         let names = |held: &&Held| held.statement.cancels().contains(&Cancelled::Reset(reset.approvers));
-        let before = |(who, key): &(PersonId, PublicKey)| self.chain.lists_before(reset, who, key);
-        self.held.values().filter(names).any(|held| held.keys.iter().any(before))
+        self.held.values().filter(names).any(|held| self.may_veto(held, reset))
+    }
+
+    /// Whether somebody who signed a statement was an approver just before a reset, and may end it.
+    pub fn may_veto(&self, held: &Held, reset: &Reset) -> bool {
+        held.keys.iter().any(|(who, key)| self.chain.lists_before(reset, who, key))
     }
 
     /// The approvers behind it.

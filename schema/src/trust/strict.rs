@@ -100,12 +100,13 @@ impl<'f> Sound<'f> {
 /// Reads all of TOML, but for what can be read in two ways.
 fn placed<'f>(file: &str, text: &'f str) -> Result<Spanned<DeTable<'f>>, TrustError> {
     let plain = is_plain(text.as_bytes()) && !text.contains('\\');
+    let one_line = plain && !text.contains("\"\"\"") && !text.contains("'''");
     let table = DeTable::parse(text).map_err(|e| at(file, e.span(), format!("is not valid TOML: {}", e.message())))?;
     // Programs that read TOML 1.0 would refuse what somebody signed.
     if let Some(place) = newer::find(text) {
         return Err(at(file, Some(place), "is written as TOML 1.1 allows; signed files are TOML 1.0".to_owned()));
     }
-    Walk { file, plain }.table(table.get_ref())?;
+    Walk { file, plain, lines: one_line }.table(table.get_ref())?;
     Ok(table)
 }
 
@@ -147,13 +148,20 @@ struct Walk<'f> {
     file: &'f str,
     /// Whether the file is plain ASCII without an escape: then no text in it hides anything.
     plain: bool,
+    /// Whether texts here may have lines, or none in the file has any.
+    lines: bool,
 }
+
+/// Members whose texts are sent as they stand; whoever shows one quotes it. Every other text is a part of a sentence or line that people
+/// sign, and one with lines of its own would forge others.
+const WITH_LINES: [&str; 2] = ["constants", "document"];
 
 impl Walk<'_> {
     fn table(self, table: &DeTable<'_>) -> Result<(), TrustError> {
         table.iter().try_for_each(|(key, value)| {
             self.text(key.get_ref(), || key.span())?;
-            self.value(value)
+            let lines = self.lines || WITH_LINES.contains(&&**key.get_ref());
+            Self { lines, ..self }.value(value)
         })
     }
 
@@ -173,10 +181,13 @@ impl Walk<'_> {
         }
     }
 
-    /// A text must hide nothing.
+    /// A text must hide nothing, and look like no other.
     fn text(self, text: &str, span: impl FnOnce() -> Range<usize>) -> Result<(), TrustError> {
         if !self.plain && walk(text).any(|met| met.misleads()) {
             return Err(at(self.file, Some(span()), "holds an invisible character".into()));
+        }
+        if !self.lines && text.contains('\n') {
+            return Err(at(self.file, Some(span()), "holds a line break inside of a text".into()));
         }
         Ok(())
     }

@@ -12,17 +12,30 @@ impl DataUse {
         let of_workflow = [("workflow", self.workflow.is_some()), ("purpose", self.purpose.is_some())];
         let between = [("from", self.from.is_some()), ("to", self.to.is_some())];
         let by = [("operation", self.operation.is_some()), ("effect", self.effect.is_some())];
+        // None is a list without anything in it: else one use would have two spellings, and a digest name one of them.
+        let allowed = [("scopes", self.scopes.is_some())];
         let released = [("bits", self.bits.is_some()), ("releases", !self.releases.is_empty())];
         let all = of_workflow.into_iter();
         let needed: Vec<(&'static str, bool)> = match self.kind {
             // What comes with an event comes by no operation.
-            UseKind::Read | UseKind::Show => all.chain(between).collect(),
-            UseKind::Ask | UseKind::Cache => all.chain(between).chain(by.into_iter().take(1)).collect(),
-            UseKind::Effect => all.chain(between).chain(by).collect(),
+            UseKind::Show => all.chain(between).collect(),
+            UseKind::Read => all.chain(between).chain(allowed).collect(),
+            UseKind::Ask => all.chain(between).chain(by.into_iter().take(1)).chain(allowed).collect(),
+            UseKind::Cache => all.chain(between).chain(by.into_iter().take(1)).collect(),
+            UseKind::Effect => all.chain(between).chain(by).chain(allowed).collect(),
             UseKind::Release => all.chain(released).collect(),
             UseKind::Guardrail => return self.guardrail_lacks(),
         };
         needed.into_iter().find(|(_, is_there)| !is_there).map(|(key, _)| key)
+    }
+
+    /// What it says though its kind says nothing of it; nothing when all belongs.
+    ///
+    /// # Source
+    /// formats.md section 3, "Statements": a use has one spelling.
+    pub fn idles(&self) -> Option<&'static str> {
+        let takes_scopes = matches!(self.kind, UseKind::Read | UseKind::Ask | UseKind::Effect);
+        (!takes_scopes && self.scopes.is_some()).then_some("scopes")
     }
 
     /// A guardrail is of a workflow: who decides, or what is asked for, heard and opened; or of the client: a limit on an

@@ -207,7 +207,7 @@ impl Practice {
         [
             ("assent check --since ROOT".to_owned(), "nothing is wrong, and everybody who signed might"),
             ("assent test --coverage".to_owned(), "the scenarios, on the real engine"),
-            ("assent plan HEAD~1..HEAD".to_owned(), "what the last commit means for the client"),
+            ("assent plan HEAD~2..HEAD".to_owned(), "what the last commits mean for the client"),
             (
                 format!(
                     "assent release --environment {ENVIRONMENT} --region {REGION} --key {key} --freshness-key {key}"

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::super::http::Authority;
 use super::super::{Context, Outcome, approve};
-use super::Args;
+use super::{Args, refuse_what_is_not};
 use crate::error::Error;
 use crate::publish::hand::quoted;
 use crate::publish::listed::listed;
@@ -74,6 +74,10 @@ pub(super) fn hand_over(
             "{file} is no `{name}` of {}: it says `{decision}` of {client}",
             args.client
         )));
+    }
+    // Whoever only has the file cannot know what there is; the agent does.
+    if args.root().join(format!("clients/{client}")).is_dir() {
+        refuse_what_is_not(args, statement.cancels(), context)?;
     }
     let signatures = signatures(file, &bytes)?;
     if signatures.is_empty() {

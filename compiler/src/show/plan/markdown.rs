@@ -5,19 +5,20 @@
 
 use std::fmt::Write as _;
 
-use super::words::{Line, Section, asked, not_compared, sections, summary};
-use crate::compare::{Absent, ClientChange};
+use super::Compared;
+use super::words::{Line, Section, asked, not_compared, not_judged, sections, summary};
 
 /// The largest comment, in bytes; GitHub refuses more than 65,536 characters.
 const COMMENT_MOST_BYTES: usize = 60_000;
 
 /// The changes as Markdown.
-pub fn markdown(changes: &[ClientChange], absent: &[Absent]) -> String {
-    let mut out = format!("**{}**\n", escaped(&summary(changes, absent)));
-    for absent in absent {
-        write!(out, "\n⚠️ {}\n", escaped(&not_compared(absent))).unwrap_or_default();
+pub fn markdown(compared: Compared<'_>) -> String {
+    let mut out = format!("**{}**\n", escaped(&summary(compared)));
+    let apart = compared.absent.iter().map(not_compared).chain(compared.unjudged.iter().map(not_judged));
+    for apart in apart {
+        write!(out, "\n⚠️ {}\n", escaped(&apart)).unwrap_or_default();
     }
-    for change in changes {
+    for change in compared.changes {
         let mut part = format!("\n### {}\n", escaped(&format!("`{}`", change.client)));
         if let Some(asked) = asked(change) {
             write!(part, "\n> {}\n", escaped(&asked)).unwrap_or_default();

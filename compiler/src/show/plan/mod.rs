@@ -8,13 +8,25 @@ use std::fmt::Write as _;
 use assent_schema::uses::DataUse;
 use serde_json::{Value, json};
 
-use crate::compare::{Absent, ClientChange, Difference, What, WorkflowChange};
+use crate::compare::{Absent, ClientChange, Difference, Unjudged, What, WorkflowChange};
 
 pub use markdown::markdown;
-use words::{asked, not_compared, sections, summary, use_line};
+use words::{asked, not_compared, not_judged, sections, summary, use_line};
+
+/// What two commits say, and of whom they say nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Compared<'c> {
+    /// What changes, by client.
+    pub changes: &'c [ClientChange],
+    /// Clients that are not here.
+    pub absent: &'c [Absent],
+    /// Clients of whom too much cannot be read.
+    pub unjudged: &'c [Unjudged],
+}
 
 /// The changes as plain text.
-pub fn human(changes: &[ClientChange], absent: &[Absent]) -> String {
+pub fn human(compared: Compared<'_>) -> String {
+    let Compared { changes, absent, unjudged } = compared;
     let mut out = String::new();
     for change in changes {
         writeln!(out, "{}", change.client).unwrap_or_default();
@@ -34,14 +46,17 @@ pub fn human(changes: &[ClientChange], absent: &[Absent]) -> String {
     for absent in absent {
         writeln!(out, "{}\n", not_compared(absent)).unwrap_or_default();
     }
-    out.push_str(&summary(changes, absent));
+    for unjudged in unjudged {
+        writeln!(out, "{}\n", not_judged(unjudged)).unwrap_or_default();
+    }
+    out.push_str(&summary(compared));
     out.push('\n');
     out
 }
 
 /// The changes as JSON: data uses in full and in words.
-pub fn json(changes: &[ClientChange], absent: &[Absent]) -> Value {
-    let all = changes.iter().map(|change| {
+pub fn json(compared: Compared<'_>) -> Value {
+    let all = compared.changes.iter().map(|change| {
         let uses = |uses: &[DataUse]| -> Value {
             uses.iter().map(|data_use| json!({ "use": data_use, "words": use_line(data_use) })).collect()
         };
@@ -60,7 +75,7 @@ pub fn json(changes: &[ClientChange], absent: &[Absent]) -> Value {
             "approvers": change.approvers,
         })
     });
-    json!({ "clients": all.collect::<Vec<_>>(), "not_compared": absent })
+    json!({ "clients": all.collect::<Vec<_>>(), "not_compared": compared.absent, "not_judged": compared.unjudged })
 }
 
 fn workflow_json(change: &WorkflowChange) -> Value {

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use assent_schema::id::WorkflowId;
 use assent_schema::uses::DataUse;
 
-use crate::compare::{Absent, Approvers, ClientChange, Detail, Difference, FactChange, Lowered, What, WorkflowChange};
+use super::Compared;
+use crate::compare::{
+    Absent, Approvers, ClientChange, Detail, Difference, FactChange, Lowered, Unjudged, What, WorkflowChange,
+};
 use crate::sentence::sentence;
 
 /// The most lines of a prompt's difference that are shown.
@@ -246,14 +249,29 @@ pub(super) fn not_compared(absent: &Absent) -> String {
     format!("`{}`: pinned, not here, not compared; {pin}.", absent.client)
 }
 
+/// What is known of a client of whom too much cannot be read.
+pub(super) fn not_judged(unjudged: &Unjudged) -> String {
+    let files: Vec<_> = unjudged.files.iter().map(|file| format!("`{file}`")).collect();
+    let have = if files.len() == 1 { "has" } else { "have" };
+    format!("`{}`: cannot be judged, since {} {have} errors; see `assent check`.", unjudged.client, files.join(", "))
+}
+
 /// One line that sums everything up.
-pub(super) fn summary(changes: &[ClientChange], absent: &[Absent]) -> String {
-    let names: Vec<_> = absent.iter().map(|absent| format!("`{}`", absent.client)).collect();
-    match (changes.is_empty(), names.is_empty()) {
-        (_, true) => summary_of(changes),
-        (true, false) => format!("Nothing changes for the clients that are here. Not compared: {}.", names.join(", ")),
-        (false, false) => format!("{} Not compared: {}.", summary_of(changes), names.join(", ")),
+pub(super) fn summary(compared: Compared<'_>) -> String {
+    let Compared { changes, absent, unjudged } = compared;
+    let absent: Vec<_> = absent.iter().map(|absent| format!("`{}`", absent.client)).collect();
+    let unjudged: Vec<_> = unjudged.iter().map(|unjudged| format!("`{}`", unjudged.client)).collect();
+    let mut said = match (changes.is_empty(), absent.is_empty(), unjudged.is_empty()) {
+        (true, _, false) => String::new(),
+        (true, false, true) => "Nothing changes for the clients that are here.".to_owned(),
+        _ => summary_of(changes),
+    };
+    for (what, names) in [("Cannot be judged", unjudged), ("Not compared", absent)] {
+        if !names.is_empty() {
+            said = format!("{said} {what}: {}.", names.join(", "));
+        }
     }
+    said.trim_start().to_owned()
 }
 
 fn summary_of(changes: &[ClientChange]) -> String {
