@@ -253,7 +253,7 @@ pub(crate) const ROOM: &[Attack] = &[
         let text = std::str::from_utf8(MESSAGE).unwrap().replace('\n', "\r\n");
         judge_message(text.as_bytes(), &honest().armour())
     }),
-    attack("LF in the file that was signed with CRLF", "line ends", || {
+    attack("LF in the file that was signed with CRLF", "signed line ends", || {
         judge(&Parts { message: b"type = \"approval\"\r\nserial = 7\r\n", ..honest() }.armour())
     }),
     attack("another version", "blob", || all([0, 2, u32::MAX].map(|version| Parts { version, ..honest() }.armour()))),
