@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use assent_schema::counted::counted;
 use assent_schema::uses::{
     AgreementUse, ConnectionParty, DataUse, GuardrailUse, Party, PutUse, UseKind, agreement_covers, fields_beyond,
     guardrail_covers, retention_covers,
@@ -270,7 +271,7 @@ fn released(was: &DataUse, is: &DataUse, length: Length) -> Option<String> {
     };
     let new: Vec<String> = is.releases.iter().filter(|release| !was.releases.contains(release)).map(said).collect();
     let (given, bits) = (was.bits.unwrap_or(0), is.bits.unwrap_or(0));
-    let unit = |bits: u32| if bits == 1 { "1 bit is".to_owned() } else { format!("{bits} bits are") };
+    let unit = |bits: u32| format!("{} {}", counted(bits, "bit"), if bits == 1 { "is" } else { "are" });
     let counts = (bits > given).then(|| format!("{} approved, now {bits}", unit(given)));
     let news = (!new.is_empty()).then(|| format!("new is {}", joined(new, "; ", length)));
     let all: Vec<String> = counts.into_iter().chain(news).collect();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use assent_schema::canon::Digest;
 use assent_schema::choice::{Choice, QuestionEnd};
 use assent_schema::client::ClientFacts;
+use assent_schema::counted::counted;
 use assent_schema::expr::{Currency, Money};
 use assent_schema::flow::{self, Flows};
 use assent_schema::guard::{Attempt, Limit, Verdict};
@@ -138,7 +139,10 @@ pub(super) fn look(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
     }
     if !unknown.is_empty() {
         let unknown = unknown.len();
-        notes.see("P11", format!("{origin}: {unknown} runs could not be looked at whole, for bodies are gone."));
+        notes.see(
+            "P11",
+            format!("{origin}: {} could not be looked at whole, for bodies are gone.", counted(unknown, "run")),
+        );
     }
 }
 
