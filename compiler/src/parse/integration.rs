@@ -6,7 +6,7 @@ use assent_schema::class::Class;
 use assent_schema::client::{Auth, ClientAuth};
 use assent_schema::id::{IntegrationId, Name, SlotId};
 use assent_schema::plan::{ADYEN_SIGNED, Dialect, Once, OwnEvent};
-use assent_schema::shape::{CurrencyWire, Field, InstantWire, Shape, WrittenBy};
+use assent_schema::shape::{CurrencyWire, Field, Shape, WrittenBy};
 use assent_schema::spec::{ChannelKind, ChannelSpec, Event, Integration, Spanned, Webhook};
 
 use super::client::rate;
@@ -304,7 +304,7 @@ fn check_form(table: &Table<'_, '_>, fields: &BTreeMap<Spanned<Name>, Spanned<Fi
     let is_text = |shape: &Shape| match shape {
         Shape::Text { .. } | Shape::Token {} | Shape::Uuid {} | Shape::Decimal {} | Shape::Money { .. } => true,
         Shape::OneOf { numbers, .. } => numbers.is_empty(),
-        Shape::Instant { wire } => matches!(wire, InstantWire::Iso | InstantWire::Date(_) | InstantWire::Local(_)),
+        Shape::Instant { wire } => wire.is_text(),
         Shape::List { of, .. } => matches!(of.shape, Shape::Text { .. } | Shape::Token {} | Shape::Uuid {}),
         Shape::Integer {} | Shape::Boolean {} | Shape::Record { .. } => false,
     };

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use assent_schema::code::Code;
-use assent_schema::plan::{Method, Pages, PagesBy, Param, Place};
+use assent_schema::plan::{Method, Pages, PagesBy, Param, Place, bounds};
 use assent_schema::shape::{CurrencyWire, InstantWire, Shape};
 use assent_schema::spec::{Operation, Polled, Spanned};
 use serde::Deserialize;
@@ -105,7 +105,7 @@ pub(super) fn pages(value: Value<'_, '_>) -> Option<Pages> {
     let param = table.need("param", path);
     let place = table.opt("in", |value| one_of(value, [Place::Query, Place::Body], "is none of `query`, `body`"));
     let collect = table.need("collect", parsed);
-    let most = table.need("most", within(1..=1_000));
+    let most = table.need("most", within(bounds::PAGES));
     let keep = table.opt("keep", kept);
     let also = table.opt("also", kept).unwrap_or_default();
     if !also.is_empty() && (!table.has("link_at") || place == Some(Place::Body)) {

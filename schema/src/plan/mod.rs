@@ -3,6 +3,7 @@
 //! A plan holds everything that decides what the workflow does (expressions, prompts, the catalog facts it uses) and
 //! nothing that differs between environments. Stored as canonical JSON; its name is the SHA-256 of those bytes.
 
+pub mod bounds;
 mod chat;
 mod end_codes;
 mod ending;
