@@ -34,6 +34,8 @@ pub struct JudgedWorkflow {
     pub breaches: Vec<Breach>,
     /// Reads of records with personal fields whose answer nothing uses.
     pub idle: Vec<Name>,
+    /// Values of a `set` that nothing uses: the step, and the value's name.
+    pub unused: Vec<(Name, Name)>,
 }
 
 impl Judged {

@@ -20,6 +20,7 @@ use super::recall::{Known, Recall, workflow_key};
 use super::work::{self, Work};
 use super::{
     Judged, JudgedWorkflow, Options, Survey, View, expressions, hidden, lookalike_name, trust, unused_personal,
+    unused_value,
 };
 use crate::error::Error;
 use crate::lower;
@@ -399,6 +400,7 @@ fn judge_workflow(
     let uses = derive_after(&lowered.plan, facts, &flows, before);
     let breaches = guard::breaches(&lowered.plan, &flows, facts);
     let idle = unused_personal::idle(&workflow.plan);
+    let unused = unused_value::unused(&workflow.plan, &flows);
     workflow.plan = Arc::clone(&lowered.plan);
-    Some(JudgedWorkflow { lowered, uses, breaches, idle })
+    Some(JudgedWorkflow { lowered, uses, breaches, idle, unused })
 }
