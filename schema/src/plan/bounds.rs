@@ -1,4 +1,5 @@
-//! How much a workflow may ask for: what the compiler reads from a source within these bounds.
+//! How much a workflow may ask for: what the compiler reads from a source within these bounds, whoever reads a plan holds to them
+//! too ([`super::Unwritten`]).
 
 use std::ops::RangeInclusive;
 
