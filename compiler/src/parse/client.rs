@@ -10,7 +10,8 @@ use assent_schema::time::Period;
 
 use super::holders::{freeze, holders};
 use super::reader::{Table, Value};
-use super::value::{base_url, boolean, currency, line, name, parsed, period, period_told, plain_line, within, word};
+use super::url::base_url;
+use super::value::{boolean, currency, line, name, parsed, period, period_told, plain_line, within, word};
 
 /// How long workflows run without a current freshness statement, unless the client says otherwise.
 const STALE_LIMIT: Period = Period::hours(72);

@@ -11,13 +11,11 @@ use assent_schema::spec::Spanned;
 use serde::Deserialize;
 
 use super::client::zone;
+use super::place::{answer_place_or_all, json_path, json_path_or_all, path};
 use super::reader::{Table, Value};
 use super::tree::Written;
 use super::units::minor_units;
-use super::value::{
-    answer_place_or_all, boolean, currency, integer, json_path, json_path_or_all, not_one_of, path, plain_line, within,
-    word,
-};
+use super::value::{boolean, currency, integer, not_one_of, plain_line, within, word};
 
 /// The size of a text unless said, in bytes.
 const TEXT_DEFAULT_BYTES: u32 = 64 << 10;

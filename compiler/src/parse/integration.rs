@@ -12,9 +12,10 @@ use assent_schema::spec::{ChannelKind, ChannelSpec, Event, Integration, Spanned,
 use super::client::rate;
 use super::field::fields;
 use super::operation::operation;
+use super::place::{path, texts_by_path};
 use super::reader::{Table, Value};
 use super::units::{count_all, minor_units};
-use super::value::{boolean, line, name, not_one_of, parsed, path, plain_line, texts_by_path, word};
+use super::value::{boolean, line, name, not_one_of, parsed, plain_line, word};
 
 pub(super) const AUTHS: [&str; 5] = ["header", "basic", "oauth2-client", "oauth2-refresh", "none"];
 

@@ -19,10 +19,9 @@ use super::graphql::{check_document, document};
 use super::integration::{header_name, refusals, statuses};
 use super::pages::{check_kept, check_polled, pages, polled};
 use super::param::{check_targets, param, path_template};
+use super::place::{HEADER, answer_place, constants_by_path, path};
 use super::reader::{Sink, Table, Value};
-use super::value::{
-    HEADER, answer_place, boolean, constants_by_path, integer, name, parsed, path, period, plain_line, within, word,
-};
+use super::value::{boolean, integer, name, parsed, period, plain_line, within, word};
 
 /// The largest answer unless said, in bytes.
 const RESPONSE_BYTES: u64 = 1 << 20;

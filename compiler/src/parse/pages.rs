@@ -10,8 +10,9 @@ use serde::Deserialize;
 
 use super::integration::own_event;
 use super::operation::one_of;
+use super::place::{answer_place, json_path, path};
 use super::reader::{Sink, Value};
-use super::value::{answer_place, boolean, json_path, parsed, path, within, word};
+use super::value::{boolean, parsed, within, word};
 
 /// Reads how a list is walked by those who wait for news in it.
 pub(super) fn polled(value: Value<'_, '_>) -> Option<Polled> {

@@ -11,8 +11,9 @@ use assent_schema::spec::{Operation, Spanned};
 
 use super::field::{PREFIX_OF_TOKENS, has_prefix, prefix, shape, shared_place, shares_place};
 use super::integration::header_name;
+use super::place::{path, path_or_all};
 use super::reader::{Sink, Value};
-use super::value::{boolean, path, path_or_all, word};
+use super::value::{boolean, word};
 
 pub(super) fn param(value: Value<'_, '_>, param_name: &str) -> Option<Param> {
     let mut table = value.table()?;

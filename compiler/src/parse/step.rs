@@ -12,10 +12,9 @@ use assent_schema::time::Period;
 
 use super::field::constants;
 use super::operation::retry;
+use super::place::path;
 use super::reader::{Table, Value};
-use super::value::{
-    currency, decimal, expression, integer, name, not_one_of, parsed, path, period, template, within, word,
-};
+use super::value::{currency, decimal, expression, integer, name, not_one_of, parsed, period, template, within, word};
 use super::workflow::step_id;
 
 pub(super) const ACTIONS: [&str; 7] = ["call", "ask", "decide", "set", "each", "wait", "stop"];

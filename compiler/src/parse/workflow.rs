@@ -16,13 +16,12 @@ use assent_schema::time::Period;
 
 use super::field::constants;
 use super::integration::named_as_file;
+use super::place::path;
 use super::reader::{Table, Value};
 use super::step::{on, step};
 use super::trigger::trigger;
 use super::unique::Unique;
-use super::value::{
-    boolean, expression, integer, line, name, not_one_of, path, period, period_told, template, within, word,
-};
+use super::value::{boolean, expression, integer, line, name, not_one_of, period, period_told, template, within, word};
 
 pub(super) const SETTING_TYPES: [&str; 7] = ["text", "token", "integer", "decimal", "boolean", "period", "one_of"];
 
