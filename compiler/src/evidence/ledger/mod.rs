@@ -152,7 +152,7 @@ fn whole(log: &Log, verified: &Verified, notes: &mut Notes) {
     let first = entries.first().map_or_else(|| "none".to_owned(), |entry| entry.time.to_string());
     notes.see(
         "P14",
-        format!("{origin}: the oldest entry that can be read is of {first}; {} bodies are gone.", summary.gone),
+        format!("{origin}: the oldest entry that can be read is of {first}; bodies gone: {}.", summary.gone),
     );
 }
 
