@@ -328,7 +328,7 @@ fn asked(story: &mut Story) {
     }
     let none = clerk.ran(&"runs retry --step pay --yes --why INC-7".split(' ').collect::<Vec<_>>());
     assert_eq!(none.status, 1, "nothing was done: {}", none.out);
-    assert!(none.out.starts_with("retry: 0 of 1 runs.\n"), "{}", none.out);
+    assert!(none.out.starts_with("retry: 0 of 1 run.\n"), "{}", none.out);
     let human = clerk.ran(&retry.split(' ').collect::<Vec<_>>()).out;
     assert!(human.starts_with("retry would be for 2 runs. Nothing was done; add `--yes` to do it.\n"), "{human}");
     assert!(human.contains("perhaps done: shop.refund (step pay)"), "{human}");

@@ -402,7 +402,7 @@ fn an_approval_whose_signer_left_says_who_counts_and_what_rests_on_it() {
     let contact = change(CLIENT, &[("contacts = [\"dana\"]", "contacts = [\"erik\"]")]);
     let found = check(&format!("#approver follows\n{contact}"));
     assert_eq!(found.len(), 1, "{found:#?}");
-    let told = "is signed by 0 of the 1 people needed; the others are erik; dana counts no longer, and ";
+    let told = "is signed by 0 of the 1 person needed; the others are erik; dana counts no longer, and ";
     assert!(found[0].starts_with("approval-invalid 6:") && found[0].contains(told), "{found:#?}");
     assert!(found[0].contains(" of `refund`") && found[0].contains("`assent plan --draft acme`"), "{found:#?}");
 }
@@ -475,4 +475,68 @@ fn advice_is_about_what_was_written() {
         let found = check(&change);
         assert!(found.iter().any(|line| line.contains(wanted)), "{wanted}: {found:#?}");
     }
+}
+
+/// What a fixture of a code says.
+fn of_fixture(text: &str) -> String {
+    printed(text, &["--no-rehearsal"])
+}
+
+#[test]
+fn advice_names_what_is_at_hand() {
+    let said = of_fixture(include_str!("findings/marked-target/bad-unused-choice.repo"));
+    assert!(said.contains("anyone outside chose the `id` that `note` acts on."), "{said}");
+    assert!(
+        said.contains("choose among constants with a `set`. `choice.record` is such a value, and nothing uses it."),
+        "{said}"
+    );
+    // That nothing uses it is no finding of its own beside.
+    assert!(said.contains("1 error in 1 file"), "{said}");
+    let said = of_fixture(include_str!("findings/unused-personal/bad-used-before.repo"));
+    assert!(said.contains("`order` reads a record with personal fields, and nothing uses its answer."), "{said}");
+    let told = "`acme` approved that `sort` shows data of pay to the group `support` through cli, with `order.email` in it; nothing does so now.";
+    assert!(said.contains(told), "{said}");
+}
+
+#[test]
+fn what_waits_and_what_is_told_is_named_with_its_size() {
+    let said = of_fixture(include_str!("findings/not-resumable/bad-two-days.repo"));
+    let told = "`agree` needs `ticket.body`, which may be lost when the run has waited 2d: the `within` of `agree`.";
+    assert!(said.contains(told), "{said}");
+    let text = include_str!("findings/not-resumable/bad-two-days.repo")
+        .replace("\"ticket.body\"], within = \"2d\"", "\"ticket.visits\"], within = \"18h\"");
+    let later = "-[[kpi]]\n+[[step]]\n+id = \"again\"\n+decide = { by = \"support\", show = [\"ticket.body\"], within = \"6h\", via = [\"cli\"] }\n+\n+[[kpi]]\n";
+    let said =
+        of_fixture(&format!("{text}{later}").replace(
+            "#                                                              ^^^^^^^^^^^^^ not-resumable\n",
+            "",
+        ));
+    let told = "`again` needs `ticket.body`, which may be lost when the run has waited 1d, most of it at `agree`: its `within` is 18h.";
+    assert!(said.contains(told), "{said}");
+    let said = of_fixture(include_str!("findings/release-budget/bad-too-many-answers.repo"));
+    assert!(said.contains("topic.a: one_of 32 (a0, a1, a10, a11 and 28 more): 5 bits"), "{said}");
+    assert!(said.contains("and 7 more: 25 bits"), "{said}");
+}
+
+#[test]
+fn an_amount_that_moves_nothing_is_told_where_it_says_so() {
+    let said = of_fixture(include_str!("findings/bad-value/bad-money-of-a-write.repo"));
+    assert!(
+        said.contains("`amount` says `amount = true`, that it is money which moves, and the operation moves none."),
+        "{said}"
+    );
+    assert!(said.contains("else take `amount = true` out of the parameter, and leave the parameter."), "{said}");
+}
+
+#[test]
+fn a_value_that_nothing_uses_stops_no_release() {
+    let base = folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/findings/base"));
+    let fixture = apply(&base, include_str!("findings/unused-value/bad-forgotten.repo"));
+    let (folder, repository) = bare();
+    commit(&repository, files_and_links(&repository, &fixture.files, "", &fixture.links));
+    let path = folder.path().to_str().expect("a path");
+    let ran = assent(&["check", "--repo", path, "--at", NOW, "--no-rehearsal"]);
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{}", ran.out);
+    assert!(ran.out.contains("warning[unused-value]: `choice.queue` is computed, and nothing uses it."), "{}", ran.out);
+    assert!(ran.out.contains("0 errors and 1 warning in 1 file"), "{}", ran.out);
 }

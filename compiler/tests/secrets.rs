@@ -89,7 +89,7 @@ fn what_is_too_large_is_told() {
     commit_after(&repository, large, files(&repository, &example()), "nobody");
     for format in FORMATS {
         let ran = assent(&["check", "--repo", repo, "--history", "--format", format]).out;
-        assert!(ran.contains("1 files of older commits") && ran.contains(":disk.img"), "{format}: {ran}");
+        assert!(ran.contains("1 file of older commits") && ran.contains(":disk.img"), "{format}: {ran}");
     }
 }
 
@@ -140,5 +140,5 @@ fn promises_count_what_was_looked_through() {
     let said = promises(&[("export.csv", &export)]);
     assert!(said.contains("This looks like a GitHub token, in line 100001") && !said.contains(&token()), "{said}");
     let said = promises(&[("export.csv", b"nothing\n"), ("disk.img", &vec![b' '; (64 << 20) + 1])]);
-    assert!(said.contains("1 files of the commit are too large to be searched for secrets"), "{said}");
+    assert!(said.contains("Too large to be searched for secrets: 1 file of the commit"), "{said}");
 }

@@ -105,6 +105,9 @@ codes! {
     UnusedPersonal "unused-personal" Error ["P03"] "Personal data is read and nothing uses it.";
         "The client was promised that no personal data is taken beyond what the workflow needs.";
         "Remove the step or the value, or use it.";
+    UnusedValue "unused-value" Warning [] "A `set` computes a value that nothing uses.";
+        "It does nothing and reads as if it did: mostly the step that was meant to use it names something else.";
+        "Name it where it was meant to be used, or remove it.";
     KpiTooFine "kpi-too-fine" Error ["P01"] "A KPI that could reveal something about a single person.";
         "KPIs outlive every run, so they hold counts and sums of many, and nothing of one.";
         "Divide by declared enumerations alone, sum what the catalog marks `measure`, each field once, count by the hour or longer, and name nobody.";

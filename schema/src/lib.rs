@@ -8,6 +8,7 @@ pub mod canon;
 pub mod choice;
 pub mod class;
 pub mod code;
+pub mod counted;
 pub mod hidden;
 pub mod id;
 pub mod nearest;

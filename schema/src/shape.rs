@@ -12,11 +12,13 @@ use crate::id::Name;
 
 mod clock;
 mod currency;
+mod instant;
 
 pub use clock::Clock;
 pub use currency::{
     DECIMALS_MOST, MinorUnits, WrongUnits, currencies, currency_digits, is_currency, is_listed, wrong_currency,
 };
+pub use instant::{InstantWire, as_dotnet, dotnet_milliseconds};
 
 /// What a value may look like.
 ///
@@ -69,41 +71,6 @@ pub enum Shape {
         /// The fields by name.
         fields: BTreeMap<Name, Field>,
     },
-}
-
-/// How an instant is written on the wire.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum InstantWire {
-    /// RFC 3339 text.
-    Iso,
-    /// Seconds since 1970.
-    Seconds,
-    /// Milliseconds since 1970.
-    Milliseconds,
-    /// A day without a time, `2026-05-10`: its first moment by a clock.
-    Date(Clock),
-    /// A day and a time without a zone, `2026-05-10T09:30:00`: by a clock.
-    Local(Clock),
-}
-
-impl InstantWire {
-    /// Whether two moments of whole seconds never stand there as the same, and a later one as an earlier.
-    pub fn tells_apart(&self) -> bool {
-        match self {
-            Self::Iso | Self::Seconds | Self::Milliseconds => true,
-            Self::Date(_) => false,
-            Self::Local(clock) => clock.is_steady(),
-        }
-    }
-
-    /// Says whose the clock is where that is left to the client.
-    pub fn settle(&mut self, client: &Clock) {
-        match self {
-            Self::Iso | Self::Seconds | Self::Milliseconds => {}
-            Self::Date(clock) | Self::Local(clock) => *clock = clock.or(client),
-        }
-    }
 }
 
 /// How an amount is written on the wire: paths are relative to the field's own place, dots between members.

@@ -396,7 +396,7 @@ pub(crate) const ROOM: &[Attack] = &[
     because("freshness: for another region", "freshness-invalid", "another project, environment, region", || {
         fresh_with(|freshness| freshness.region = "us".parse().unwrap())
     }),
-    because("freshness: signed by nobody", "freshness-invalid", "0 of the 1 people needed", || {
+    because("freshness: signed by nobody", "freshness-invalid", "0 of the 1 person needed", || {
         after_signing(|files| drop(files.remove("freshness.json.cid.sig")))
     }),
     because("freshness: signed by somebody without the role", "freshness-invalid", "dana", || {

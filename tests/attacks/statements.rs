@@ -142,7 +142,7 @@ pub(crate) const ROOM: &[Attack] = &[
     because("an approval with a stranger's signature beside the honest ones", "statement-invalid", "eve", || {
         with(&["dana", "emil", "eve"], |world| world.approve(2, world.uses()))
     }),
-    because("an approval that nobody signed", "statement-invalid", "0 of the 1 people", || {
+    because("an approval that nobody signed", "statement-invalid", "0 of the 1 person", || {
         with(&[], |world| world.approve(2, world.uses()))
     }),
     because("an approval signed for another purpose", "statement-invalid", "another purpose", || {

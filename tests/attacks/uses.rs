@@ -85,16 +85,14 @@ pub(crate) const ROOM: &[Attack] = &[
     because("release keys: a plan of a schema of tomorrow", "plan-invalid", "another workflow or schema", || {
         plan("/schema", 2.into())
     }),
-    because("release keys: a plan without steps", "plan-invalid", "no steps or no scenarios", || {
-        plan("/steps", json!([]))
-    }),
+    because("release keys: a plan without steps", "plan-invalid", "it has 0 steps", || plan("/steps", json!([]))),
     because(
         "release keys: a connection that leads to another integration",
         "plan-invalid",
         "uses the connection",
         || plan("/connections/payments/integration", "shop".into()),
     ),
-    because("release keys: scenarios of nothing", "plan-invalid", "no steps or no scenarios", || {
+    because("release keys: scenarios of nothing", "plan-invalid", "has no scenarios", || {
         bent(|world| {
             world.tests.scenarios.clear();
             world.rehearsals = vec![(world.rehearsal(), "eu-staging-1")];
@@ -142,6 +140,30 @@ pub(crate) const ROOM: &[Attack] = &[
     }),
     attack("release keys and a staging agent: an operation that is given less time", "accepted", || {
         plan("/operations/helpdesk.get_ticket/timeout", "2s".into())
+    }),
+    // What no source can say was written by another hand than the compiler's.
+    because(
+        "release keys and a staging agent: a day by a clock that nobody has",
+        "plan-invalid",
+        "a clock that nobody has",
+        || {
+            plan(
+                "/operations/shop.get_order/response/id/shape",
+                json!({ "type": "instant", "wire": { "date": "client" } }),
+            )
+        },
+    ),
+    because(
+        "release keys and a staging agent: a text of the customer's as a fact",
+        "plan-invalid",
+        "a fact of unbounded shape",
+        || plan("/operations/shop.get_order/response/id/shape", json!({ "type": "text", "most_bytes": 4_000 })),
+    ),
+    because("release keys and a staging agent: an answer of a terabyte", "plan-invalid", "is out of bounds", || {
+        plan("/operations/helpdesk.get_ticket/most_bytes", json!(1_u64 << 40))
+    }),
+    because("release keys and a staging agent: a purpose that serves others", "plan-invalid", "is no purpose", || {
+        plan("/purpose", "train_ai_system".into())
     }),
     // Which events begin a run at all comes with the plan, too.
     attack(

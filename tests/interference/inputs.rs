@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use assent_schema::class::Class;
 use assent_schema::expr::{Origin, Source};
 use assent_schema::id::Name;
-use assent_schema::shape::{Field, InstantWire, Shape};
+use assent_schema::shape::{Field, InstantWire, Shape, as_dotnet};
 use assent_schema::time::Moment;
 use assent_tests::generate::Dice;
 use assent_tests::scenarios::values::{money, put};
@@ -153,5 +153,6 @@ fn instant(seconds: i64, wire: &InstantWire) -> Value {
         InstantWire::Milliseconds => Value::from(seconds * 1_000),
         InstantWire::Date(clock) => Value::from(clock.day(Moment::from_seconds(seconds))),
         InstantWire::Local(clock) => Value::from(clock.time(Moment::from_seconds(seconds))),
+        InstantWire::Dotnet => Value::from(as_dotnet(seconds)),
     }
 }

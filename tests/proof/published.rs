@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::plan::{Constant, Method, Place};
-use assent_schema::shape::{Field, InstantWire, Shape};
+use assent_schema::shape::{Field, Shape};
 use assent_schema::spec::Operation;
 use assent_tests::signed::Signed;
 
@@ -67,13 +67,8 @@ fn plain(path: &str) -> String {
 
 fn looks(shape: &Shape) -> Looks {
     let (kind, constants) = match shape {
-        Shape::Text { .. }
-        | Shape::Token {}
-        | Shape::Uuid {}
-        | Shape::Decimal {}
-        | Shape::Instant { wire: InstantWire::Iso | InstantWire::Date(_) | InstantWire::Local(_) } => {
-            ("string", Vec::new())
-        }
+        Shape::Text { .. } | Shape::Token {} | Shape::Uuid {} | Shape::Decimal {} => ("string", Vec::new()),
+        Shape::Instant { wire } if wire.is_text() => ("string", Vec::new()),
         Shape::Integer {} | Shape::Instant { .. } => ("integer", Vec::new()),
         Shape::Boolean {} => ("boolean", Vec::new()),
         Shape::Money { .. } => ("money", Vec::new()),

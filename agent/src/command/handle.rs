@@ -4,6 +4,7 @@
 
 use std::io::{self, Write};
 
+use assent_schema::counted::counted;
 use assent_schema::id::{ClientId, Name, WorkflowId};
 use assent_schema::ledger::Token;
 use assent_schema::time::Moment;
@@ -76,11 +77,14 @@ impl Show for Handling {
         let (verb, count) = (self.verb.as_str(), self.runs.len());
         let more = if self.more { ", and there are more" } else { "" };
         match (self.mode, acted) {
-            (Mode::Do, _) => writeln!(out, "{verb}: {acted} of {count} runs{more}.")?,
-            (Mode::Count, 0) if count > 0 => writeln!(out, "{verb} would be for none of {count} runs{more}.")?,
+            (Mode::Do, _) => writeln!(out, "{verb}: {acted} of {}{more}.", counted(count, "run"))?,
+            (Mode::Count, 0) if count > 0 => {
+                writeln!(out, "{verb} would be for none of {}{more}.", counted(count, "run"))?
+            }
             (Mode::Count, _) => {
-                let of = if acted < count { format!("{acted} of {count}") } else { count.to_string() };
-                writeln!(out, "{verb} would be for {of} runs{more}. Nothing was done; add `--yes` to do it.")?;
+                let of = if acted < count { format!("{acted} of ") } else { String::new() };
+                let runs = counted(count, "run");
+                writeln!(out, "{verb} would be for {of}{runs}{more}. Nothing was done; add `--yes` to do it.")?;
             }
         }
         self.runs.iter().try_for_each(|run| line(run, self.mode, out))
@@ -148,7 +152,7 @@ mod tests {
         let some = told(false, &[None, back]);
         assert!(some.starts_with("retry would be for 1 of 2 runs. Nothing was done; add `--yes`"), "{some}");
         assert!(some.contains("    nothing would be done: it may not run now: failure-rate: `runs rerun`"), "{some}");
-        assert!(told(false, &[back]).starts_with("retry would be for none of 1 runs.\n"));
-        assert!(told(true, &[back]).starts_with("retry: 0 of 1 runs.\n"));
+        assert!(told(false, &[back]).starts_with("retry would be for none of 1 run.\n"));
+        assert!(told(true, &[back]).starts_with("retry: 0 of 1 run.\n"));
     }
 }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use assent_schema::alert::Rule;
+use assent_schema::counted::counted;
 use assent_schema::id::Scope;
 use assent_schema::status::{Hold, ScopeStatus, SlotStatus, Status, WorkflowStatus};
 use serde::Serialize;
@@ -170,7 +171,7 @@ fn human(status: &WorkflowStatus, out: &mut dyn Write) -> io::Result<()> {
         write!(out, "  plan {}", plan.short())?;
     }
     if let Some(trial) = &status.trial {
-        write!(out, "  ({} runs, {} failed, since {})", trial.runs, trial.failed, trial.since)?;
+        write!(out, "  ({}, {} failed, since {})", counted(trial.runs, "run"), trial.failed, trial.since)?;
     }
     if status.stale {
         write!(out, "  STALE: nothing starts")?;

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use assent_schema::counted::counted;
 use assent_schema::ledger::LogKey;
 use assent_schema::named::Kind;
 use serde::Serialize;
@@ -63,7 +64,7 @@ struct Cosigned {
 impl Show for Cosigned {
     fn human(&self, out: &mut dyn Write) -> io::Result<()> {
         if let (Some(size), Some(file)) = (self.size, &self.written) {
-            writeln!(out, "cosigned at {size} entries: {}", file.display())?;
+            writeln!(out, "cosigned at {}: {}", counted(size, "entry"), file.display())?;
         }
         if let Some(address) = self.listens {
             writeln!(out, "listens at {address}")?;

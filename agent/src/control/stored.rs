@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use assent_schema::counted::counted;
 use assent_schema::id::ClientId;
 
 use super::{Answer, QueueRow, RUNS_MOST, RunRow, RunState, RunStory, Written};
@@ -150,7 +151,7 @@ fn said(entry: &Entry) -> String {
             format!("{step}: {}, by {who}", choice.said())
         }
         Entry::Passed { step, code, .. } => format!("{step}: went on after {code}"),
-        Entry::Walked { step, items } => format!("{step}: {} items", items.len()),
+        Entry::Walked { step, items } => format!("{step}: {}", counted(items.len(), "item")),
         Entry::Item { step, item, how, code } => {
             let why = code.as_ref().map(|code| format!(", {code}")).unwrap_or_default();
             format!("{step}: item {} is {}{why}", item.as_str(), how.as_str())

@@ -24,6 +24,16 @@ impl Site {
         site
     }
 
+    /// One with two releases that were taken up, and a status of which the second form was not pushed yet.
+    fn with_two_releases() -> (Self, [(Digest, String); 2]) {
+        let site = Self::new();
+        let releases = [site.takes("a"), site.takes("b")];
+        site.says("1");
+        site.push().unwrap();
+        site.says("2");
+        (site, releases)
+    }
+
     fn work(&self, task: Task) -> Result<String, PullFailure> {
         let limits = Bounds { bytes: 1 << 26, memory_bytes: 1 << 30, cpu_seconds: 10 };
         let other = Other::Path(self.there.path().to_owned());
@@ -80,12 +90,8 @@ fn noise(seed: u32) -> Vec<u8> {
 
 #[test]
 fn what_nothing_needs_goes_and_what_is_kept_stays_whole() {
-    let site = Site::new();
+    let (site, releases) = Site::with_two_releases();
     let here = site.here.path();
-    let releases = [site.takes("a"), site.takes("b")];
-    site.says("1");
-    site.push().unwrap();
-    site.says("2");
     compact(here).unwrap();
     let least = size(here);
     for seed in 0..5 {
@@ -113,12 +119,8 @@ fn what_nothing_needs_goes_and_what_is_kept_stays_whole() {
 
 #[test]
 fn whatever_a_crash_leaves_all_that_is_kept_is_there() {
-    let site = Site::new();
+    let (site, releases) = Site::with_two_releases();
     let here = site.here.path();
-    let releases = [site.takes("a"), site.takes("b")];
-    site.says("1");
-    site.push().unwrap();
-    site.says("2");
     // It ends when it has written the pack, before anything that is kept goes from where it was.
     let before = listed(&here.join("objects/pack")).unwrap();
     let copies: Vec<(PathBuf, Vec<u8>)> = before.iter().map(|f| (f.clone(), std::fs::read(f).unwrap())).collect();

@@ -240,17 +240,13 @@ pub(super) fn read_text(text: &str, shape: &Shape) -> Option<Value> {
     match shape {
         Shape::Integer {} => integer(text).map(Value::Integer),
         Shape::Boolean {} => text.parse().ok().map(Value::Boolean),
-        Shape::Instant { wire: InstantWire::Seconds | InstantWire::Milliseconds } => {
-            read_one(&Json::Number(text.to_owned()), shape)
-        }
+        Shape::Instant { wire } if !wire.is_text() => read_one(&Json::Number(text.to_owned()), shape),
         Shape::Text { .. }
         | Shape::Token {}
         | Shape::Uuid {}
         | Shape::Decimal {}
         | Shape::OneOf { .. }
-        | Shape::Instant { wire: InstantWire::Iso | InstantWire::Date(_) | InstantWire::Local(_) } => {
-            read_one(&Json::Text(text.to_owned()), shape)
-        }
+        | Shape::Instant { .. } => read_one(&Json::Text(text.to_owned()), shape),
         Shape::Money { .. } | Shape::List { .. } | Shape::Record { .. } => None,
     }
 }

@@ -197,6 +197,7 @@ fn each_shape_takes_its_own_form_only() {
     let day = Shape::Instant { wire: InstantWire::Date(by("Europe/Berlin")) };
     let local = Shape::Instant { wire: InstantWire::Local(by("UTC")) };
     let nobodys = Shape::Instant { wire: InstantWire::Date(Clock::Client) };
+    let dotnet = Shape::Instant { wire: InstantWire::Dotnet };
     for (text, shape, wanted) in [
         ("3", &numbered, true),
         ("4", &numbered, false),
@@ -243,6 +244,11 @@ fn each_shape_takes_its_own_form_only() {
         (r#""2026-05-10T09:30:00Z""#, &local, false),
         (r#""2026-05-10""#, &local, false),
         (r#""2026-05-10""#, &nobodys, false),
+        (r#""\/Date(1518685950940+0000)\/""#, &dotnet, true),
+        (r#""/Date(1518685950940)/""#, &dotnet, true),
+        (r#""/Date(99999999999999999999)/""#, &dotnet, false),
+        (r#""2026-05-10T09:30:00Z""#, &dotnet, false),
+        ("1518685950940", &dotnet, false),
         ("[]", &Shape::Text { most_bytes: 9 }, false),
     ] {
         assert_eq!(fits(text, shape), wanted, "{text} as {}", shape.as_str());
@@ -267,12 +273,20 @@ fn days_and_local_times_are_read_by_a_clock_and_written_by_it() {
     assert_eq!(written("2026-05-09T23:10:00Z", &day).as_deref(), Some("2026-05-10"));
     assert_eq!(written("2026-05-09T23:10:00Z", &local).as_deref(), Some("2026-05-10T01:10:00"));
     assert_eq!(written("2026-05-09T23:10:00Z", &Shape::Instant { wire: InstantWire::Date(Clock::Client) }), None);
+    // Xero's own example, with its milliseconds cut; an offset says nothing about when it was.
+    let dotnet = Shape::Instant { wire: InstantWire::Dotnet };
+    for text in ["/Date(1518685950940+0000)/", "/Date(1518685950940+1300)/", "/Date(1518685950940)/"] {
+        assert!(read_text(text, &dotnet) == Some(moment("2018-02-15T09:12:30Z")), "{text}");
+    }
+    assert_eq!(written("2018-02-15T09:12:30Z", &dotnet).as_deref(), Some("/Date(1518685950000+0000)/"));
     // Changes within a second are told apart, however their time is written.
     let exactly = |wire: InstantWire, text: &str| {
         exact(&json(&format!(r#"{{"at":"{text}"}}"#)), &fields(vec![("at", field("at", Shape::Instant { wire }))]))
     };
     let iso = exactly(InstantWire::Iso, "2026-05-10T09:30:00.75Z");
     assert_eq!(exactly(InstantWire::Local(Clock::of("UTC").unwrap()), "2026-05-10T09:30:00.75"), iso);
+    let since = iso["at"].parse::<jiff::Timestamp>().unwrap().as_millisecond();
+    assert_eq!(exactly(InstantWire::Dotnet, &format!("/Date({since}+0200)/")), iso);
     assert_eq!(iso.len(), 1);
 }
 

@@ -4,17 +4,19 @@
 //! took is durable, so one that is down makes no other hear a thing twice. One that is slow has a few seconds of each round; what
 //! it did not come to is due again soon after, behind what is new.
 
+mod targets;
+
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
 use assent_schema::alert::Rule;
-use assent_schema::client::Carries;
 use assent_schema::id::{ClientId, ConnectionId};
 use assent_schema::plan::Retry;
 use assent_schema::time::Period;
 
+use self::targets::{is_about, targets};
 use super::alerts::{Condition, alert};
 use super::message::{Around, abroad, message};
 use super::parcel::{NotTaken, Teller, of_alert, send};
@@ -249,10 +251,6 @@ fn told_name(no: i64, route: &ConnectionId) -> String {
     format!("{TOLD}{no}/{route}")
 }
 
-fn is_about(row: &AlertRow, route: &ConnectionId) -> bool {
-    row.alert.connection.as_ref() == Some(route)
-}
-
 /// Who takes care of an alert, if somebody does.
 fn acknowledged<S: Store>(store: &S, row: &AlertRow) -> Result<Option<Act>, StoreError> {
     if row.alert.incident {
@@ -261,35 +259,6 @@ fn acknowledged<S: Store>(store: &S, row: &AlertRow) -> Result<Option<Act>, Stor
     }
     let Some(bytes) = store.state(&format!("{ACKNOWLEDGED}{}", row.no))? else { return Ok(None) };
     serde_json::from_slice(&bytes).map(Some).or(Err(StoreError::Damaged("who acknowledged an alert")))
-}
-
-/// An alert goes to the routes for alerts, one that opened an incident also to those for incidents. That a route fails goes
-/// by the others. Of a client that left the release the agency hears by all of its routes: its runs go on until they end.
-fn targets<'a>(teller: &Teller<'a>, row: &AlertRow) -> Vec<(&'a ClientId, &'a Target)> {
-    let mut targets = match &row.alert.client {
-        Some(client) => teller.routes.client(client).map(|(c, r)| r.targets.iter().map(|t| (c, t)).collect()),
-        None => None,
-    }
-    .unwrap_or_else(|| teller.routes.all());
-    targets.retain(|(client, target)| {
-        let carries = match target.carries {
-            Carries::Alerts => true,
-            Carries::Incidents => row.alert.incident,
-            Carries::PostMortems => false,
-        };
-        let itself = row.alert.rule == Rule::RouteFails && is_about(row, &target.name);
-        // Nobody else's contacts.
-        let is_theirs = row.alert.client.as_ref() == Some(*client);
-        carries && !itself && target.reaches(is_theirs)
-    });
-    // One place may stand in two routes; it is told once.
-    let mut seen: Vec<&Target> = Vec::new();
-    targets.retain(|(_, target)| {
-        let new = seen.iter().all(|known| !known.is_same_place(target));
-        seen.push(target);
-        new
-    });
-    targets
 }
 
 type Way<'a> = Pin<Box<dyn Future<Output = Vec<(usize, &'a ConnectionId, Took)>> + Send + 'a>>;

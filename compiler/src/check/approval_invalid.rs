@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use assent_schema::canon::Digest;
 use assent_schema::code::Code;
+use assent_schema::counted::counted;
 use assent_schema::finding::{Findings, Span};
 use assent_schema::id::{ClientId, PersonId};
 use assent_schema::trust::{Decision, Held, KnownStatements};
@@ -73,9 +74,9 @@ fn signed(known: &KnownStatements, held: &Held) -> String {
     let gone: Vec<_> = held.signed.signatures.keys().filter(|person| !held.signers.contains(*person)).collect();
     let gone = if gone.is_empty() { String::new() } else { format!("; {} counts no longer", names(gone)) };
     format!(
-        "{} of the {} people needed{}; the others are {}{gone}",
+        "{} of the {} needed{}; the others are {}{gone}",
         held.signers.len(),
-        today.threshold,
+        counted(today.threshold, "person"),
         within(names(held.signers.iter().collect())),
         names(others),
     )

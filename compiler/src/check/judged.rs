@@ -1,16 +1,18 @@
 //! What the checks make of a client's workflows: their uses, and whether approvals cover them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use assent_schema::canon;
+use assent_schema::client::ClientFacts;
 use assent_schema::finding::Findings;
-use assent_schema::guard::Breach;
+use assent_schema::guard::{self, Breach};
 use assent_schema::id::{Name, WorkflowId};
-use assent_schema::uses::DataUse;
+use assent_schema::uses::{AskedBefore, DataUse, derive_after};
 
-use super::{Approvals, hidden};
-use crate::lower::Lowered;
-use crate::resolve::Client;
+use super::{Approvals, expressions, hidden, unused_personal, unused_value};
+use crate::lower::{self, Lowered};
+use crate::resolve::{self, Client};
 
 /// What was found out about one client's workflows.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +36,8 @@ pub struct JudgedWorkflow {
     pub breaches: Vec<Breach>,
     /// Reads of records with personal fields whose answer nothing uses.
     pub idle: Vec<Name>,
+    /// Values of a `set` that nothing uses: the step, and the value's name.
+    pub unused: Vec<(Name, Name)>,
 }
 
 impl Judged {
@@ -83,4 +87,44 @@ fn sorted(mut uses: Vec<DataUse>) -> Vec<DataUse> {
     uses.sort_by_cached_key(|data_use| canon::to_bytes(data_use).unwrap_or_default());
     uses.dedup();
     uses
+}
+
+/// Types, flows and data uses of each workflow. One whose expressions do not hold has neither.
+pub(super) fn judge(client: &mut Client, findings: &mut Findings) -> Judged {
+    let mut judged = Judged::default();
+    let facts = Arc::clone(&client.facts);
+    for part in std::mem::take(&mut client.partly) {
+        hidden::workflow(&facts.client, &part.plan.workflow, findings);
+        expressions::check_part(&facts, &part, findings);
+    }
+    let mut before = AskedBefore::default();
+    for (name, workflow) in &mut client.workflows {
+        let found = judge_workflow(&facts, workflow, &mut before, findings);
+        if found.is_none() {
+            hidden::workflow(&facts.client, name, findings);
+        }
+        judged.workflows.extend(found.map(|found| (name.clone(), found)));
+    }
+    judged
+}
+
+/// The candidate plan gives way to the lowered one, so that a source of thousands of workflows is held once.
+fn judge_workflow(
+    facts: &ClientFacts,
+    workflow: &mut resolve::Workflow,
+    before: &mut AskedBefore,
+    findings: &mut Findings,
+) -> Option<JudgedWorkflow> {
+    if !workflow.is_whole {
+        expressions::check_lost(facts, workflow, findings);
+        return None;
+    }
+    let lowered = lower::lower(workflow);
+    let flows = expressions::check(facts, workflow, &lowered.plan, findings)?;
+    let uses = derive_after(&lowered.plan, facts, &flows, before);
+    let breaches = guard::breaches(&lowered.plan, &flows, facts);
+    let idle = unused_personal::idle(&workflow.plan);
+    let unused = unused_value::unused(&workflow.plan, &flows);
+    workflow.plan = Arc::clone(&lowered.plan);
+    Some(JudgedWorkflow { lowered, uses, breaches, idle, unused })
 }

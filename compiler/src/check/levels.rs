@@ -9,20 +9,17 @@ use std::sync::Arc;
 use assent_schema::canon::Digest;
 use assent_schema::code::Code;
 use assent_schema::finding::{Finding, Findings};
-use assent_schema::guard;
 use assent_schema::id::ClientId;
 use assent_schema::time::Moment;
-use assent_schema::uses::{AskedBefore, derive_after, derive_client};
+use assent_schema::uses::derive_client;
 
 use super::instant::At;
+use super::judged::judge;
 use super::needs::{Called, Needs};
 use super::recall::{Known, Recall, workflow_key};
 use super::work::{self, Work};
-use super::{
-    Judged, JudgedWorkflow, Options, Survey, View, expressions, hidden, lookalike_name, trust, unused_personal,
-};
+use super::{Judged, Options, Survey, View, hidden, lookalike_name, trust};
 use crate::error::Error;
-use crate::lower;
 use crate::parse::{self, parse, parse_below};
 use crate::resolve::{self, Resolved};
 use crate::source::{Folder, Parts, Pending, Place, Shelf};
@@ -362,43 +359,4 @@ fn is_strange(finding: &Finding) -> bool {
 fn rests_on(strange: &[Arc<str>], finding: &Finding) -> bool {
     let workflow = finding.span.file.strip_suffix(".test.toml").filter(|_| finding.code == Code::UnknownName);
     workflow.is_some_and(|name| strange.iter().any(|file| file.strip_suffix(".toml") == Some(name)))
-}
-
-/// Types, flows and data uses of each workflow. One whose expressions do not hold has neither.
-fn judge(client: &mut resolve::Client, findings: &mut Findings) -> Judged {
-    let mut judged = Judged::default();
-    let facts = Arc::clone(&client.facts);
-    for part in std::mem::take(&mut client.partly) {
-        hidden::workflow(&facts.client, &part.plan.workflow, findings);
-        expressions::check_part(&facts, &part, findings);
-    }
-    let mut before = AskedBefore::default();
-    for (name, workflow) in &mut client.workflows {
-        let found = judge_workflow(&facts, workflow, &mut before, findings);
-        if found.is_none() {
-            hidden::workflow(&facts.client, name, findings);
-        }
-        judged.workflows.extend(found.map(|found| (name.clone(), found)));
-    }
-    judged
-}
-
-/// The candidate plan gives way to the lowered one, so that a source of thousands of workflows is held once.
-fn judge_workflow(
-    facts: &assent_schema::client::ClientFacts,
-    workflow: &mut resolve::Workflow,
-    before: &mut AskedBefore,
-    findings: &mut Findings,
-) -> Option<JudgedWorkflow> {
-    if !workflow.is_whole {
-        expressions::check_lost(facts, workflow, findings);
-        return None;
-    }
-    let lowered = lower::lower(workflow);
-    let flows = expressions::check(facts, workflow, &lowered.plan, findings)?;
-    let uses = derive_after(&lowered.plan, facts, &flows, before);
-    let breaches = guard::breaches(&lowered.plan, &flows, facts);
-    let idle = unused_personal::idle(&workflow.plan);
-    workflow.plan = Arc::clone(&lowered.plan);
-    Some(JudgedWorkflow { lowered, uses, breaches, idle })
 }

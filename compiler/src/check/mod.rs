@@ -54,6 +54,7 @@ mod under_privileged;
 mod unknown_name;
 mod untested_step;
 mod unused_personal;
+mod unused_value;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -247,6 +248,7 @@ fn check_workflows(view: &View<'_>, findings: &mut Findings) {
     lookalike_name::check_workflows(view, findings);
     breaches::check(view, findings);
     unused_personal::check(view, findings);
+    unused_value::check(view, findings);
     bad_schedule::check(view, findings);
     cache_too_long::check(view, findings);
     under_privileged::check(view, findings);

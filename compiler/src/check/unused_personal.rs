@@ -57,7 +57,7 @@ fn used_before(view: &View<'_>, id: &ClientId, judged: &JudgedWorkflow, step: &N
             one.used.fields.iter().filter(|(path, class)| path.starts_with(&record) && **class == Class::Personal);
         let (path, _) = personal.into_iter().find(|(path, _)| !is_done(path))?;
         let does = briefly(&one.used);
-        Some(format!("`{id}` approved that `{}` {does} with `{path}`, and nothing does so now.", plan.workflow))
+        Some(format!("`{id}` approved that `{}` {does}, with `{path}` in it; nothing does so now.", plan.workflow))
     })
 }
 

@@ -1,5 +1,6 @@
 //! `assent build`: the unsigned bundles of an environment, written to a folder.
 
+use assent_schema::counted::counted;
 use std::path::PathBuf;
 
 use serde_json::json;
@@ -52,7 +53,11 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         let (workflows, files) = (bundle.manifest.active.len(), bundle.files.len() + 1);
         let (folder, manifest) = (folder.display().to_string(), bundle.digest());
         if args.format != Style::Json {
-            context.print(&format!("{folder}: {workflows} workflows, {files} files, manifest {manifest}\n"))?;
+            context.print(&format!(
+                "{folder}: {}, {}, manifest {manifest}\n",
+                counted(workflows, "workflow"),
+                counted(files, "file")
+            ))?;
         }
         rows.push(json!({ "folder": folder, "workflows": workflows, "files": files, "manifest": manifest }));
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use assent_schema::canon::Digest;
 use assent_schema::code::Code;
+use assent_schema::counted::counted;
 use assent_schema::finding::{Findings, Span};
 use assent_schema::id::{ClientId, Environment};
 use assent_schema::time::Moment;
@@ -168,7 +169,8 @@ fn old_secrets(repository: &Repository, commit: Option<Oid>, findings: &mut Find
     if let Some(first) = too_large.first() {
         let count = too_large.len();
         findings.leave_out(format!(
-            "{count} files of older commits that are larger than {TREE_FILE_MOST_BYTES} bytes, {} the first",
+            "{} of older commits, each larger than {TREE_FILE_MOST_BYTES} bytes, {} the first",
+            counted(count, "file"),
             shown_path(first)
         ));
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::canon::Digest;
+use assent_schema::counted::counted;
 use assent_schema::id::{AgentId, Region};
 use assent_schema::release::{Manifest, Readmitted};
 use assent_schema::time::Moment;
@@ -84,7 +85,10 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         let (branch, workflows) = (target.branch(), bundle.manifest.active.len());
         let (sequence, manifest) = (bundle.manifest.sequence, bundle.digest());
         if args.format != Style::Json {
-            context.print(&format!("{branch}: release {sequence}, {workflows} workflows, manifest {manifest}\n"))?;
+            context.print(&format!(
+                "{branch}: release {sequence}, {}, manifest {manifest}\n",
+                counted(workflows, "workflow")
+            ))?;
             context.print(&written.as_ref().map(Written::sentence).unwrap_or_default())?;
             for (agent, plan, sequence) in passed_over(&bundle.manifest, &heard) {
                 context.note(&format!(

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use assent_schema::counted::counted;
 use assent_schema::id::{AgentId, Environment, Region};
 use assent_schema::status::RefusedStatus;
 use assent_schema::time::Moment;
@@ -124,8 +125,7 @@ fn seen(judged: &AgentVerdict, at: Moment) -> String {
     match at.since(seen).as_seconds() / 60 {
         // Changes leave an agent within a minute.
         0 => ", seen within the last minute".to_owned(),
-        1 => ", seen 1 minute ago".to_owned(),
-        minutes => format!(", seen {minutes} minutes ago"),
+        minutes => format!(", seen {} ago", counted(minutes, "minute")),
     }
 }
 

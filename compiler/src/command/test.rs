@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use assent_agent::control::{RunRow, RunStory};
 use assent_agent::rehearse::{Rehearsed, rehearse, rehearse_and_listen};
 use assent_agent::sim::Sent;
+use assent_schema::counted::counted;
 use assent_schema::coverage::{Gap, Reached, gaps};
 use assent_schema::finding::line_column;
 use assent_schema::id::{ClientId, Name, WorkflowId};
@@ -92,7 +93,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     let stories = in_parallel(&mut chosen, |one| {
         let story = story(&survey, one, args);
         let done = done.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        progress.say(format!("rehearsed {done} of {all} workflows"));
+        progress.say(format!("rehearsed {done} of {}", counted(all, "workflow")));
         story
     });
     progress.done();

@@ -1,6 +1,7 @@
 //! What releases and the agents' signed statuses say.
 
 use assent_schema::canon::Digest;
+use assent_schema::counted::counted;
 use assent_schema::id::{AgentId, ClientId};
 use assent_schema::ledger::Token;
 use assent_schema::status::{ScopeStatus, SlotStatus, Status};
@@ -108,7 +109,8 @@ fn release(place: &str, region: &Region, notes: &mut Notes) {
     if !region.history.is_whole && !region.history.releases.is_empty() {
         let count = region.history.releases.len();
         let said = format!(
-            "{place}: {count} releases of the branch were looked at, and not those before them: what was done under others is not judged."
+            "{place}: looked at {} of the branch, and not at those before: what was done under others is not judged.",
+            counted(count, "release")
         );
         notes.see("P16", said);
     }

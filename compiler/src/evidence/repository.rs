@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use assent_schema::class::Class;
 use assent_schema::client::{Carries, ClientFacts, ConnectionTo};
 use assent_schema::code::Severity;
+use assent_schema::counted::counted;
 use assent_schema::id::ClientId;
 use assent_schema::plan::{Action, Plan};
 use assent_schema::uses::{DataUse, UseKind};
@@ -33,10 +34,12 @@ pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
             notes.object(promise, said.clone());
         }
     }
-    notes.see("P07", format!("{} files of the commit were searched for secrets.", seen.files));
+    notes.see("P07", format!("{} of the commit searched for secrets.", counted(seen.files, "file")));
     if seen.too_large > 0 {
-        notes
-            .object("P07", format!("{} files of the commit are too large to be searched for secrets.", seen.too_large));
+        notes.object(
+            "P07",
+            format!("Too large to be searched for secrets: {} of the commit.", counted(seen.too_large, "file")),
+        );
     }
     seen.kept.iter().for_each(|kept| notes.see("P01", kept));
     for (id, client) in seen.clients() {
@@ -143,7 +146,7 @@ fn plan(id: &ClientId, plan: &Plan, notes: &mut Notes) {
         ),
     );
     if most > 0 {
-        notes.see("P18", format!("{name}: at most {most} attempts, with exponential backoff and jitter."));
+        notes.see("P18", format!("{name}: at most {}, with exponential backoff and jitter.", counted(most, "attempt")));
     }
     notes.see(
         "P12",
@@ -170,14 +173,14 @@ fn uses(id: &ClientId, judged: &Judged, notes: &mut Notes) {
             notes.see(
                 "P04",
                 format!(
-                    "{id}/{workflow}: at most {} bits about content become facts in one run: `{what}`.",
-                    used.bits.unwrap_or(0)
+                    "{id}/{workflow}: at most {} about content become facts in one run: `{what}`.",
+                    counted(used.bits.unwrap_or(0), "bit")
                 ),
             );
         }
     }
     let (all, missing) = (judged.all_uses().len(), judged.missing.len());
-    notes.see("P25", format!("{id}: {all} data uses are needed, {missing} of them without approval."));
+    notes.see("P25", format!("{id}: data uses needed: {all}, {missing} of them without approval."));
 }
 
 fn tier(facts: &ClientFacts) -> &'static str {

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::client::{Calendar, ClientLimits, PerCustomer, PerWorkflow};
 use assent_schema::id::{ClientId, IntegrationId, ProviderId, Region};
-use assent_schema::plan::{Rate, Target};
+use assent_schema::plan::{Rate, Target, bounds};
 use assent_schema::spec::{Client, Connection, Decider, Endpoint, Guardrail, ROTATE_MOST, Slot, Spanned};
 use assent_schema::time::Period;
 
 use super::holders::{freeze, holders};
 use super::reader::{Table, Value};
-use super::value::{base_url, boolean, currency, line, name, parsed, period, period_told, plain_line, within, word};
+use super::url::base_url;
+use super::value::{boolean, currency, line, name, parsed, period, period_told, plain_line, within, word};
 
 /// How long workflows run without a current freshness statement, unless the client says otherwise.
 const STALE_LIMIT: Period = Period::hours(72);
@@ -276,8 +277,8 @@ fn slot(value: Value<'_, '_>) -> Option<Slot> {
 /// Reads how many requests an API takes.
 pub(super) fn rate(value: Value<'_, '_>) -> Option<Rate> {
     let mut table = value.table()?;
-    let requests = table.need("requests", within(1..=1_000_000));
-    let per = table.need("per", period(Period::seconds(1)..=Period::days(1)));
+    let requests = table.need("requests", within(bounds::RATE));
+    let per = table.need("per", period(bounds::RATE_PER));
     table.done();
     Some(Rate { requests: requests?, per: per? })
 }

@@ -5,27 +5,20 @@ use std::collections::BTreeMap;
 use assent_schema::class::Class;
 use assent_schema::fides;
 use assent_schema::id::Name;
+use assent_schema::plan::bounds;
 use assent_schema::shape::{Clock, CurrencyWire, Field, InstantWire, MoneyUnit, MoneyWire, Shape, WrittenBy};
 use assent_schema::spec::Spanned;
 use serde::Deserialize;
 
 use super::client::zone;
+use super::place::{answer_place_or_all, json_path, json_path_or_all, path};
 use super::reader::{Table, Value};
 use super::tree::Written;
 use super::units::minor_units;
-use super::value::{
-    answer_place_or_all, boolean, currency, integer, json_path, json_path_or_all, not_one_of, path, plain_line, within,
-    word,
-};
+use super::value::{boolean, currency, integer, not_one_of, plain_line, within, word};
 
-/// The largest text of one field, in bytes.
-const TEXT_MOST_BYTES: u32 = 4 << 20;
 /// The size of a text unless said, in bytes.
 const TEXT_DEFAULT_BYTES: u32 = 64 << 10;
-/// The most items of one list.
-const LIST_MOST: u32 = 100_000;
-/// The most constants of a `one_of`.
-const VALUES_MOST: usize = 1_000;
 
 pub(super) const SHAPES: [&str; 11] =
     ["text", "token", "uuid", "integer", "decimal", "boolean", "instant", "money", "one_of", "list", "record"];
@@ -124,13 +117,13 @@ fn field(value: Value<'_, '_>, default_at: &str, says: Says) -> Option<Field> {
         );
     }
     if field.prefix.is_some() && !matches!(field.shape, Shape::Token {}) {
-        return table.bad(PREFIX_OF_TOKENS, "Remove `prefix`, or use `type = \"token\"`.");
+        return table.bad_at("prefix", PREFIX_OF_TOKENS, "Remove `prefix`, or use `type = \"token\"`.");
     }
     if let Some(wrong) = wrong_empty(&field) {
-        return table.bad(wrong, "Remove `empty`, or fix that.");
+        return table.bad_at("empty", wrong, "Remove `empty`, or fix that.");
     }
     if field.measure && !matches!(field.shape, Shape::Integer {} | Shape::Money { .. }) {
-        return table.bad("`measure` is for integers and money.", "Remove `measure`.");
+        return table.bad_at("measure", "`measure` is for integers and money.", "Remove `measure`.");
     }
     table.done();
     Some(field)
@@ -156,7 +149,7 @@ pub(super) fn shape(table: &mut Table<'_, '_>) -> Option<Shape> {
     let text = kind.text()?;
     Some(match text {
         "text" => Shape::Text {
-            most_bytes: table.opt("most_bytes", within(1..=TEXT_MOST_BYTES)).unwrap_or(TEXT_DEFAULT_BYTES),
+            most_bytes: table.opt("most_bytes", within(bounds::TEXT_BYTES)).unwrap_or(TEXT_DEFAULT_BYTES),
         },
         "token" => Shape::Token {},
         "uuid" => Shape::Uuid {},
@@ -167,7 +160,7 @@ pub(super) fn shape(table: &mut Table<'_, '_>) -> Option<Shape> {
         "money" => Shape::Money { wire: money(table)? },
         "one_of" => one_of(table)?,
         "list" => Shape::List {
-            most: table.need("most", within(1..=LIST_MOST))?,
+            most: table.need("most", within(bounds::LIST))?,
             of: Box::new(table.need("of", |value| field(value, "", Says::All))?),
         },
         "record" => {
@@ -187,6 +180,7 @@ pub(super) enum Wire {
     Milliseconds,
     Date,
     Local,
+    Dotnet,
 }
 
 /// How an instant is written, and by whose clock where it has no zone.
@@ -194,7 +188,8 @@ fn instant(table: &mut Table<'_, '_>) -> Option<InstantWire> {
     let wire = table.opt("wire", word).unwrap_or(Wire::Iso);
     let clock = table.opt("zone", clock);
     if table.has("zone") && !matches!(wire, Wire::Date | Wire::Local) {
-        return table.bad(
+        return table.bad_at(
+            "zone",
             "`zone` says whose clock a day or a local time is read by, and this is neither.",
             "Remove `zone`, or use `wire = \"date\"` or `wire = \"local\"`.",
         );
@@ -206,6 +201,7 @@ fn instant(table: &mut Table<'_, '_>) -> Option<InstantWire> {
         Wire::Milliseconds => InstantWire::Milliseconds,
         Wire::Date => InstantWire::Date(clock),
         Wire::Local => InstantWire::Local(clock),
+        Wire::Dotnet => InstantWire::Dotnet,
     })
 }
 
@@ -222,7 +218,7 @@ fn one_of(table: &mut Table<'_, '_>) -> Option<Shape> {
                 "is a number, and the constants are words",
                 "Give each number a word, in the same order: `values = [\"open\", \"paid\"], numbers = [2, 3]`.".into(),
             ),
-            None => constants(value, 1..=VALUES_MOST),
+            None => constants(value, bounds::CONSTANTS),
         }
     })?;
     let numbers = table.opt("numbers", |value| numbers(value, values.len())).unwrap_or_default();
@@ -337,7 +333,7 @@ pub(super) fn constants(value: Value<'_, '_>, count: std::ops::RangeInclusive<us
     let mut constants = Vec::new();
     for item in value.items()? {
         let text = item.text()?;
-        if !(1..=64).contains(&text.chars().count()) {
+        if !bounds::CONSTANT.contains(&text.chars().count()) {
             return item.bad("has a constant that is not 1 to 64 characters");
         }
         if constants.iter().any(|known| known == text) {

@@ -9,8 +9,8 @@ use assent_schema::code::Code;
 use assent_schema::plan::{Effect, Encoding, Place};
 use assent_schema::spec::{Operation, Spanned};
 
+use super::place::HEADER;
 use super::reader::{Sink, Table, Value};
-use super::value::HEADER;
 
 /// The largest document of a GraphQL request, in bytes.
 const DOCUMENT_MOST_BYTES: usize = 16 << 10;

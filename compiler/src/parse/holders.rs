@@ -7,7 +7,8 @@ use assent_schema::spec::Holders;
 
 use super::client::public_key;
 use super::reader::Value;
-use super::value::{base_url, parsed, plain_line};
+use super::url::base_url;
+use super::value::{parsed, plain_line};
 
 pub(super) fn holders(value: Value<'_, '_>) -> Option<Holders> {
     let mut table = value.table()?;

@@ -6,15 +6,16 @@ use assent_schema::class::Class;
 use assent_schema::client::{Auth, ClientAuth};
 use assent_schema::id::{IntegrationId, Name, SlotId};
 use assent_schema::plan::{ADYEN_SIGNED, Dialect, Once, OwnEvent};
-use assent_schema::shape::{CurrencyWire, Field, InstantWire, Shape, WrittenBy};
+use assent_schema::shape::{CurrencyWire, Field, Shape, WrittenBy};
 use assent_schema::spec::{ChannelKind, ChannelSpec, Event, Integration, Spanned, Webhook};
 
 use super::client::rate;
 use super::field::fields;
 use super::operation::operation;
+use super::place::{path, texts_by_path};
 use super::reader::{Table, Value};
 use super::units::{count_all, minor_units};
-use super::value::{boolean, line, name, not_one_of, parsed, path, plain_line, texts_by_path, word};
+use super::value::{boolean, line, name, not_one_of, parsed, plain_line, word};
 
 pub(super) const AUTHS: [&str; 5] = ["header", "basic", "oauth2-client", "oauth2-refresh", "none"];
 
@@ -304,7 +305,7 @@ fn check_form(table: &Table<'_, '_>, fields: &BTreeMap<Spanned<Name>, Spanned<Fi
     let is_text = |shape: &Shape| match shape {
         Shape::Text { .. } | Shape::Token {} | Shape::Uuid {} | Shape::Decimal {} | Shape::Money { .. } => true,
         Shape::OneOf { numbers, .. } => numbers.is_empty(),
-        Shape::Instant { wire } => matches!(wire, InstantWire::Iso | InstantWire::Date(_) | InstantWire::Local(_)),
+        Shape::Instant { wire } => wire.is_text(),
         Shape::List { of, .. } => matches!(of.shape, Shape::Text { .. } | Shape::Token {} | Shape::Uuid {}),
         Shape::Integer {} | Shape::Boolean {} | Shape::Record { .. } => false,
     };

@@ -23,6 +23,7 @@ pub mod keys;
 mod operation;
 mod pages;
 mod param;
+mod place;
 mod plain;
 mod project;
 mod provider;
@@ -34,6 +35,7 @@ mod tree;
 mod trigger;
 mod unique;
 mod units;
+mod url;
 mod value;
 mod workflow;
 

@@ -7,7 +7,7 @@ use assent_schema::guard::wrong_retry;
 use assent_schema::id::Name;
 use assent_schema::plan::{
     ATTEMPTS_MOST, Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, Job, Method, OUTCOMES,
-    OwnEvent, Param, Park, Place, Retry,
+    OwnEvent, Param, Park, Place, Retry, bounds,
 };
 use assent_schema::spec::{Operation, Spanned};
 use assent_schema::time::Period;
@@ -19,15 +19,14 @@ use super::graphql::{check_document, document};
 use super::integration::{header_name, refusals, statuses};
 use super::pages::{check_kept, check_polled, pages, polled};
 use super::param::{check_targets, param, path_template};
+use super::place::{HEADER, answer_place, constants_by_path, path};
 use super::reader::{Sink, Table, Value};
-use super::value::{
-    HEADER, answer_place, boolean, constants_by_path, integer, name, parsed, path, period, plain_line, within, word,
-};
+use super::value::{boolean, integer, name, parsed, period, plain_line, within, word};
 
-/// The largest answer unless said, and at most, in bytes.
-const ANSWER_BYTES: (u64, u64) = (1 << 20, 16 << 20);
-/// The longest time for one attempt unless said, and at most.
-const ATTEMPT: (Period, Period) = (Period::seconds(10), Period::minutes(5));
+/// The largest answer unless said, in bytes.
+const RESPONSE_BYTES: u64 = 1 << 20;
+/// The longest time for one attempt unless said.
+const ATTEMPT: Period = Period::seconds(10);
 
 /// Reads an operation.
 pub(super) fn operation(value: Value<'_, '_>) -> Option<Operation> {
@@ -53,8 +52,8 @@ pub(super) fn operation(value: Value<'_, '_>) -> Option<Operation> {
         params,
         constants: table.opt("constants", constants_by_path).unwrap_or_default(),
         response: table.opt("response", answer_fields).unwrap_or_default(),
-        most_bytes: table.opt("most_bytes", within(1..=ANSWER_BYTES.1)).unwrap_or(ANSWER_BYTES.0),
-        timeout: table.opt("timeout", period(Period::seconds(1)..=ATTEMPT.1)).unwrap_or(ATTEMPT.0),
+        most_bytes: table.opt("most_bytes", within(bounds::RESPONSE_BYTES)).unwrap_or(RESPONSE_BYTES),
+        timeout: table.opt("timeout", period(bounds::ATTEMPT)).unwrap_or(ATTEMPT),
         errors: table.list("errors", |value| value.spanned(error_rule)),
         not_executed: table.opt("not_executed", refusals).unwrap_or_default(),
         idempotency: table.opt("idempotency", |value| value.spanned(idempotency)),
@@ -88,7 +87,7 @@ pub(super) fn operation(value: Value<'_, '_>) -> Option<Operation> {
     if !table.is_misspelt("effect") {
         check_targets(&operation, table.sink());
         if !is_effect_misread(&operation, &table) {
-            amount::check(&operation, whole, table.sink());
+            amount::check(&operation, whole, &mut table);
         }
     }
     check_body(&operation, says_place, &table);
@@ -238,14 +237,14 @@ fn idempotency(value: Value<'_, '_>) -> Option<Idempotency> {
         _ => table.need("at", path),
     };
     let form = table.opt("form", word).unwrap_or_default();
-    let lives = table.need("lives", period(Period::minutes(1)..=Period::days(400)));
+    let lives = table.need("lives", period(bounds::KEY_LIVES));
     table.done();
     Some(Idempotency { place: place?, at: at?, form, lives: lives? })
 }
 
 /// Reads how attempts follow one another. One without sense is `bad-retry` here, and the default stands in for it.
 pub(super) fn retry(value: Value<'_, '_>) -> Option<Retry> {
-    let delay = || period(Period::seconds(1)..=Period::days(1));
+    let delay = || period(bounds::DELAY);
     let (sink, span) = (value.sink, value.span.clone());
     let mut table = value.table()?;
     let attempts = table.need("attempts", attempts);
@@ -276,7 +275,7 @@ fn confirm(value: Value<'_, '_>) -> Option<Confirm> {
     let with = table.map::<Name, Name>("with", parsed);
     let field = table.need("field", parsed);
     let equals = table.opt("equals", plain_line);
-    let settles = table.need("settles", period(Period::seconds(0)..=Period::days(7)));
+    let settles = table.need("settles", period(bounds::SETTLES));
     table.done();
     let with = with.into_iter().map(|(to, from)| (to.value, from)).collect();
     Some(Confirm { operation: operation?, with, field: field?, equals, settles: settles? })
@@ -295,8 +294,6 @@ fn park(value: Value<'_, '_>) -> Option<Park> {
 
 /// How often a job is looked at unless said.
 const JOB_EVERY: Period = Period::seconds(10);
-/// The longest that a job may take.
-const JOB_MOST: Period = Period::hours(24);
 /// So often a job may be looked at; each look is an entry of the ledger.
 const JOB_LOOKS_MOST: u64 = 1_000;
 
@@ -308,8 +305,8 @@ fn job(value: Value<'_, '_>) -> Option<Job> {
     let field = table.need("field", parsed);
     let done = table.need("done", job_words);
     let failed = table.need("failed", job_words);
-    let every = table.opt("every", period(Period::seconds(1)..=Period::hours(1))).unwrap_or(JOB_EVERY);
-    let within = table.need("within", period(Period::seconds(1)..=JOB_MOST));
+    let every = table.opt("every", period(bounds::JOB_EVERY)).unwrap_or(JOB_EVERY);
+    let within = table.need("within", period(bounds::JOB));
     let (done, failed, within) = (done?, failed?, within?);
     if let Some(both) = done.intersection(&failed).next() {
         let message = format!("`{both}` says that the job is done and that it failed.");

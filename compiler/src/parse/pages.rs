@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 
 use assent_schema::code::Code;
-use assent_schema::plan::{Method, Pages, PagesBy, Param, Place};
+use assent_schema::plan::{Method, Pages, PagesBy, Param, Place, bounds};
 use assent_schema::shape::{CurrencyWire, InstantWire, Shape};
 use assent_schema::spec::{Operation, Polled, Spanned};
 use serde::Deserialize;
 
 use super::integration::own_event;
 use super::operation::one_of;
+use super::place::{answer_place, json_path, path};
 use super::reader::{Sink, Value};
-use super::value::{answer_place, boolean, json_path, parsed, path, within, word};
+use super::value::{boolean, parsed, within, word};
 
 /// Reads how a list is walked by those who wait for news in it.
 pub(super) fn polled(value: Value<'_, '_>) -> Option<Polled> {
@@ -105,7 +106,7 @@ pub(super) fn pages(value: Value<'_, '_>) -> Option<Pages> {
     let param = table.need("param", path);
     let place = table.opt("in", |value| one_of(value, [Place::Query, Place::Body], "is none of `query`, `body`"));
     let collect = table.need("collect", parsed);
-    let most = table.need("most", within(1..=1_000));
+    let most = table.need("most", within(bounds::PAGES));
     let keep = table.opt("keep", kept);
     let also = table.opt("also", kept).unwrap_or_default();
     if !also.is_empty() && (!table.has("link_at") || place == Some(Place::Body)) {

@@ -11,8 +11,9 @@ use assent_schema::spec::{Operation, Spanned};
 
 use super::field::{PREFIX_OF_TOKENS, has_prefix, prefix, shape, shared_place, shares_place};
 use super::integration::header_name;
+use super::place::{path, path_or_all};
 use super::reader::{Sink, Value};
-use super::value::{boolean, path, path_or_all, word};
+use super::value::{boolean, word};
 
 pub(super) fn param(value: Value<'_, '_>, param_name: &str) -> Option<Param> {
     let mut table = value.table()?;
@@ -67,16 +68,21 @@ pub(super) fn param(value: Value<'_, '_>, param_name: &str) -> Option<Param> {
         return shared_place(&table);
     }
     if param.place == Place::Path && param.optional {
-        return table.bad("A parameter of the path cannot be left out.", "Remove `optional`.");
+        return table.bad_at("optional", "A parameter of the path cannot be left out.", "Remove `optional`.");
     }
     if param.amount && !matches!(param.shape, Shape::Money { .. }) {
-        return table.bad("An `amount` is money.", "Use `type = \"money\"`, or remove `amount`.");
+        return table.bad_at("amount", "An `amount` is money.", "Use `type = \"money\"`, or remove `amount`.");
     }
     if (param.prefix.is_some() && !matches!(param.shape, Shape::Token {})) || has_prefix(&param.shape) {
-        return table.bad(PREFIX_OF_TOKENS, "Remove `prefix`, or make the `token` a parameter of its own.");
+        return table.bad_at(
+            "prefix",
+            PREFIX_OF_TOKENS,
+            "Remove `prefix`, or make the `token` a parameter of its own.",
+        );
     }
     if param.target && !param.shape.fits_reference() && !is_address(&param.shape) {
-        return table.bad(
+        return table.bad_at(
+            "target",
             "A `target` is one value that people can be shown, or a list of those.",
             "Use a type like `token` or `text`, or remove `target`.",
         );

@@ -10,7 +10,8 @@ use assent_schema::spec::{Endpoint, Project, Route, Spanned};
 use super::client::route_endpoint;
 use super::reader::{Table, Value};
 use super::unique::Unique;
-use super::value::{base_url, mail_url, name, word};
+use super::url::{base_url, mail_url};
+use super::value::{name, word};
 
 /// Reads the project.
 pub(super) fn project(mut table: Table<'_, '_>) -> Option<Project> {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use super::tree::{Members, Written};
 use assent_schema::code::Code;
+use assent_schema::counted::counted;
 use assent_schema::finding::{Findings, Span, some_of};
 use assent_schema::nearest::nearest;
 use assent_schema::spec::Spanned;
@@ -88,16 +89,13 @@ impl Sink {
         let mut findings = self.findings.into_inner();
         if let Some((code, span)) = self.untold.into_inner() {
             let more = self.count.get().saturating_sub(FINDINGS_MOST);
-            let what = format!("{} more of this file, this one the first, {}.", counted(more), is_not_told(more));
+            let what =
+                format!("{} more of this file, this one the first, {}.", counted(more, "finding"), is_not_told(more));
             let help = format!("Mend the {FINDINGS_MOST} that are told, then check again.");
             findings.add_with_help(code, Span::new(&self.file, span), what, help);
         }
         (findings, self.refusals.get() > 0)
     }
-}
-
-fn counted(more: usize) -> String {
-    if more == 1 { "1 finding".to_owned() } else { format!("{more} findings") }
 }
 
 fn is_not_told(more: usize) -> &'static str {
@@ -270,6 +268,13 @@ impl<'r, 'i> Table<'r, 'i> {
     /// Reports something about the whole table.
     pub(super) fn bad<T>(&self, message: &str, help: &str) -> Option<T> {
         self.sink.refuse(Code::BadValue, &self.span, message.to_owned(), Some(help.to_owned()));
+        None
+    }
+
+    /// Reports what is wrong with the value of a key, there; at the table where the key is missing.
+    pub(super) fn bad_at<T>(&self, key: &str, message: &str, help: &str) -> Option<T> {
+        let place = self.place(key).unwrap_or_else(|| self.span());
+        self.sink.refuse(Code::BadValue, &place, message.to_owned(), Some(help.to_owned()));
         None
     }
 

@@ -9,9 +9,10 @@ use serde::Serialize;
 use serde_json::Number;
 
 use super::integration::is_header_name;
+use super::place::texts_by_path;
 use super::reader::{Table, Value};
 use super::unique::Unique;
-use super::value::{boolean, integer, line, name, parsed, texts_by_path, within, word};
+use super::value::{boolean, integer, line, name, parsed, within, word};
 
 /// The most scenarios of one file.
 const SCENARIOS_MOST: usize = 1_000;

@@ -6,16 +6,15 @@ use std::path::Path;
 use super::tree::{Members, Written};
 use assent_schema::code::Code;
 use assent_schema::id::Name;
-use assent_schema::plan::{Answer, Channel, Noted, WAIT_MOST};
+use assent_schema::plan::{Answer, Channel, Noted, bounds};
 use assent_schema::spec::{Action, Argument, AskLimit, Each, On, Spanned, Spend, Step, TextUse, Until};
 use assent_schema::time::Period;
 
 use super::field::constants;
 use super::operation::retry;
+use super::place::path;
 use super::reader::{Table, Value};
-use super::value::{
-    currency, decimal, expression, integer, name, not_one_of, parsed, path, period, template, within, word,
-};
+use super::value::{currency, decimal, expression, integer, name, not_one_of, parsed, period, template, within, word};
 use super::workflow::step_id;
 
 pub(super) const ACTIONS: [&str; 7] = ["call", "ask", "decide", "set", "each", "wait", "stop"];
@@ -31,18 +30,6 @@ const ANSWERED: [&str; 3] = ["one_of", "type", "citations"];
 /// What can be waited for; exactly one of them.
 const WAITS: [&str; 4] = ["for", "business", "until", "event"];
 const CHANNELS: [&str; 4] = ["page", "cli", "slack", "helpdesk"];
-/// The most items of an `each`, and the most of them at once.
-const ITEMS_MOST: (u32, u32) = (1_000, 32);
-/// The most tokens of one answer, and the most tries.
-const ASK_MOST: AskLimit = AskLimit { tokens: 200_000, tries: 10, spend: None };
-/// The most that one question may cost, in minor units.
-const SPEND_MOST: u64 = 1_000_000;
-/// The largest text that a model may answer, in bytes.
-const ANSWER_MOST_BYTES: u32 = 1 << 20;
-/// The most sources that an answer may cite.
-const CITATIONS_MOST: u32 = 100;
-/// The most constants of an answer: five bits.
-const CHOICES_MOST: usize = 32;
 
 type With = BTreeMap<Spanned<Name>, Spanned<Argument>>;
 
@@ -122,8 +109,8 @@ fn each(table: &mut Table<'_, '_>) -> Option<Action> {
         None => Name::new(ITEM).ok().map(|item| Spanned::new(item, table.span())),
     };
     let key = table.need("key", expression);
-    let max = table.need("max", |value| value.spanned(within(1..=ITEMS_MOST.0)));
-    let parallel = table.opt("parallel", within(1..=ITEMS_MOST.1)).unwrap_or(1);
+    let max = table.need("max", |value| value.spanned(within(bounds::ITEMS)));
+    let parallel = table.opt("parallel", within(bounds::ITEMS_AT_ONCE)).unwrap_or(1);
     let on_error = table.opt("on_error", word).unwrap_or_default();
     let steps = table.list("step", inner);
     if !table.has("step") {
@@ -153,7 +140,7 @@ fn wait(value: Value<'_, '_>) -> Option<Until> {
         table.done();
         return None;
     }
-    let span = |value: Value<'_, '_>| value.spanned(period(Period::seconds(1)..=WAIT_MOST));
+    let span = |value: Value<'_, '_>| value.spanned(period(bounds::WAIT));
     let until = if table.has("for") {
         Until::For(table.need("for", span)?)
     } else if table.has("business") {
@@ -228,8 +215,8 @@ fn prompt_path(value: Value<'_, '_>) -> Option<String> {
 
 fn limit(value: Value<'_, '_>) -> Option<AskLimit> {
     let mut table = value.table()?;
-    let tokens = table.need("tokens", within(1..=ASK_MOST.tokens));
-    let tries = table.need("tries", within(1..=ASK_MOST.tries));
+    let tokens = table.need("tokens", within(bounds::TOKENS));
+    let tries = table.need("tries", within(bounds::TRIES));
     let spend = table.opt("spend", |value| value.spanned(spend));
     table.done();
     Some(AskLimit { tokens: tokens?, tries: tries?, spend })
@@ -237,7 +224,7 @@ fn limit(value: Value<'_, '_>) -> Option<AskLimit> {
 
 fn spend(value: Value<'_, '_>) -> Option<Spend> {
     let mut table = value.table()?;
-    let most = table.need("most", within(1..=SPEND_MOST));
+    let most = table.need("most", within(bounds::SPEND));
     let code = table.need("currency", currency);
     table.done();
     Some(Spend { most: most?, currency: code? })
@@ -246,8 +233,8 @@ fn spend(value: Value<'_, '_>) -> Option<Spend> {
 fn answer(value: Value<'_, '_>) -> Option<Answer> {
     let mut table = value.table()?;
     let answer = match (table.has("one_of"), table.has("citations"), table.has("type")) {
-        (true, false, false) => Answer::OneOf(table.need("one_of", |value| constants(value, 2..=CHOICES_MOST))?),
-        (false, true, false) => Answer::Citations { most: table.need("citations", within(1..=CITATIONS_MOST))? },
+        (true, false, false) => Answer::OneOf(table.need("one_of", |value| constants(value, bounds::CHOICES))?),
+        (false, true, false) => Answer::Citations { most: table.need("citations", within(bounds::CITATIONS))? },
         (false, false, true) => typed_answer(&mut table)?,
         (one_of, citations, typed) => {
             ANSWERED.into_iter().chain(["between", "most_bytes"]).for_each(|key| table.know(key));
@@ -270,7 +257,7 @@ fn typed_answer(table: &mut Table<'_, '_>) -> Option<Answer> {
             Some(Answer::Number { least, most })
         }
         "boolean" => Some(Answer::Boolean {}),
-        "text" => Some(Answer::Text { most_bytes: table.need("most_bytes", within(1..=ANSWER_MOST_BYTES))? }),
+        "text" => Some(Answer::Text { most_bytes: table.need("most_bytes", within(bounds::ANSWER_BYTES))? }),
         other => not_one_of(&kind, other, &ANSWERS),
     }
 }
@@ -290,7 +277,7 @@ fn decide(value: Value<'_, '_>) -> Option<Action> {
     let by = table.need("by", name);
     let show = table.list("show", |value| value.spanned(path));
     let edit = table.list("edit", |value| value.spanned(path));
-    let within = table.need("within", |value| value.spanned(period(Period::minutes(1)..=WAIT_MOST)));
+    let within = table.need("within", |value| value.spanned(period(bounds::DECIDE)));
     let via_place = table.get("via");
     let via = table.list("via", |value| value.spanned(channel));
     if let Some(place) = via_place.filter(|place| matches!(place.inner, Written::Array(items) if items.is_empty())) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::tree::Written;
 use assent_schema::id::Name;
-use assent_schema::plan::{AfterFile, Missed};
+use assent_schema::plan::{AfterFile, Missed, bounds};
 use assent_schema::shape::WrittenBy;
 use assent_schema::spec::{Poll, Spanned, Trigger};
 use assent_schema::time::Period;
@@ -16,10 +16,6 @@ use super::step::with;
 use super::value::{boolean, integer, line, name, period, word};
 
 pub(super) const KINDS: [&str; 5] = ["webhook", "poll", "inbox", "schedule", "manual"];
-/// How often a list may be read.
-const EVERY: (Period, Period) = (Period::seconds(10), Period::days(1));
-/// How late an item may appear in a list.
-const LAG_MOST: Period = Period::days(7);
 /// How late an item may appear unless the workflow says otherwise: clocks of two systems differ.
 const LAG_DEFAULT: Period = Period::minutes(5);
 
@@ -78,8 +74,8 @@ fn poll_trigger(value: Value<'_, '_>) -> Option<Trigger> {
 fn poll(table: &mut Table<'_, '_>) -> Option<Poll> {
     let read = table.need("read", name);
     let with = table.opt("with", with).unwrap_or_default();
-    let every = table.need("every", period(EVERY.0..=EVERY.1));
-    let lag = table.opt("lag", period(Period::seconds(0)..=LAG_MOST)).unwrap_or(LAG_DEFAULT);
+    let every = table.need("every", period(bounds::POLL_EVERY));
+    let lag = table.opt("lag", period(bounds::POLL_LAG)).unwrap_or(LAG_DEFAULT);
     Some(Poll { read: read?, with, every: every?, lag })
 }
 

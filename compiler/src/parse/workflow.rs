@@ -7,7 +7,7 @@ use assent_schema::class::Class;
 use assent_schema::code::Code;
 use assent_schema::fides;
 use assent_schema::id::{Name, WorkflowId};
-use assent_schema::plan::QUIET_MOST;
+use assent_schema::plan::bounds::{self, CANCELS_MOST, STEPS_MOST};
 use assent_schema::spec::{
     Cancel, Classes, Fallback, Kpi, Library, Limits, Literal, Setting, SettingType, Spanned, Trigger, Use, Workflow,
     WorkflowFile,
@@ -16,21 +16,14 @@ use assent_schema::time::Period;
 
 use super::field::constants;
 use super::integration::named_as_file;
+use super::place::path;
 use super::reader::{Table, Value};
 use super::step::{on, step};
 use super::trigger::trigger;
 use super::unique::Unique;
-use super::value::{
-    boolean, expression, integer, line, name, not_one_of, path, period, period_told, template, within, word,
-};
+use super::value::{boolean, expression, integer, line, name, not_one_of, period, period_told, template, within, word};
 
 pub(super) const SETTING_TYPES: [&str; 7] = ["text", "token", "integer", "decimal", "boolean", "period", "one_of"];
-/// The longest time that a run may take.
-const TIMEOUT_MOST: Period = Period::days(30);
-/// The most steps of a workflow, those inside an `each` included.
-const STEPS_MOST: usize = 200;
-/// The most `[[cancel]]` of a workflow.
-const CANCELS_MOST: usize = 10;
 
 /// Reads a client's workflow file.
 pub(super) fn workflow_file(table: Table<'_, '_>, stem: &WorkflowId) -> Option<WorkflowFile> {
@@ -172,8 +165,8 @@ fn data_use(value: Value<'_, '_>) -> Option<String> {
 fn limits(value: Value<'_, '_>) -> Option<Limits> {
     let mut table = value.table()?;
     let span = table.span();
-    let timeout = table.opt("timeout", |value| value.spanned(period(Period::seconds(1)..=TIMEOUT_MOST)));
-    let concurrency = table.opt("concurrency", |value| value.spanned(within(1..=10_000)));
+    let timeout = table.opt("timeout", |value| value.spanned(period(bounds::TIMEOUT)));
+    let concurrency = table.opt("concurrency", |value| value.spanned(within(bounds::CONCURRENCY)));
     let one_at_a_time = table.opt("one_at_a_time", expression);
     let per_key = table.opt("per_key", |value| value.spanned(per_day));
     let debounce = table.get("debounce");
@@ -186,7 +179,7 @@ fn limits(value: Value<'_, '_>) -> Option<Limits> {
             );
         }
     }
-    let quiet = || period(Period::seconds(1)..=QUIET_MOST);
+    let quiet = || period(bounds::QUIET);
     let debounce = debounce.and_then(|value| value.spanned(quiet()));
     let debounce_most = table.opt("debounce_most", |value| value.spanned(quiet()));
     if let Some(most) = &debounce_most {

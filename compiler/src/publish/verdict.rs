@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::canon::Digest;
+use assent_schema::counted::counted;
 use assent_schema::id::{AgentId, ClientId, ConnectionId, WorkflowId};
 use assent_schema::ledger::HeldWhat;
 use assent_schema::release::FRESHNESS_LIVES;
@@ -334,7 +335,7 @@ fn standing(said: &WorkflowStatus, plan: &Digest) -> Finding {
 fn trial(said: &WorkflowStatus) -> String {
     said.trial.as_ref().map_or_else(
         || "in trial".to_owned(),
-        |trial| format!("in trial since {}: {} runs, {} failed", trial.since, trial.runs, trial.failed),
+        |trial| format!("in trial since {}: {}, {} failed", trial.since, counted(trial.runs, "run"), trial.failed),
     )
 }
 

@@ -2,52 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use assent_schema::counted::counted;
 use assent_schema::uses::{
     AgreementUse, ConnectionParty, DataUse, GuardrailUse, Party, PutUse, UseKind, agreement_covers, fields_beyond,
     guardrail_covers, retention_covers,
 };
 
+use super::length::{Length, cut, joined, listed};
 use super::{channel, effect, guardrail, quoted, stays};
-
-/// How much of a long list is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Length {
-    /// All of it, for programs.
-    Whole,
-    /// Its beginning and how much more there is, for people.
-    Brief,
-}
-
-/// The items of a long list that people read.
-const LISTED_MOST: usize = 4;
-
-/// Items of a list, with commas.
-pub fn listed(items: impl IntoIterator<Item = String>, length: Length) -> String {
-    joined(items, ", ", length)
-}
-
-fn joined(items: impl IntoIterator<Item = String>, between: &str, length: Length) -> String {
-    let items: Vec<String> = items.into_iter().collect();
-    // One more takes no more room than to say that there is one more.
-    let fits = length == Length::Whole || items.len() <= LISTED_MOST.saturating_add(1);
-    let shown = if fits { items.len() } else { LISTED_MOST };
-    let said = items.iter().take(shown).map(String::as_str).collect::<Vec<_>>().join(between);
-    match items.len().saturating_sub(shown) {
-        0 => said,
-        more => format!("{said} and {more} more"),
-    }
-}
-
-/// What one line lists between brackets, cut: `one_of 32 (a0, a1, a2, a3 and 28 more)`.
-pub fn cut(line: &str, length: Length) -> String {
-    let inside = line.split_once('(').and_then(|(before, rest)| Some((before, rest.rsplit_once(')')?)));
-    match inside {
-        Some((before, (list, after))) => {
-            format!("{before}({}){after}", listed(list.split(", ").map(str::to_owned), length))
-        }
-        None => line.to_owned(),
-    }
-}
 
 /// What differs from an approved use and is not covered by it, part by part.
 pub fn differences(was: &DataUse, is: &DataUse, length: Length) -> Vec<String> {
@@ -270,7 +232,7 @@ fn released(was: &DataUse, is: &DataUse, length: Length) -> Option<String> {
     };
     let new: Vec<String> = is.releases.iter().filter(|release| !was.releases.contains(release)).map(said).collect();
     let (given, bits) = (was.bits.unwrap_or(0), is.bits.unwrap_or(0));
-    let unit = |bits: u32| if bits == 1 { "1 bit is".to_owned() } else { format!("{bits} bits are") };
+    let unit = |bits: u32| format!("{} {}", counted(bits, "bit"), if bits == 1 { "is" } else { "are" });
     let counts = (bits > given).then(|| format!("{} approved, now {bits}", unit(given)));
     let news = (!new.is_empty()).then(|| format!("new is {}", joined(new, "; ", length)));
     let all: Vec<String> = counts.into_iter().chain(news).collect();

@@ -2,6 +2,7 @@
 
 mod briefly;
 mod differs;
+mod length;
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,8 @@ use assent_schema::shape::currency_digits;
 use assent_schema::uses::{ConnectionParty, DataUse, GuardrailUse, Party, UseKind};
 
 pub use briefly::briefly;
-pub use differs::{Length, cut, differences, listed};
+pub use differs::differences;
+pub use length::{Length, cut, listed};
 
 /// One data use as one sentence, without the workflow's name.
 pub fn sentence(data_use: &DataUse) -> String {

@@ -7,6 +7,7 @@ use std::ops::Range;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
 use assent_schema::code::Severity;
+use assent_schema::counted::counted;
 use assent_schema::finding::{Finding, Span};
 use assent_schema::tripwire::hidden;
 
@@ -198,11 +199,6 @@ fn listed(what: &str, hidden: &BTreeSet<String>) -> String {
     let more = hidden.len().saturating_sub(named.len());
     named.extend((more > 0).then(|| format!("and {more} more")));
     format!("{what}: {}.\n", named.join(", "))
-}
-
-/// `1 file`, `2 files`.
-fn counted(count: usize, thing: &str) -> String {
-    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use assent_schema::counted::counted;
 use assent_schema::coverage::Gap;
 use assent_schema::id::{ClientId, Name, WorkflowId};
 use serde_json::{Value, json};
@@ -81,7 +82,8 @@ pub fn human(stories: &[Story], look: Look) -> String {
             writeln!(out, "{} {name}: {trouble}", mark(false, look)).unwrap_or_default();
         } else {
             let count = story.scenarios.len();
-            writeln!(out, "{} {name}: {good} of {count} scenarios", mark(story.passed(), look)).unwrap_or_default();
+            let of = counted(count, "scenario");
+            writeln!(out, "{} {name}: {good} of {of}", mark(story.passed(), look)).unwrap_or_default();
         }
         for scenario in &story.scenarios {
             told(story, scenario, &mut out);
@@ -97,7 +99,7 @@ pub fn human(stories: &[Story], look: Look) -> String {
         1 => " One thing is reached by none.".to_owned(),
         many => format!(" {many} things are reached by none."),
     };
-    writeln!(out, "{passed} of {all} scenarios passed.{gaps}").unwrap_or_default();
+    writeln!(out, "{passed} of {} passed.{gaps}", counted(all, "scenario")).unwrap_or_default();
     out
 }
 

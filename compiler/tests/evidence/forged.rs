@@ -57,7 +57,7 @@ fn a_ledger_is_held_against_what_was_published_and_kept() {
     says(&older, &[("P11", "it has 2 entries of 3")]);
     // An agent publishes one each minute: the longest is told, and how many more there are.
     let many = with(&[], vec![note(&published), note(&Ledger::new(&[alerted("stale")]))]);
-    says(&many, &[("P11", "the checkpoint that the agent published, and than 1 more: it has 1 entries of 3")]);
+    says(&many, &[("P11", "the checkpoint that the agent published, and than 1 more: it has 1 entry of 3")]);
     // What was published within a day before the report, an honest export may lack.
     let lately = Note { holder: Holder::Branch { since: "2026-05-31T13:00:00Z".parse().unwrap() }, ..note(&published) };
     says(&with(&[alerted("stale")], vec![lately]), &[]);

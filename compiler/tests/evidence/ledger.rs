@@ -303,7 +303,7 @@ fn each_promise_turns_red_when_a_ledger_speaks_against_it() {
     ]);
     says(
         &judged(unseen.read(|_| ()), &BTreeMap::new()),
-        "P12: assent/harbor/eu-production-1/acme: 1 runs could not be finished, and no rule found it",
+        "P12: assent/harbor/eu-production-1/acme: 1 run could not be finished, and no rule found it",
     );
     let slow = Ledger::new(&[("2026-05-20T10:00:05Z", "alerted", json!({"rule": "stale", "delay": 301}))]);
     says(

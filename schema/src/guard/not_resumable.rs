@@ -82,9 +82,12 @@ fn lost(judged: &Judged<'_>, site: Site, place: usize, who: &str) -> Option<Brea
         (!is_there).then_some(((path, from), waits))
     })?;
     let (path, from) = path;
-    let longest = longest_wait(judged, from, place, own).map(|(step, waits)| {
-        let key = if matches!(step.action, Action::Decide { .. }) { "its `within`" } else { "its time" };
-        format!(", most of it at `{}`: {key} is {waits}", step.id)
+    let longest = longest_wait(judged, from, place, own).map(|(step, of_it)| {
+        let key = if matches!(step.action, Action::Decide { .. }) { "`within`" } else { "time" };
+        if of_it == waits {
+            return format!(": the {key} of `{}`", step.id);
+        }
+        format!(", most of it at `{}`: its {key} is {of_it}", step.id)
     });
     let longest = longest.unwrap_or_default();
     let said = format!("{who} needs `{path}`, which may be lost when the run has waited {waits}{longest}.");

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use super::{Breach, Judged};
 use crate::code::Code;
+use crate::counted::counted;
 use crate::flow::{BITS_MOST, Release};
 
 /// The most releases that are named.
@@ -34,7 +35,7 @@ pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
 }
 
 fn told_of(what: &str, bits: u32) -> String {
-    format!("{}: {}", shortened(what), counted(bits))
+    format!("{}: {}", shortened(what), counted(bits, "bit"))
 }
 
 /// A release with its first constants alone: `topic.team: one_of 9 (a, b, c, d and 5 more)`.
@@ -49,8 +50,4 @@ fn shortened(what: &str) -> String {
     }
     let shown: Vec<&str> = constants.into_iter().take(CONSTANTS_MOST).collect();
     format!("{before}({} and {more} more){after}", shown.join(", "))
-}
-
-fn counted(bits: u32) -> String {
-    if bits == 1 { "1 bit".into() } else { format!("{bits} bits") }
 }

@@ -3,6 +3,7 @@
 //! A plan holds everything that decides what the workflow does (expressions, prompts, the catalog facts it uses) and
 //! nothing that differs between environments. Stored as canonical JSON; its name is the SHA-256 of those bytes.
 
+pub mod bounds;
 mod chat;
 mod end_codes;
 mod ending;
@@ -13,6 +14,7 @@ mod pages;
 mod repeat;
 mod step;
 mod trigger;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,6 +39,7 @@ pub use step::{
     Action, Answer, AskLimit, Awaited, Cancel, Channel, Each, Noted, OnItemError, Spend, Step, Until, WAIT_MOST,
 };
 pub use trigger::{ADYEN_SIGNED, AfterFile, Dialect, Event, Missed, Once, OwnEvent, Poll, Trigger};
+pub use written::{BadPlan, Unwritten};
 
 use crate::canon::{self, CanonError, Digest};
 use crate::id::{ClientId, ConnectionId, GroupId, IntegrationId, Name, OperationRef, ProviderId, WorkflowId};

@@ -1,15 +1,19 @@
 //! Currencies: which there are, how many decimals each has, and where an API counts them otherwise.
 //!
 //! # Source
-//! ISO 4217, list one of 2026; language.md section 2, Fields.
+//! ISO 4217, list one as its agency (SIX) published it on 25 June 2024, which the npm package `currency-codes` 2.2.0 carries as XML,
+//! with its amendments since: 176 (`XCG` comes, `ANG` goes), 178 (`CUC` goes), 179 (`XAD` comes, a unit of account), 180 (`BGN`
+//! goes at the start of 2026); 177 (`ZWG` comes, `ZWL` goes) is in that list. Codes and minor units were compared with it by a
+//! program on 30 November 2026, and what is in use with `currencyData` of CLDR 48.2 (npm `cldr-core`), whose own digits are those of
+//! cash and differ. language.md section 2, Fields.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The codes of list one that stand for money that is paid with. Those for metals, for accounts between banks, for tests (`XTS`) and
-/// for no currency (`XXX`) are none of them. Sorted.
+/// The codes of list one that stand for money that is paid with, funds among it. Those for metals, for units of account (`XAD`,
+/// `XDR`, `XSU`, `XUA`, `XBA` to `XBD`), for tests (`XTS`) and for no currency (`XXX`) are none of them. Sorted.
 const ACTIVE: [&str; 164] = [
     "AED", "AFN", "ALL", "AMD", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BHD", "BIF", "BMD", "BND",
     "BOB", "BOV", "BRL", "BSD", "BTN", "BWP", "BYN", "BZD", "CAD", "CDF", "CHE", "CHF", "CHW", "CLF", "CLP", "CNY",
@@ -25,7 +29,7 @@ const ACTIVE: [&str; 164] = [
 ];
 
 /// Codes that were taken off list one since 2018: APIs go on listing them, and no amount of them is asked for any more. Sorted.
-const FORMER: [&str; 8] = ["ANG", "BGN", "CUC", "HRK", "MRO", "SLL", "STD", "VEF"];
+const FORMER: [&str; 9] = ["ANG", "BGN", "CUC", "HRK", "MRO", "SLL", "STD", "VEF", "ZWL"];
 
 /// The most decimals that an API may give a currency: millionths, as some write prices.
 pub const DECIMALS_MOST: u8 = 6;
@@ -62,7 +66,7 @@ pub fn is_listed(text: &str) -> bool {
 /// How many digits of the minor unit a currency has.
 ///
 /// # Source
-/// ISO 4217, list one of 2026: two unless listed here.
+/// ISO 4217, list one, column `CcyMnrUnts`: two unless listed here.
 pub fn currency_digits(currency: &str) -> u32 {
     match currency {
         "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "UYI" | "VND"
@@ -158,10 +162,15 @@ mod tests {
         for code in ["EUR", "USD", "XAF", "XCG", "ZWG", "CLF"] {
             assert_eq!(wrong_currency(code), None, "{code}");
         }
-        for code in ["", "eur", "EURO", "ZZZ", "XAU", "XDR", "XTS", "XXX", "BGN", "HRK"] {
+        for code in ["", "eur", "EURO", "ZZZ", "XAU", "XAD", "XDR", "XTS", "XXX", "BGN", "HRK", "ZWL"] {
             assert!(wrong_currency(code).is_some(), "{code}");
         }
-        assert!(is_listed("EUR") && is_listed("BGN") && !["ZZZ", "XTS", "eur", ""].into_iter().any(is_listed));
+        assert!(
+            is_listed("EUR")
+                && is_listed("BGN")
+                && is_listed("ZWL")
+                && !["ZZZ", "XTS", "eur", ""].into_iter().any(is_listed)
+        );
         // An API may say how it counts what there was.
         assert!(table(&[("BGN", 2)]).is_ok() && table(&[("XTS", 2)]).is_err());
     }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::counted::counted;
 use crate::id::PersonId;
 use crate::passkey::Passkey;
 
@@ -151,9 +152,9 @@ fn missing(rule: &Rule<'_>, signers: &Signers) -> String {
     let others: Vec<&str> = others.map(PersonId::as_str).collect();
     let more = usize::try_from(rule.threshold).unwrap_or(usize::MAX).saturating_sub(signers.len());
     format!(
-        "is signed by {} of the {} people needed; {more} more of: {}",
+        "is signed by {} of the {} needed; {more} more of: {}",
         signers.len(),
-        rule.threshold,
+        counted(rule.threshold, "person"),
         others.join(", ")
     )
 }

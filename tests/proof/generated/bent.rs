@@ -171,13 +171,14 @@ const BENDS: [Bend; 41] = [
 ];
 
 /// Codes that no bend raises, and why.
-const NOT_BENT: [(&str, &str); 11] = [
+const NOT_BENT: [(&str, &str); 12] = [
     ("approval-expired", "what is made is unsigned: `tests/attacks` and the example's mutations change statements"),
     ("approval-invalid", "as above"),
     ("not-rehearsed", "as above"),
     ("trust-invalid", "as above"),
     ("unapproved-data-use", "as above"),
     ("unassigned-author", "as above"),
+    ("unused-value", "what is made computes much that nothing uses; the example's mutations raise it"),
     ("no-scenario", "a file that is missing is no change of one"),
     ("untested-step", "scenarios are run by `scenarios_reach_every_branch_of_what_is_made`"),
     ("no-decider", "the file that is bent is another than the one that is told of; the example's mutations raise it"),

@@ -52,6 +52,40 @@ fn features(table: &'static Table, all: &mut BTreeMap<Feature, &'static str>, kn
     }
 }
 
+/// What a value is made of, as far as it is looked into here.
+enum Made {
+    /// One of these words.
+    Words(Vec<&'static str>),
+    /// A table with known keys.
+    Keys(&'static Table),
+    /// Values by name.
+    Named(&'static Holds),
+    /// A list.
+    Items(&'static Holds),
+    /// One of these.
+    Either(&'static [Holds]),
+    /// Nothing that has parts.
+    Plain,
+}
+
+fn made(holds: &'static Holds) -> Made {
+    match holds {
+        Holds::Word(words) => Made::Words(words()),
+        Holds::Words(words) => Made::Words(words.to_vec()),
+        Holds::Table(table) => Made::Keys(table),
+        Holds::Map(_, of) => Made::Named(of),
+        Holds::List(of) => Made::Items(of),
+        Holds::Either(of) => Made::Either(of),
+        Holds::Text
+        | Holds::Form(_)
+        | Holds::Integer
+        | Holds::Within(..)
+        | Holds::Boolean
+        | Holds::Decimal
+        | Holds::Anything => Made::Plain,
+    }
+}
+
 fn of_value(
     key: &'static Key,
     holds: &'static Holds,
@@ -59,21 +93,14 @@ fn of_value(
     all: &mut BTreeMap<Feature, &'static str>,
     known: &mut BTreeSet<&'static str>,
 ) {
-    match holds {
-        Holds::Word(words) => put_words(key, &words(), table, all),
-        Holds::Words(words) => put_words(key, words, table, all),
-        Holds::Table(below) => features(below, all, known),
+    match made(holds) {
+        Made::Words(words) => put_words(key, &words, table, all),
+        Made::Keys(below) => features(below, all, known),
         // Arguments hold arguments.
-        Holds::Map(_, of) | Holds::List(of) if std::ptr::eq(*of, holds) => {}
-        Holds::Map(_, of) | Holds::List(of) => of_value_once(key, of, table, all, known),
-        Holds::Either(of) => of.iter().for_each(|of| of_value_once(key, of, table, all, known)),
-        Holds::Text
-        | Holds::Form(_)
-        | Holds::Integer
-        | Holds::Within(..)
-        | Holds::Boolean
-        | Holds::Decimal
-        | Holds::Anything => {}
+        Made::Named(of) | Made::Items(of) if std::ptr::eq(of, holds) => {}
+        Made::Named(of) | Made::Items(of) => of_value_once(key, of, table, all, known),
+        Made::Either(of) => of.iter().for_each(|of| of_value_once(key, of, table, all, known)),
+        Made::Plain => {}
     }
 }
 
@@ -102,7 +129,7 @@ fn put_words(key: &Key, words: &[&str], table: &Table, all: &mut BTreeMap<Featur
 }
 
 /// Notes what a file has.
-fn note(table: &Table, value: &Value, seen: &mut BTreeSet<Feature>) {
+fn note(table: &'static Table, value: &Value, seen: &mut BTreeSet<Feature>) {
     for (name, value) in value.as_table().into_iter().flatten() {
         let Some(key) = table.keys().find(|key| key.name == name) else { continue };
         seen.insert(key_of(key));
@@ -110,21 +137,21 @@ fn note(table: &Table, value: &Value, seen: &mut BTreeSet<Feature>) {
     }
 }
 
-fn note_value(key: &Key, holds: &Holds, value: &Value, seen: &mut BTreeSet<Feature>) {
-    match holds {
-        Holds::Word(_) | Holds::Words(_) => {
+fn note_value(key: &'static Key, holds: &'static Holds, value: &Value, seen: &mut BTreeSet<Feature>) {
+    match made(holds) {
+        Made::Words(_) => {
             if let Some(word) = value.as_str() {
                 seen.insert((key.name.to_owned(), key.about, word.to_owned()));
             }
         }
-        Holds::Table(table) => note(table, value, seen),
-        Holds::Map(_, of) => {
+        Made::Keys(table) => note(table, value, seen),
+        Made::Named(of) => {
             value.as_table().into_iter().flatten().for_each(|(_, value)| note_value(key, of, value, seen));
         }
-        Holds::List(of) => {
+        Made::Items(of) => {
             value.as_array().into_iter().flatten().for_each(|value| note_value(key, of, value, seen));
         }
-        Holds::Either(of) => {
+        Made::Either(of) => {
             // A table is meant where it knows every key.
             let knows = |table: &Table| {
                 value.as_table().is_some_and(|keys| keys.keys().all(|name| table.keys().any(|key| key.name == name)))
@@ -132,13 +159,7 @@ fn note_value(key: &Key, holds: &Holds, value: &Value, seen: &mut BTreeSet<Featu
             let fits = |of: &&Holds| !matches!(of, Holds::Table(table) if !knows(table));
             of.iter().filter(fits).for_each(|of| note_value(key, of, value, seen));
         }
-        Holds::Text
-        | Holds::Form(_)
-        | Holds::Integer
-        | Holds::Within(..)
-        | Holds::Boolean
-        | Holds::Decimal
-        | Holds::Anything => {}
+        Made::Plain => {}
     }
 }
 

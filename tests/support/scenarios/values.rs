@@ -2,7 +2,7 @@
 
 use assent_schema::expr::Template;
 use assent_schema::plan::{Answer, Argument};
-use assent_schema::shape::{CurrencyWire, Field, InstantWire, MoneyUnit, MoneyWire, Shape};
+use assent_schema::shape::{CurrencyWire, Field, InstantWire, MoneyUnit, MoneyWire, Shape, as_dotnet};
 use assent_schema::time::Moment;
 use serde_json::{Value, json};
 
@@ -77,6 +77,7 @@ pub(super) fn sample(shape: &Shape) -> Value {
         Shape::Instant { wire: InstantWire::Milliseconds } => json!(at.seconds() * 1_000),
         Shape::Instant { wire: InstantWire::Date(clock) } => json!(clock.day(at)),
         Shape::Instant { wire: InstantWire::Local(clock) } => json!(clock.time(at)),
+        Shape::Instant { wire: InstantWire::Dotnet } => json!(as_dotnet(at.seconds())),
         Shape::Money { wire } => money(100, wire),
         Shape::OneOf { values, numbers } => {
             numbers.first().map_or_else(|| json!(values.first()), |number| json!(number))

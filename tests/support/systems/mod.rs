@@ -13,7 +13,7 @@ use assent_agent::world::{HttpRequest, HttpResponse};
 use assent_schema::class::Class;
 use assent_schema::id::{ClientId, Name, OperationRef};
 use assent_schema::plan::{Action, Answer, Effect, Operation, Plan};
-use assent_schema::shape::{CurrencyWire, Field, InstantWire, Shape, WrittenBy, number_of};
+use assent_schema::shape::{CurrencyWire, Field, InstantWire, Shape, WrittenBy, as_dotnet, number_of};
 use assent_schema::time::Moment;
 use serde_json::{Map, Value, json};
 
@@ -141,6 +141,7 @@ impl Systems {
             Shape::Instant { wire: InstantWire::Milliseconds } => json!(self.at.seconds().saturating_mul(1_000)),
             Shape::Instant { wire: InstantWire::Date(clock) } => json!(clock.day(self.at)),
             Shape::Instant { wire: InstantWire::Local(clock) } => json!(clock.time(self.at)),
+            Shape::Instant { wire: InstantWire::Dotnet } => json!(as_dotnet(self.at.seconds())),
             Shape::Money { wire } => {
                 let mut json = Value::Null;
                 put(&mut json, &wire.value, json!(AMOUNT));

@@ -32,6 +32,10 @@ pub(super) fn any_kind(bytes: &[u8]) {
     kind::<Decision>(bytes);
     kind::<Status>(bytes);
     kind::<Plan>(bytes);
+    if let Ok(plan) = Plan::from_bytes(bytes) {
+        let (written, _) = plan.to_bytes().expect("a plan that was read can be written");
+        assert_eq!(Plan::from_bytes(&written), Ok(plan), "a plan says as much when it is read again");
+    }
     kind::<Tests>(bytes);
     kind::<ClientFacts>(bytes);
     kind::<Endpoints>(bytes);

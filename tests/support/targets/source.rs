@@ -61,6 +61,11 @@ pub(super) fn one_file(bytes: &[u8]) {
     let parts = Held::new(source.clone(), found);
     let (survey, findings) = examine(&parts, at, &Options::default()).expect("a source that is held");
     let workflows = survey.judged.len();
+    // What may be released is what agents read.
+    if !findings.any_errors() {
+        let judged = survey.judged.values().flat_map(|client| client.workflows.values());
+        judged.for_each(|workflow| assert_eq!(workflow.lowered.plan.check_written(), Ok(()), "agents refuse a plan"));
+    }
     let (hidden, left_out) = (findings.hidden().clone(), findings.left_out().clone());
     let checked = Checked {
         findings: findings.sorted(),

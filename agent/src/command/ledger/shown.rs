@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use assent_schema::counted::counted;
 use assent_schema::ledger::{Origin, Told};
 use serde::Serialize;
 use serde_json::Value;
@@ -13,11 +14,13 @@ use crate::store::RunName;
 
 impl Show for LogSummary {
     fn human(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{} verifies: {} entries, root {}", self.log, self.size, self.root)?;
+        writeln!(out, "{} verifies: {}, root {}", self.log, counted(self.size, "entry"), self.root)?;
         writeln!(
             out,
-            "    at least {} runs accepted, {} ended; {} bodies are gone",
-            self.accepted, self.finished, self.gone
+            "    at least {} accepted, {} ended; bodies gone: {}",
+            counted(self.accepted, "run"),
+            self.finished,
+            self.gone
         )?;
         for Told { entry, kind, time, why, actor, ranges } in &self.told {
             let by = actor.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
@@ -25,7 +28,8 @@ impl Show for LogSummary {
             writeln!(out, "    entry {entry} of {time}: {kind}{by} ({why}): {}", spans.join(", "))?;
         }
         for Witnessed { witness, size, time } in &self.witnessed {
-            writeln!(out, "    {witness} cosigned the first {size} entries at {time}")?;
+            let first = counted(size, "entry");
+            writeln!(out, "    {witness} cosigned the first {first} at {time}")?;
         }
         match &self.legal {
             Some(hold) => writeln!(out, "    {hold}"),
@@ -36,9 +40,10 @@ impl Show for LogSummary {
 
 impl Show for Erased {
     fn human(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{} entries of {} runs are gone.", self.entries, self.runs)?;
+        writeln!(out, "Gone: {} of {}.", counted(self.entries, "entry"), counted(self.runs, "run"))?;
         match self.open {
             0 => Ok(()),
+            1 => writeln!(out, "1 more run is under way: ask again when it ended."),
             open => writeln!(out, "{open} more runs are under way: ask again when they ended."),
         }
     }

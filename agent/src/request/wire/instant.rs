@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use assent_schema::id::Name;
-use assent_schema::shape::{Field, InstantWire, Shape};
+use assent_schema::shape::{Field, InstantWire, Shape, as_dotnet, dotnet_milliseconds};
 use assent_schema::time::Moment;
 
 use super::{Scalar, integer, without_exponent};
@@ -14,6 +14,7 @@ pub(super) fn read(json: &Json, wire: &InstantWire) -> Option<Moment> {
     match (wire, json) {
         (InstantWire::Iso, Json::Text(text)) => text.parse::<jiff::Timestamp>().ok().map(Moment::from),
         (InstantWire::Seconds | InstantWire::Milliseconds, Json::Number(number)) => moment(stamp(number, wire)?.0),
+        (InstantWire::Dotnet, Json::Text(text)) => moment(of_dotnet(text)?.0),
         (InstantWire::Date(clock), Json::Text(day)) => clock.first_of(day),
         (InstantWire::Local(clock), Json::Text(time)) => clock.at(time).map(Moment::from),
         _ => None,
@@ -28,6 +29,7 @@ pub(super) fn write(moment: Moment, wire: &InstantWire) -> Option<Scalar> {
         InstantWire::Milliseconds => Scalar::Number((moment.seconds() * 1_000).to_string()),
         InstantWire::Date(clock) => Scalar::Text(clock.day(moment)?),
         InstantWire::Local(clock) => Scalar::Text(clock.time(moment)?),
+        InstantWire::Dotnet => Scalar::Text(as_dotnet(moment.seconds())),
     })
 }
 
@@ -43,6 +45,11 @@ fn stamp(number: &str, wire: &InstantWire) -> Option<(i64, i32)> {
     let nanos = sign * (i128::from(whole) * per_unit + over.parse::<i128>().ok()?);
     let seconds = i64::try_from(nanos.div_euclid(1_000_000_000)).ok()?;
     Some((seconds, i32::try_from(nanos.rem_euclid(1_000_000_000)).ok()?))
+}
+
+/// As [`stamp`], of milliseconds in a text.
+fn of_dotnet(text: &str) -> Option<(i64, i32)> {
+    stamp(dotnet_milliseconds(text)?, &InstantWire::Milliseconds)
 }
 
 /// Instants as exactly as they came, by field: those alone that are told apart by less than a second.
@@ -61,6 +68,10 @@ pub(super) fn exactly(json: &Json, shape: &Shape) -> Option<String> {
         (InstantWire::Iso, Json::Text(text)) => text.parse().ok()?,
         (InstantWire::Seconds | InstantWire::Milliseconds, Json::Number(number)) => {
             let (seconds, nanos) = stamp(number, wire)?;
+            jiff::Timestamp::new(seconds, nanos).ok()?
+        }
+        (InstantWire::Dotnet, Json::Text(text)) => {
+            let (seconds, nanos) = of_dotnet(text)?;
             jiff::Timestamp::new(seconds, nanos).ok()?
         }
         (InstantWire::Local(clock), Json::Text(time)) => clock.at(time)?,

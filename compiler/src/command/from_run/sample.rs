@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use assent_schema::expr::Fact;
 use assent_schema::id::Name;
 use assent_schema::plan::{Answer, Must, Operation};
-use assent_schema::shape::{CurrencyWire, Field, InstantWire, MoneyUnit, MoneyWire, Shape, number_of};
+use assent_schema::shape::{CurrencyWire, Field, InstantWire, MoneyUnit, MoneyWire, Shape, as_dotnet, number_of};
 use assent_schema::time::Moment;
 use serde_json::{Value, json};
 
@@ -120,6 +120,7 @@ impl Sample<'_> {
             InstantWire::Milliseconds => json!(self.at.seconds().saturating_mul(1_000)),
             InstantWire::Date(clock) => json!(clock.day(self.at)),
             InstantWire::Local(clock) => json!(clock.time(self.at)),
+            InstantWire::Dotnet => json!(as_dotnet(self.at.seconds())),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use assent_schema::alert::Rule;
+use assent_schema::counted;
 use assent_schema::id::{ConnectionId, SlotId};
 use assent_schema::ledger::{Entry, Kind, Origin};
 use assent_schema::time::Moment;
@@ -118,10 +119,13 @@ fn alerts(verified: &Verified, counted: &Counted, notes: &mut Notes) {
         notes.see("P12", format!("{origin}: alerts by rule: {}.", rules.join(", ")));
     }
     if *failed > 0 && delays.is_empty() && *incidents == 0 && tells_all(verified) {
-        notes.object("P12", format!("{origin}: {failed} runs could not be finished, and no rule found it."));
+        notes.object(
+            "P12",
+            format!("{origin}: {} could not be finished, and no rule found it.", counted::counted(failed, "run")),
+        );
     }
     let Some(longest) = delays.iter().max() else { return };
-    notes.see("P13", format!("{origin}: {} alerts were delivered, the slowest after {longest} s.", delays.len()));
+    notes.see("P13", format!("{origin}: alerts delivered: {}, the slowest after {longest} s.", delays.len()));
     if *longest > ALERTED_WITHIN {
         notes.object("P13", format!("{origin}: an alert was delivered only after {longest} s."));
     }
@@ -130,12 +134,18 @@ fn alerts(verified: &Verified, counted: &Counted, notes: &mut Notes) {
 fn of_a_client(verified: &Verified, counted: &Counted, notes: &mut Notes) {
     let Verified { origin, entries, summary, .. } = verified;
     let Counted { failed, incidents, retries, rotated, back, .. } = counted;
-    notes.see("P19", format!("{origin}: {failed} runs could not be finished, {incidents} incidents were opened."));
+    notes.see(
+        "P19",
+        format!("{origin}: {} could not be finished; incidents opened: {incidents}.", counted::counted(failed, "run")),
+    );
     if *failed > 0 && *incidents == 0 && tells_all(verified) {
-        notes.object("P19", format!("{origin}: {failed} runs could not be finished, and no incident was opened."));
+        notes.object(
+            "P19",
+            format!("{origin}: {} could not be finished, and no incident was opened.", counted::counted(failed, "run")),
+        );
     }
-    notes.see("P18", format!("{origin}: {retries} requests were further attempts."));
-    notes.see("P08", format!("{origin}: {rotated} rotations."));
+    notes.see("P18", format!("{origin}: further attempts of requests: {retries}."));
+    notes.see("P08", format!("{origin}: {}.", counted::counted(rotated, "rotation")));
     for (slot, (at, index)) in &counted.overdue {
         if is_gap(entries, *index, summary.head.size) {
             let said = format!(

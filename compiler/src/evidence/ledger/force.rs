@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use assent_schema::canon::Digest;
 use assent_schema::client::ClientFacts;
+use assent_schema::counted::counted;
 use assent_schema::id::ClientId;
 use assent_schema::ledger::{Entry, Kind};
 
@@ -155,7 +156,8 @@ pub(super) fn look(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
     }
     if unknown > 0 {
         let said = format!(
-            "{origin}: of {unknown} releases that were taken up it cannot be told whether the branch held them, for it lacks some."
+            "{origin}: of {} taken up it cannot be told whether the branch held them, for it lacks some.",
+            counted(unknown, "release")
         );
         notes.see("P16", said);
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::canon::Digest;
+use assent_schema::counted::counted;
 use assent_schema::ledger::audit::Fault;
 use assent_schema::ledger::export::ExportFault;
 use assent_schema::ledger::{Checkpoint, Entry, Frontier, Head, Kind, LogKey, Origin};
@@ -154,7 +155,8 @@ fn published(verified: &Verified, roots: &BTreeMap<u64, Digest>, at: Moment, not
             Some(_) => {
                 for promise in ["P10", "P11", "P14"] {
                     let said = format!(
-                        "{origin}: the checkpoint {holder} over {size} entries is of another log: this one was rewritten."
+                        "{origin}: the checkpoint {holder} over {} is of another log: this one was rewritten.",
+                        counted(size, "entry")
                     );
                     notes.object(promise, said);
                 }
@@ -182,7 +184,8 @@ fn published(verified: &Verified, roots: &BTreeMap<u64, Digest>, at: Moment, not
         notes.object(
             "P11",
             format!(
-                "{origin}: this export is older than the checkpoint {holder}{more}: it has {has} entries of {size}."
+                "{origin}: this export is older than the checkpoint {holder}{more}: it has {} of {size}.",
+                counted(has, "entry")
             ),
         );
     }
@@ -190,13 +193,19 @@ fn published(verified: &Verified, roots: &BTreeMap<u64, Digest>, at: Moment, not
         let has = summary.head.size;
         notes.see(
             "P11",
-            format!("{origin}: this export has {has} entries, and since {since} the agent published checkpoints up to {size}."),
+            format!(
+                "{origin}: this export has {}, and since {since} the agent published checkpoints up to {size}.",
+                counted(has, "entry")
+            ),
         );
     }
     match agree {
         Some(size) => notes.see(
             "P11",
-            format!("{origin}: checkpoints that others hold are of this log, the longest of {size} entries."),
+            format!(
+                "{origin}: checkpoints that others hold are of this log, the longest of {}.",
+                counted(size, "entry")
+            ),
         ),
         None if held.heads.is_empty() => {
             notes.see("P11", format!("{origin}: no checkpoint that somebody else holds was looked at."));

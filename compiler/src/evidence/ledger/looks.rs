@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use assent_schema::counted::counted;
 use assent_schema::ledger::Kind;
 
 use super::places::is_whole;
@@ -34,6 +35,9 @@ pub(super) fn look(verified: &Verified, notes: &mut Notes) {
     }
     if !unknown.is_empty() {
         let count = unknown.len();
-        notes.see("P10", format!("{origin}: of {count} runs it cannot be told who looked, for bodies are gone."));
+        notes.see(
+            "P10",
+            format!("{origin}: of {} it cannot be told who looked, for bodies are gone.", counted(count, "run")),
+        );
     }
 }

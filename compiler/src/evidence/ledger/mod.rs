@@ -20,6 +20,7 @@ use std::collections::BTreeSet;
 
 use assent_schema::canon::Digest;
 use assent_schema::client::RETENTION_LEAST;
+use assent_schema::counted::counted;
 use assent_schema::id::{ClientId, ProjectName};
 use assent_schema::ledger::export::{self, Summary};
 use assent_schema::ledger::{Entry, Kind, LogKey, Origin};
@@ -135,15 +136,23 @@ pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
 
 fn whole(log: &Log, verified: &Verified, notes: &mut Notes) {
     let Verified { origin, summary, entries, .. } = verified;
-    let said = format!("{}: {origin} verifies, {} entries, root {}.", log.file, summary.head.size, summary.head.root);
+    let said = format!(
+        "{}: {origin} verifies, {}, root {}.",
+        log.file,
+        counted(summary.head.size, "entry"),
+        summary.head.root
+    );
     notes.see("P11", said);
     if origin.client.is_some() {
-        notes.see("P11", format!("{origin}: {} runs accepted, {} ended.", summary.accepted, summary.finished));
+        notes.see(
+            "P11",
+            format!("{origin}: {} accepted, {} ended.", counted(summary.accepted, "run"), summary.finished),
+        );
     }
     let first = entries.first().map_or_else(|| "none".to_owned(), |entry| entry.time.to_string());
     notes.see(
         "P14",
-        format!("{origin}: the oldest entry that can be read is of {first}; {} bodies are gone.", summary.gone),
+        format!("{origin}: the oldest entry that can be read is of {first}; bodies gone: {}.", summary.gone),
     );
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::canon::Digest;
+use assent_schema::counted::counted;
 use assent_schema::ledger::Kind;
 use assent_schema::release::Manifest;
 
@@ -95,7 +96,8 @@ fn returns(verified: &Verified, history: Option<&History>, notes: &mut Notes) {
     if !unknown.is_empty() {
         let count = unknown.len();
         let said = format!(
-            "{origin}: {count} runs began with plans that went back, and whether they were let in again cannot be told, for bodies are gone."
+            "{origin}: {} began with plans that went back, and whether they were let in again cannot be told, for bodies are gone.",
+            counted(count, "run")
         );
         notes.see("P17", said);
     }

@@ -1,19 +1,21 @@
 //! Whether runs did what their plans and the client's guardrails allow, decided by people where the plan says so.
 
+mod known;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use assent_schema::canon::Digest;
 use assent_schema::choice::{Choice, QuestionEnd};
 use assent_schema::client::ClientFacts;
+use assent_schema::counted::counted;
 use assent_schema::expr::{Currency, Money};
-use assent_schema::flow::{self, Flows};
 use assent_schema::guard::{Attempt, Limit, Verdict};
 use assent_schema::id::{Name, OperationRef};
 use assent_schema::ledger::kind::{Amount, Intent};
 use assent_schema::ledger::{Entry, Kind};
-use assent_schema::plan::{Action, Effect, Plan};
+use assent_schema::plan::Effect;
 
+use self::known::{Known, asks, calls, needed, plans};
 use super::attempts::Attempts;
 use super::decisions::{Around, Strength, judge};
 use super::force::Force;
@@ -24,12 +26,6 @@ use super::{Notes, Seen, Verified};
 
 /// The operation that stands for asking an AI provider.
 const ASK: &str = "ask";
-
-/// A plan, with what is certain where.
-struct Known {
-    plan: Arc<Plan>,
-    flows: Option<Flows>,
-}
 
 /// A step, and the item that it ran for.
 type Ran = (Name, Option<String>);
@@ -138,23 +134,11 @@ pub(super) fn look(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
     }
     if !unknown.is_empty() {
         let unknown = unknown.len();
-        notes.see("P11", format!("{origin}: {unknown} runs could not be looked at whole, for bodies are gone."));
+        notes.see(
+            "P11",
+            format!("{origin}: {} could not be looked at whole, for bodies are gone.", counted(unknown, "run")),
+        );
     }
-}
-
-/// The plans that the runs of a log take: of the releases, and of the commit.
-fn plans(force: &Force<'_>, verified: &Verified, seen: &Seen<'_>) -> BTreeMap<Digest, Known> {
-    let taken: BTreeSet<Digest> = verified.entries.iter().filter_map(|entry| entry.plan).collect();
-    let judged = verified.origin.client.as_ref().and_then(|client| seen.survey.judged.get(client));
-    let of_commit = judged.into_iter().flat_map(|judged| judged.workflows.values()).filter_map(|workflow| {
-        let plan = Arc::clone(&workflow.lowered.plan);
-        Some((plan.to_bytes().ok()?.1, plan))
-    });
-    let released = force.history().into_iter().flat_map(|history| &history.plans);
-    let all = of_commit.chain(released.map(|(digest, plan)| (*digest, Arc::clone(plan))));
-    let all =
-        all.filter(|(digest, plan)| taken.contains(digest) && Some(&plan.client) == verified.origin.client.as_ref());
-    all.map(|(digest, plan)| (digest, Known { flows: flow::analyse(&plan).ok(), plan })).collect()
 }
 
 impl<'a> Runs<'a> {
@@ -386,41 +370,4 @@ fn money(amount: &Amount) -> Option<Money> {
 
 fn asked(entry: &Entry) -> Asked {
     (entry.step.clone(), entry.item.clone(), entry.attempt)
-}
-
-fn calls(action: Option<&Action>, wanted: &OperationRef) -> bool {
-    matches!(action, Some(Action::Call { operation, .. }) if operation == wanted)
-}
-
-fn asks(action: Option<&Action>, wanted: &OperationRef) -> bool {
-    matches!(action, Some(Action::Ask { connection, .. }) if *connection == wanted.connection)
-}
-
-/// What must have been said before an effect.
-struct Needed<'k> {
-    inside: &'k BTreeSet<Name>,
-    outside: &'k BTreeSet<Name>,
-    is_money: bool,
-}
-
-impl<'k> Needed<'k> {
-    /// Each decision that must have said yes, and how who said so showed who they are.
-    fn decisions(&self, intent: &Entry, run: &Run<'_>) -> Vec<(&'k Name, Option<Strength>)> {
-        let said =
-            |decision: &Name, item: Option<&String>| run.approved.get(&(decision.clone(), item.cloned())).copied();
-        let here =
-            |decision: &'k Name| (decision, said(decision, intent.item.as_ref()).or_else(|| said(decision, None)));
-        let inside = self.inside.iter().map(here);
-        inside.chain(self.outside.iter().map(|decision| (decision, said(decision, None)))).collect()
-    }
-}
-
-/// The decisions that had to say yes before an effect; nothing where it is none.
-fn needed<'k>(intent: &Entry, known: &'k Known) -> Option<Needed<'k>> {
-    let id = intent.step.as_ref()?.as_str();
-    let Action::Call { operation, .. } = &known.plan.step(id)?.action else { return None };
-    let called = known.plan.operations.get(operation).filter(|called| called.effect != Effect::None)?;
-    let flow = known.flows.as_ref()?.step(id)?;
-    let (inside, outside) = (&flow.certain.approved, &flow.outside);
-    Some(Needed { inside, outside, is_money: called.effect == Effect::Money })
 }

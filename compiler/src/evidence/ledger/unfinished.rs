@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use assent_schema::counted::counted;
 use assent_schema::ledger::kind::Ended;
 use assent_schema::ledger::{Entry, Kind};
 use assent_schema::plan::Ending;
@@ -35,8 +36,8 @@ pub(super) fn look(verified: &Verified, notes: &mut Notes) {
     if !unknown.is_empty() {
         let why = if origin.is_first() { "bodies are gone" } else { "another log tells what was open before" };
         let said = format!(
-            "{origin}: of {} runs that could not be finished it cannot be told whether an incident was open, for {why}.",
-            unknown.len()
+            "{origin}: of {} that could not be finished it cannot be told whether an incident was open, for {why}.",
+            counted(unknown.len(), "run")
         );
         notes.see("P12", said.clone());
         notes.see("P19", said);

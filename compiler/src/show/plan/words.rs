@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use assent_schema::counted::counted;
 use assent_schema::id::WorkflowId;
 use assent_schema::uses::DataUse;
 
@@ -117,7 +118,7 @@ pub(super) fn use_line(data_use: &DataUse) -> String {
 
 fn bits(bits: &BTreeMap<WorkflowId, (u32, u32)>) -> Vec<Line> {
     let line = |(workflow, (was, is)): (&WorkflowId, &(u32, u32))| {
-        format!("`{workflow}`: {is} bits a run, {was} before").into()
+        format!("`{workflow}`: {} a run, {was} before", counted(is, "bit")).into()
     };
     bits.iter().map(line).collect()
 }
