@@ -136,6 +136,12 @@ rules! {
     ScopeWider "scope-wider" Never Cause
         "An API granted more than the client's workflows need.";
         "`assent-agent status` lists the difference. Have the surplus permissions taken away, or ask for consent again with fewer scopes.";
+    CredentialEnds "credential-ends" Grave Cause
+        "A credential of a connection ends within 14 days, 7 days or 1 day, or is `over`. Its API, the token itself, the vault or a person said so. The code is its slot and how soon, as in `token-7d`; for what a person consented to, `consent_7d`. When it is over, whatever uses it fails, and an incident is opened.";
+        "Make a new one at the API and set it before then: `assent-agent vault rotate CLIENT/CONNECTION/SLOT --set`. For a consent, `assent-agent vault connect CLIENT/CONNECTION` gives a link; a person of the client consents again. `assent-agent status` says when each ends.";
+    Webhook "webhook" Never Cause
+        "Events of a webhook do not come as they should. `undelivered`: the list of `reconcile` has events that nobody delivered, so the subscription at the provider is gone, switched off or leads elsewhere. `refused`: deliveries come with a signature that does not verify, and none with one that does.";
+        "Look at the subscription at the provider: is it active, where does it lead, which events does it have? For `refused`, its secret there is probably another one: set that with `assent-agent vault set CLIENT/CONNECTION/SLOT`. The alert is over when an event is delivered again.";
     ScopeMissing "scope-missing" Never Cause
         "An API granted less than the client's workflows need. Calls that need the rest will fail.";
         "`assent-agent status` lists the difference. Ask for consent again with all scopes: `assent-agent vault connect`.";

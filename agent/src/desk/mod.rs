@@ -13,6 +13,7 @@ mod polls;
 mod schedules;
 mod starts;
 mod tasks;
+mod subscribed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -39,6 +40,7 @@ pub use counted::Counted;
 pub use inboxes::Minds;
 pub use polls::Seen;
 use tasks::Tasks;
+use subscribed::Subscribed;
 
 /// What only the deployment knows about people, and which workflows there are.
 pub trait Registry: Send + Sync + 'static {
@@ -147,6 +149,7 @@ pub struct FrontDesk<W, S, D, R> {
     forged: Mutex<BTreeMap<(ClientId, ConnectionId), Bucket>>,
     counted: Counted,
     tasks: Tasks,
+    subscribed: Subscribed,
 }
 
 impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
@@ -171,6 +174,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         };
         let challenges = Mutex::new(Challenges::new(world.dice().bytes()));
         Ok(Arc::new(Self {
+        let subscribed = Subscribed::since(world.clock().now().moment());
             world,
             engine,
             deployed,
@@ -183,6 +187,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             forged: Mutex::default(),
             counted: Counted::default(),
             tasks: Tasks::default(),
+            subscribed,
         }))
     }
 
@@ -261,6 +266,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> Desk for FrontDesk<W, S, D, R
         let (client, workflow) = (event.client.clone(), event.workflow.clone());
         let receipt = self.hook(event).await;
         if let Some(code) = counted::code_of(&receipt) {
+        self.subscribed.came((&client, &workflow), &receipt, self.world.clock().now().moment());
             self.counted.refused(&client, &workflow, code);
         }
         receipt

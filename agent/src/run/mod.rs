@@ -12,6 +12,7 @@ mod commit;
 mod compiled;
 mod content;
 mod driver;
+mod ends;
 mod events;
 mod life;
 mod request;
@@ -35,6 +36,7 @@ use tokio::sync::{oneshot, watch};
 
 pub use compiled::{Compiled, NotRunnable};
 pub use content::reread::Reread;
+pub use ends::Ends;
 pub use events::deliver::Heard;
 pub use life::again::{Act, NotAgain, Way, came_back, goes_on_as, handled, is_old, recovered};
 pub(crate) use life::again::{acceptance, handling_note, unhandled};
