@@ -186,6 +186,11 @@ fn end_trial(stage: &mut Stage) {
         let run = told.run;
         let (url, key) = (stage.production.url(), stage.agency.private("lena").expect("a key"));
         let args = ["decide", &run, "--agent", &url, "--client", "acme", "--key", &key, "--step", "agree", "--refuse"];
+        if index == 0 {
+            // Whoever comes too late is told who decided what.
+            let late = stage.agency.assent(&args.map(str::to_owned)).expect_err("decided already").to_string();
+            assert!(late.contains("nothing was signed now: --step agree: lena said no at 20"), "{late}");
+        }
         stage.agency.assent(&args.map(str::to_owned)).expect("a decision");
         assert_eq!(stage.wait_run_end(&run).expect("an end"), "done");
     }

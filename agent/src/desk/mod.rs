@@ -8,12 +8,13 @@ mod chats;
 mod counted;
 mod hooks;
 mod inboxes;
+pub mod no_longer;
 mod persons;
 mod polls;
 mod schedules;
 mod starts;
-mod tasks;
 mod subscribed;
+mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -39,8 +40,8 @@ use crate::world::{Clock as _, Dice as _, World};
 pub use counted::Counted;
 pub use inboxes::Minds;
 pub use polls::Seen;
-use tasks::Tasks;
 use subscribed::Subscribed;
+use tasks::Tasks;
 
 /// What only the deployment knows about people, and which workflows there are.
 pub trait Registry: Send + Sync + 'static {
@@ -148,8 +149,8 @@ pub struct FrontDesk<W, S, D, R> {
     /// Forged answers by client and connection, of those that plans ask through.
     forged: Mutex<BTreeMap<(ClientId, ConnectionId), Bucket>>,
     counted: Counted,
-    tasks: Tasks,
     subscribed: Subscribed,
+    tasks: Tasks,
 }
 
 impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
@@ -173,8 +174,8 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             key
         };
         let challenges = Mutex::new(Challenges::new(world.dice().bytes()));
-        Ok(Arc::new(Self {
         let subscribed = Subscribed::since(world.clock().now().moment());
+        Ok(Arc::new(Self {
             world,
             engine,
             deployed,
@@ -186,8 +187,8 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             statements: Mutex::default(),
             forged: Mutex::default(),
             counted: Counted::default(),
-            tasks: Tasks::default(),
             subscribed,
+            tasks: Tasks::default(),
         }))
     }
 
@@ -265,8 +266,8 @@ impl<W: World, S: Store, D: Deployed, R: Registry> Desk for FrontDesk<W, S, D, R
     async fn deliver(&self, event: Event) -> Receipt {
         let (client, workflow) = (event.client.clone(), event.workflow.clone());
         let receipt = self.hook(event).await;
-        if let Some(code) = counted::code_of(&receipt) {
         self.subscribed.came((&client, &workflow), &receipt, self.world.clock().now().moment());
+        if let Some(code) = counted::code_of(&receipt) {
             self.counted.refused(&client, &workflow, code);
         }
         receipt

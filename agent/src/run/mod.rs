@@ -40,6 +40,7 @@ pub use ends::Ends;
 pub use events::deliver::Heard;
 pub use life::again::{Act, NotAgain, Way, came_back, goes_on_as, handled, is_old, recovered};
 pub(crate) use life::again::{acceptance, handling_note, unhandled};
+pub use life::answered::{Answered, answered, asked_by, forget_asked};
 pub use life::begin::{BAD_ITEM, Begun, NewRun, NotBegun};
 pub use life::blame::Went;
 pub use life::give_up::give_up;
