@@ -201,6 +201,7 @@ pub(super) fn rows_of<L: FnOnce(&Root) -> Log>(
         too_large: 0,
         authors: &Authors::default(),
         kept: &[],
+        host: &Host::default(),
         client,
         at,
         answer_by,
