@@ -20,7 +20,7 @@ use std::sync::LazyLock;
 
 use assent_compiler::check::unassigned_author::Authors;
 use assent_compiler::check::{Options, examine};
-use assent_compiler::evidence::{Log, Note, Region, Row, Seen, Verdict, judge, read};
+use assent_compiler::evidence::{Host, Log, Note, Region, Row, Seen, Verdict, judge, read};
 use assent_compiler::source::open_commit;
 use assent_schema::calendar::BusinessHours;
 use assent_schema::canon::Digest;

@@ -6,6 +6,9 @@
 mod bomb;
 #[expect(dead_code, reason = "each test binary uses its own part")]
 mod support;
+#[expect(dead_code, unreachable_pub, reason = "other tests include it too")]
+#[path = "../../tests/support/until.rs"]
+mod until;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -16,6 +19,7 @@ use assent_schema::finding::Finding;
 use git2::Repository;
 use serde_json::Value;
 use support::{Files, NOW, Raw, assent, bare, commit, example, files, tree};
+use until::{LOOKED, until_every};
 
 /// Far above what any of these takes on a slow machine in a debug build, far below what an attacker wants.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -71,13 +75,13 @@ fn checked_apart(repository: &std::path::Path) -> (u64, String) {
         .expect("the compiler");
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0;
-    while child.try_wait().expect("its end").is_none() {
+    until_every(Duration::from_millis(1), "the compiler's end", LOOKED, || {
         let said = std::fs::read_to_string(&status).unwrap_or_default();
         let line = said.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").trim().parse().ok());
         peak = kib.unwrap_or(0).max(peak);
-        std::thread::sleep(Duration::from_millis(1));
-    }
+        child.try_wait().expect("its end")
+    });
     let out = child.wait_with_output().expect("what it said").stdout;
     (peak, String::from_utf8(out).expect("text"))
 }

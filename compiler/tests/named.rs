@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 /// Each command that takes a file, `@` in its place, and what kind of file it is. `REPO` is a source, `KEY` a key, `ROOT` a file
 /// to be signed. A key is read by one function, for whichever command it is.
-const LINES: [(&str, Kind); 14] = [
+const LINES: [(&str, Kind); 16] = [
     ("approve @", Kind::SignedToml),
     ("approve ROOT --key alice=@", Kind::PrivateKey),
     ("trust sign @ --key alice=KEY", Kind::SignedToml),
@@ -32,6 +32,8 @@ const LINES: [(&str, Kind); 14] = [
     ("test --repo REPO --from-run @", Kind::RunStory),
     ("promises --repo REPO --ledger @", Kind::Ledger),
     ("promises --repo REPO --ledger ROOT --since @", Kind::Checkpoint),
+    ("promises --repo REPO --log @", Kind::AgentLog),
+    ("promises --repo REPO --keys @", Kind::KernelKeys),
     ("report acme --repo REPO --ledger @", Kind::Ledger),
     ("report acme --repo REPO --ledger ROOT --since @", Kind::Checkpoint),
 ];

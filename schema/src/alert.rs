@@ -26,6 +26,9 @@ pub enum Opens {
 pub enum Groups {
     /// Those of one client, connection and code, whatever workflows they are about.
     Cause,
+    /// Those of one client, connection and code; where no connection is to blame, those of one workflow: what failed there is
+    /// its own.
+    Place,
     /// Those of one workflow: fixing one of them fixes no other.
     Workflow,
 }
@@ -67,13 +70,13 @@ macro_rules! rules {
 }
 
 rules! {
-    RunFailed "run-failed" Always Cause
+    RunFailed "run-failed" Always Place
         "A step failed for good, and the run ended with it. The event is in the manual queue, with the effects that were already done.";
         "`assent-agent runs show RUN` names the step and the code; `assent explain CODE` says what the code means. When the cause is gone, `assent-agent runs retry RUN --why INC-7` continues at that step; otherwise do the work by hand and take it out of the queue.";
-    RunStopped "run-stopped" Always Cause
+    RunStopped "run-stopped" Always Place
         "A run was no longer allowed to go on, so it was stopped. The event is in the manual queue, with the effects that were already done.";
         "`assent explain CODE` says what took the permission away. Check in the client's systems what was done, then finish the work by hand or undo it.";
-    RunContentLost "run-content-lost" Always Cause
+    RunContentLost "run-content-lost" Always Place
         "What a run needed is no longer kept and cannot be read again, so the run ended. The event is in the manual queue.";
         "Do the work by hand: `assent-agent queue` names the record, and the client's system still has its content. If many runs end this way, workflows wait longer than their content is kept.";
     RunDone "run-done" Always Workflow
@@ -133,6 +136,12 @@ rules! {
     ConsentNeeded "consent-needed" Always Cause
         "The stored OAuth consent no longer works. Whatever uses the connection waits.";
         "`assent-agent vault connect CLIENT/CONNECTION` gives a link; a person of the client consents there. Waiting runs then resume by themselves.";
+    CredentialEnds "credential-ends" Grave Cause
+        "A credential of a connection ends within 14 days, 7 days or 1 day, or is `over`. Its API, the token itself, the vault or a person said so. The code is its slot and how soon, as in `token-7d`; for what a person consented to, `consent_7d`. When it is over, whatever uses it fails, and an incident is opened.";
+        "Make a new one at the API and set it before then: `assent-agent vault rotate CLIENT/CONNECTION/SLOT --set`. For a consent, `assent-agent vault connect CLIENT/CONNECTION` gives a link; a person of the client consents again. `assent-agent status` says when each ends.";
+    Webhook "webhook" Never Cause
+        "Events of a webhook do not come as they should. `undelivered`: the list of `reconcile` has events that nobody delivered, so the subscription at the provider is gone, switched off or leads elsewhere. `refused`: deliveries come with a signature that does not verify, and none with one that does.";
+        "Look at the subscription at the provider: is it active, where does it lead, which events does it have? For `refused`, its secret there is probably another one: set that with `assent-agent vault set CLIENT/CONNECTION/SLOT`. The alert is over when an event is delivered again.";
     ScopeWider "scope-wider" Never Cause
         "An API granted more than the client's workflows need.";
         "`assent-agent status` lists the difference. Have the surplus permissions taken away, or ask for consent again with fewer scopes.";

@@ -29,6 +29,10 @@ pub enum Kind {
     Checkpoint,
     /// The export of a ledger.
     Ledger,
+    /// The log of an agent.
+    AgentLog,
+    /// What a kernel says of its keys, as `/proc/keys` lists them.
+    KernelKeys,
     /// What a run did, as `runs show --format json` prints it.
     RunStory,
     /// A post-mortem.
@@ -49,7 +53,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::PrivateKey,
         Self::PublicKey,
         Self::AgentKeys,
@@ -59,6 +63,8 @@ impl Kind {
         Self::Catalog,
         Self::Checkpoint,
         Self::Ledger,
+        Self::AgentLog,
+        Self::KernelKeys,
         Self::RunStory,
         Self::PostMortem,
         Self::Recovery,
@@ -79,10 +85,15 @@ impl Kind {
             Self::Recovery | Self::Configuration => 64 << 10,
             Self::Checkpoint => NOTE_MOST_BYTES as u64,
             Self::Authorities => 256 << 10,
-            Self::SignedToml | Self::Catalog | Self::PostMortem | Self::Editor | Self::Certificates => 1 << 20,
+            Self::SignedToml
+            | Self::Catalog
+            | Self::PostMortem
+            | Self::Editor
+            | Self::Certificates
+            | Self::KernelKeys => 1 << 20,
             Self::RunStory => 16 << 20,
             Self::Signed => 64 << 20,
-            Self::Ledger => 1 << 30,
+            Self::Ledger | Self::AgentLog => 1 << 30,
         }
     }
 }

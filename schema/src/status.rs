@@ -104,6 +104,9 @@ pub struct SlotStatus {
     pub due: Option<Moment>,
     /// The time between rotations.
     pub every: Period,
+    /// When it ends by itself, where its API, its vault, it itself or a person said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<Moment>,
     /// Whether a new one is being tested.
     #[serde(default, skip_serializing_if = "is_false")]
     pub rotating: bool,

@@ -3,7 +3,9 @@
 
 use std::path::Path;
 use std::process::Output;
+use std::time::Duration;
 
+use assent_tests::until::{LOOKED, until_so};
 use assent_tests::{assent, command, have};
 
 /// Runs a text of the README as somebody types it.
@@ -110,21 +112,18 @@ fn a_practice_repository_works_at_once_and_holds_no_key() {
             continue;
         }
         // An agent needs a moment to begin, and to say what it thinks of a release.
-        let patience = if agent.is_some() { 240 } else { 1 };
+        let patience = if agent.is_some() { LOOKED } else { Duration::ZERO };
         let is_told = |(code, said): &(Option<i32>, String)| match *line {
             // Green is what has proved itself; what is printed says so.
             "assent status" => said.contains("staging/eu: trial") || said.contains("staging/eu: green"),
             _ => *code == Some(0),
         };
-        let mut last = ran(line, &folder);
-        for _ in 1..patience {
-            if is_told(&last) {
-                break;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(250));
+        let mut last = (None, String::new());
+        until_so(line, patience, || {
             last = ran(line, &folder);
-        }
-        assert!(is_told(&last), "{line}: {last:?}");
+            assert!(!patience.is_zero() || is_told(&last), "{line}: {last:?}");
+            is_told(&last)
+        });
     }
     assert!(agent.is_some(), "{said}");
 

@@ -2,34 +2,21 @@
 //! days, 7 days and one day before, each once and no earlier; a renewed one ends the alert.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use assent_compiler::command::demo::source::put;
 use assent_compiler::command::demo::stage::secrets;
 use assent_tests::servers::Authority;
+use assent_tests::until::{LOOKED, until_so};
 use assent_tests::{command, have, run_with_input};
 use serde_json::Value;
 
 use super::holders::Scene;
-
-/// The longest until a file that changed is served, and until what stands is looked at again: twice a minute.
-const SEEN_WITHIN: Duration = Duration::from_secs(90);
 
 /// The time so many hours from now, as openssl reads it.
 fn in_hours(hours: i64) -> String {
     let now = jiff::Timestamp::from_second(assent_compiler::command::demo::stage::clock().expect("a clock").seconds());
     let at = now.expect("a time").checked_add(jiff::SignedDuration::from_hours(hours)).expect("a time");
     at.strftime("%Y%m%d%H%M%SZ").to_string()
-}
-
-/// Waits until something is so.
-#[expect(clippy::disallowed_methods, reason = "the test waits for a process")]
-fn wait(what: &str, is_so: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < SEEN_WITHIN, "{what} does not come");
-        std::thread::sleep(Duration::from_millis(200));
-    }
 }
 
 /// What every route was told of the certificate, by code.
@@ -79,7 +66,7 @@ fn a_certificate_that_ends_is_heard_of_in_time() {
     for (hours, code, many) in [(24 * 14 - 1, "14d", 1), (24 * 7 - 1, "7d", 2), (23, "1d", 3)] {
         // What stood before was looked at meanwhile, and is not heard of twice.
         put_one(hours);
-        wait(code, || told(&scene).iter().any(|told| told["code"] == code));
+        until_so(code, LOOKED, || told(&scene).iter().any(|told| told["code"] == code));
         let all = told(&scene);
         let codes: Vec<&str> = all.iter().filter_map(|told| told["code"].as_str()).collect();
         assert_eq!(codes.len(), many, "each is heard of once, and the one with 20 days never: {codes:?}");
@@ -91,5 +78,5 @@ fn a_certificate_that_ends_is_heard_of_in_time() {
     let alerts = || scene.agent.call(&["alerts"]).expect("alerts");
     assert!(alerts().contains("certificate") && alerts().contains("1d"), "{}", alerts());
     put_one(24 * 80);
-    wait("its end", || !alerts().contains("certificate"));
+    until_so("its end", LOOKED, || !alerts().contains("certificate"));
 }

@@ -13,6 +13,7 @@ use assent_compiler::command::demo::source::put;
 use assent_compiler::command::demo::stage::{Stage, WEBHOOK_SECRET, clock, run_id, webhook};
 use assent_schema::ledger::Kind;
 use assent_schema::ledger::export::entries;
+use assent_tests::until::{SOON, until_so};
 use assent_tests::{command, have, run_with_input};
 use serde_json::{Value, json};
 
@@ -133,6 +134,9 @@ fn a_refund_of_a_released_workflow_is_decided_in_the_chat() {
     let (method, over) = message(&mut stage, 1);
     assert_eq!(method, "chat.update");
     assert!(over["blocks"].contains("lena said yes") && !over["blocks"].contains("49.00"), "{}", over["blocks"]);
+    // The same press in the same second would be a replay, and told as that.
+    let pressed = clock().expect("a clock").seconds();
+    until_so("another second", SOON, || clock().expect("a clock").seconds() > pressed);
     assert_eq!(press(&stage, &yes, LENA, SIGNING), 404, "it is asked no more");
     // Messages, and what is read again for somebody who looks, come after the run's end and are nobody's fault.
     stage.production.call(&["runs", "show", &run, "--reread", "--why", "T-1"]).expect("what it read");

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use assent_compiler::command::demo::agency::Agency;
 use assent_compiler::command::demo::agents::{Agent, Post};
@@ -17,6 +16,7 @@ use assent_compiler::publish::branch;
 use assent_schema::canon::Digest;
 use assent_schema::ledger::LogKey;
 use assent_tests::servers::{Nginx, PASSWORD, Sshd, USER, free_address, write};
+use assent_tests::until::{LOOKED, until};
 use assent_tests::{Running, command, have, run, succeed};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -91,7 +91,7 @@ impl Scene {
             let note = String::from_utf8(files.get("checkpoint").expect("a checkpoint").clone()).expect("text");
             Ok(Some(note).filter(|note| wanted(note)))
         };
-        self.agent.wait_for(look).expect("a checkpoint on the client's branch")
+        self.agent.wait_within(LOOKED, look).expect("a checkpoint on the client's branch")
     }
 
     /// Waits until on-call is told of something, by one of these codes.
@@ -104,7 +104,7 @@ impl Scene {
             let coded = codes.iter().any(|code| said.contains(&format!("\"{code}\"")));
             Ok((said.contains(&format!("\"{rule}\"")) && coded).then_some(()))
         };
-        self.agent.wait_for(look).unwrap_or_else(|e| panic!("{rule} {codes:?} is not told: {e}"));
+        self.agent.wait_within(LOOKED, look).unwrap_or_else(|e| panic!("{rule} {codes:?} is not told: {e}"));
         let heard = self.heard(rule);
         assert!(
             heard.get("code").is_some_and(|heard| codes.iter().any(|code| heard == code)),
@@ -116,14 +116,7 @@ impl Scene {
     pub(crate) fn heard(&self, rule: &str) -> Value {
         let told = || self.outside.look(|seen| seen.told.iter().rev().find(|told| told["rule"] == rule).cloned());
         // Decisions are told at half of their time, lists are read each minute, what stands is looked at twice a minute.
-        for _ in 0..1_800 {
-            if let Some(told) = told() {
-                return told;
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        let all = self.outside.look(|seen| seen.told.iter().map(|told| told["rule"].clone()).collect::<Vec<_>>());
-        panic!("nobody hears of {rule}: {all:?}");
+        until(&format!("an alert of {rule}"), LOOKED, told)
     }
 }
 
@@ -310,7 +303,7 @@ fn outages_and_a_witness_that_stalls_stop_nothing() {
         let size = String::from_utf8(note).ok().map_or(0, |note| size_of(&note));
         Ok((size > size_of(&first)).then_some(()))
     };
-    scene.agent.wait_for(published).expect("the agent's own branch");
+    scene.agent.wait_within(LOOKED, published).expect("the agent's own branch");
     assert!(scene.agent.call(&["ledger", "verify", "acme"]).is_ok());
 
     // They come back: what was signed meanwhile follows at the next start, from where the witness was.
@@ -319,7 +312,7 @@ fn outages_and_a_witness_that_stalls_stop_nothing() {
     scene.agent.stop().expect("an agent that stops");
     scene.agent.start().expect("an agent that starts");
     let look = || -> Result<Option<()>, Error> { Ok(witness.cosigned().filter(|size| *size > before).map(drop)) };
-    scene.agent.wait_for(look).expect("the witness signs on");
+    scene.agent.wait_within(LOOKED, look).expect("the witness signs on");
     let vkey = witness.key.to_vkey();
     let look = || -> Result<Option<()>, Error> {
         let mut asked = command(assent_tests::assent(), Path::new("/nonexistent"));
@@ -328,7 +321,7 @@ fn outages_and_a_witness_that_stalls_stop_nothing() {
         let said: Value = serde_json::from_slice(&said).unwrap_or_default();
         Ok((said["witnessed"][0]["size"].as_u64() > Some(before)).then_some(()))
     };
-    scene.agent.wait_for(look).expect("the agent keeps what the witness signed");
+    scene.agent.wait_within(LOOKED, look).expect("the agent keeps what the witness signed");
     super::servers::nowhere(&folder.path().join("agents"), PASSWORD.as_bytes());
 }
 
@@ -340,7 +333,7 @@ fn a_second_history_under_one_name_gets_no_line_of_the_witness() {
     scene.begin(&format!("\n{}", witness.toml()), "unused");
     let signs = |scene: &mut Scene, most: u64| {
         let look = || -> Result<Option<u64>, Error> { Ok(witness.cosigned().filter(|size| *size > most)) };
-        scene.agent.wait_for(look).expect("a cosigned checkpoint")
+        scene.agent.wait_within(LOOKED, look).expect("a cosigned checkpoint")
     };
     let first = signs(&mut scene, 0);
     scene.agent.stop().expect("an agent that stops");

@@ -10,6 +10,7 @@ use assent_compiler::command::demo::outside::{REFUNDED, Seen};
 use assent_compiler::command::demo::source::put;
 use assent_compiler::command::demo::stage::{Stage, WEBHOOK_SECRET, clock, refund, run_id, webhook};
 use assent_schema::status::Status;
+use assent_tests::until::{SOON, until_so};
 use assent_tests::{command, have, run, succeed};
 
 use crate::words::files_with_words;
@@ -156,9 +157,7 @@ fn leaves_no_picture_of_its_memory(stage: &mut Stage) {
         let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
         stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('Z'))
     };
-    while !gone() {
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    until_so("its end", SOON, gone);
     assert_eq!(pictures(told.stage), before, "a picture of its memory");
     told.again();
     told.decide();
@@ -187,6 +186,11 @@ fn end_trial(stage: &mut Stage) {
         let (url, key) = (stage.production.url(), stage.agency.private("lena").expect("a key"));
         let args = ["decide", &run, "--agent", &url, "--client", "acme", "--key", &key, "--step", "agree", "--refuse"];
         stage.agency.assent(&args.map(str::to_owned)).expect("a decision");
+        if index == 0 {
+            // Whoever comes too late is told who decided what.
+            let late = stage.agency.assent(&args.map(str::to_owned)).expect_err("decided already").to_string();
+            assert!(late.contains("nothing was signed now: --step agree: lena said no at 20"), "{late}");
+        }
         assert_eq!(stage.wait_run_end(&run).expect("an end"), "done");
     }
     let over = |status: &Status| refund(status).is_some_and(|refund| refund.trial.is_none());

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use assent_compiler::command::demo::stage::{WEBHOOK_SECRET, clock, secrets, triage, webhook_to};
 use assent_schema::status::Status;
 use assent_tests::servers::{Nginx, PASSWORD, USER};
+use assent_tests::until::{LOOKED, until_so};
 use assent_tests::{Running, command};
 use serde_json::Value;
 
@@ -58,15 +59,17 @@ fn an_outage_is_told_when_it_has_lasted_and_not_before() {
     assert_eq!(sort(&scene, "silent"), 202);
     let holders = |rule: &str| ["witness", "ledger-branch"].contains(&rule);
     let mut heard_of_run = None;
-    while told(&scene, holders).len() < 2 {
+    until_so("an alert of each holder", TOLD_WITHIN, || {
         let since = began.elapsed();
-        assert!(since < TOLD_WITHIN, "after {since:?}: {:?}", told(&scene, holders));
+        if told(&scene, holders).len() >= 2 {
+            return true;
+        }
         assert!(since > OUTAGE || told(&scene, holders).is_empty(), "too soon: {since:?}");
         if heard_of_run.is_none() && !told(&scene, |rule| rule.starts_with("run-")).is_empty() {
             heard_of_run = Some(since);
         }
-        std::thread::sleep(Duration::from_secs(1));
-    }
+        false
+    });
     let all = told(&scene, holders);
     assert!(
         all.iter().all(|told| told["incident"] == false && told["client"] == "acme"),
@@ -80,12 +83,8 @@ fn an_outage_is_told_when_it_has_lasted_and_not_before() {
     scene.outside.hold(None);
     witness.again();
     assert_eq!(sort(&scene, "heard"), 202);
-    let until = Instant::now() + Duration::from_mins(3);
     let standing = || scene.agent.call(&["alerts"]).expect("alerts");
-    while standing().contains("witness ") {
-        assert!(Instant::now() < until, "{}", standing());
-        std::thread::sleep(Duration::from_secs(1));
-    }
+    until_so("the end of the witness's alert", LOOKED, || !standing().contains("witness "));
     let ended = |scene: &Scene| {
         scene.outside.look(|seen| seen.requests.iter().any(|one| one == "helpdesk assign_ticket t-heard"))
     };

@@ -7,6 +7,7 @@ use assent_agent::pull::read;
 use assent_compiler::command::demo::stage::{Stage, WEBHOOK_SECRET, clock, refund, run_id, webhook};
 use assent_schema::ledger::{Checkpoint, LogKey, export};
 use assent_schema::status::Status;
+use assent_tests::until::LOOKED;
 use assent_tests::{command, run, succeed};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -49,7 +50,7 @@ fn wait_published(stage: &mut Stage, more_than: u64) -> u64 {
         let size = note.map(|note| size(std::str::from_utf8(&note).expect("text")));
         Ok(size.filter(|size| *size > more_than))
     };
-    stage.production.wait_for(look).expect("a newer checkpoint")
+    stage.production.wait_within(LOOKED, look).expect("a newer checkpoint")
 }
 
 fn works(status: &Status) -> bool {

@@ -6,6 +6,7 @@ use assent_compiler::command::demo::source::put;
 use assent_compiler::command::demo::stage::{WEBHOOK_SECRET, clock, run_id, secrets, webhook, webhook_to};
 use assent_schema::status::Status;
 use assent_tests::servers::{Authority, free_address};
+use assent_tests::until::{LOOKED, until_so};
 use assent_tests::{command, have, run, succeed};
 use serde_json::Value;
 
@@ -185,11 +186,8 @@ fn what_keeps_work_from_beginning_or_going_on_is_heard() {
     assert_eq!(garbage["code"].as_str(), Some("vault_cannot_open"), "{garbage}");
     is_whole(&garbage, &console);
     put(&vault, &kept).expect("a file");
-    let is_over = |_| {
-        std::thread::sleep(std::time::Duration::from_secs(1));
-        scene.agent.call(&["alerts"]).is_ok_and(|alerts| !alerts.contains("vault_cannot_open"))
-    };
-    assert!((0..60).any(is_over), "it is over when the file is back");
+    let is_over = || scene.agent.call(&["alerts"]).is_ok_and(|alerts| !alerts.contains("vault_cannot_open"));
+    until_so("its end, when the file is back", LOOKED, is_over);
 
     let poll = scene.heard("poll");
     assert_eq!((poll["code"].as_str(), poll["workflow"].as_str()), (Some("bad_answer"), Some("changed")), "{poll}");

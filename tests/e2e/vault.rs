@@ -1,25 +1,12 @@
 //! A vault's file is gone when the agent starts, and is put back while it runs: what waited for a secret goes on, without another
 //! restart, and on-call hears of both.
 
-use std::time::{Duration, Instant};
-
 use assent_compiler::command::demo::stage::{Stage, WEBHOOK_SECRET, clock, run_id, webhook};
-
-/// The longest that an agent may take to see what became of the file: it looks twice a minute, oftener while it is gone.
-const SEEN_WITHIN: Duration = Duration::from_mins(1);
+use assent_tests::until::{LOOKED, until_so};
 
 /// Waits until what a command of the agent says is as wanted.
-#[expect(clippy::disallowed_methods, reason = "the test waits for a process")]
 fn wait(stage: &Stage, what: &str, wanted: impl Fn(&str) -> bool) {
-    let began = Instant::now();
-    loop {
-        let said = stage.production.call(&[what]).expect("an answer");
-        if wanted(&said) {
-            return;
-        }
-        assert!(began.elapsed() < SEEN_WITHIN, "{said}");
-        std::thread::sleep(Duration::from_millis(200));
-    }
+    until_so(what, LOOKED, || wanted(&stage.production.call(&[what]).expect("an answer")));
 }
 
 fn event(stage: &Stage, id: &str) -> (u16, String) {

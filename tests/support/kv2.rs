@@ -25,6 +25,8 @@ pub struct Asked<'a> {
 pub struct Kept {
     /// All versions, the first first; nothing for one that was deleted.
     pub versions: Vec<Option<Value>>,
+    /// What people wrote beside it.
+    pub custom: Option<Value>,
 }
 
 /// The server.
@@ -119,7 +121,11 @@ impl Bao {
                 None => errors(404, &[]),
                 Some((data, version)) => {
                     let status = if data.is_some() { 200 } else { 404 };
-                    let data = json!({"data": data, "metadata": metadata(version, data.is_none())});
+                    let mut beside = metadata(version, data.is_none());
+                    if let Some(custom) = self.secrets.get(&at).and_then(|kept| kept.custom.clone()) {
+                        beside["custom_metadata"] = custom;
+                    }
+                    let data = json!({"data": data, "metadata": beside});
                     (status, Some(whole(&data, &Value::Null)))
                 }
             },

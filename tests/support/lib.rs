@@ -14,6 +14,7 @@ pub mod signed;
 pub mod stage;
 pub mod systems;
 pub mod targets;
+pub mod until;
 
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -106,8 +106,8 @@ fn a_question_in_slack_has_its_published_form() {
             posts.extend([slack::question(&card, page), slack::question(&card, None)]);
         }
     }
-    let lena = "lena".parse().expect("an id");
-    for how in [Ended::Decided(Choice::Approve, lena), Ended::Late, Ended::Gone] {
+    let (lena, at) = ("lena".parse().expect("an id"), "2026-06-01T10:00:00Z".parse().expect("an instant"));
+    for how in [Ended::Decided(Choice::Approve, lena, at), Ended::Late, Ended::Gone] {
         posts.push(slack::ended(("acme", "refund"), &how));
     }
     let values: Vec<Value> = posts.iter().map(|post| json!({"text": post.text, "blocks": post.blocks})).collect();

@@ -59,7 +59,7 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
         return Err(Error::refused("the console's challenge is for somebody else; nothing was signed"));
     }
     let signature = key.sign(Namespace::Console, challenge.as_bytes())?;
-    let answer = post(host, "/sign-in/links", &SignedIn { challenge, signature: signature.into() })?;
+    let answer = post(host, "/sign-in/links", &SignedIn { challenge, signature: signature.into(), run: None })?;
     let answer: serde_json::Value = serde_json::from_str(&answer).unwrap_or_default();
     let link = answer.get("link").and_then(serde_json::Value::as_str);
     let link = link.ok_or_else(|| Error::environment("the console sent a malformed answer"))?;

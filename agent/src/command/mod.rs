@@ -216,6 +216,7 @@ mod tests {
 
     use super::*;
     use crate::store::{Alert, AlertRow, IncidentNo};
+    use crate::vault::ends::{Ending, Left};
     use crate::watch::{Around, Condition, Routes, alert, message};
     use crate::world::Wall;
 
@@ -301,6 +302,13 @@ mod tests {
         let (client, connection) = (|| "acme".parse().unwrap(), || "shop".parse().unwrap());
         let workflow = || "refund".parse().unwrap();
         let incident = IncidentNo::new(29);
+        let ends = |what| Condition::CredentialEnds {
+            client: client(),
+            connection: connection(),
+            slot: "api-key".parse().unwrap(),
+            what,
+            left: Left::Week,
+        };
         let conditions = [
             (Condition::ResponseDue { client: Some(client()), incident }, "incidents acknowledge i-29"),
             (Condition::ResponseLate { client: None, incident }, "incidents acknowledge i-29"),
@@ -317,6 +325,17 @@ mod tests {
             (Condition::RotationFailed { client: client(), connection: connection(), code: "x".into() }, "vault list"),
             (Condition::ConsentNeeded { client: client(), connection: connection() }, "vault connect acme/shop"),
             (Condition::ConsentNeeded { client: client(), connection: connection() }, "incidents acknowledge i-7"),
+            (ends(Ending::Secret), "vault rotate acme/shop/api-key --set"),
+            (ends(Ending::Consent), "vault connect acme/shop"),
+            (
+                Condition::Webhook {
+                    client: client(),
+                    workflow: workflow(),
+                    connection: connection(),
+                    code: "undelivered",
+                },
+                "vault list",
+            ),
             (Condition::Vault { code: "x".into() }, "vault list"),
             (Condition::DecisionWaits { client: client(), workflow: workflow() }, "console"),
             (

@@ -153,11 +153,14 @@ impl Show for Status {
 }
 
 fn secret(slot: &SlotStatus, out: &mut dyn Write) -> io::Result<()> {
-    let SlotStatus { client, connection, slot, since, due, rotating, .. } = slot;
+    let SlotStatus { client, connection, slot, since, due, ends, rotating, .. } = slot;
     write!(out, "secret {client}/{connection}/{slot}  ")?;
     match (since, due) {
         (Some(since), Some(due)) => write!(out, "since {since}, to be rotated by {due}")?,
         _ => write!(out, "not set, or not read yet")?,
+    }
+    if let Some(ends) = ends {
+        write!(out, ", ends {ends}")?;
     }
     writeln!(out, "{}", if *rotating { ", a new one is being tested" } else { "" })
 }

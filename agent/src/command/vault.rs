@@ -6,6 +6,7 @@ mod list;
 use std::io::{self, Read as _, Write};
 use std::sync::Arc;
 
+use assent_schema::time::Moment;
 use assent_schema::trust::Signer;
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -53,6 +54,18 @@ enum What {
         #[command(flatten)]
         who: Who,
     },
+    /// Says when the secret that counts in a slot ends by itself, as the API's site shows it: on-call is told before. Where the
+    /// API, the vault or the token says it, the agent knows it without. Another secret in the slot has no end that is known.
+    Ends {
+        /// The slot, as `client.toml` names it.
+        #[arg(value_name = "CLIENT/CONNECTION/SLOT", value_parser = slot)]
+        slot: SlotPath,
+        /// A day like `2027-03-01`, an instant like `2027-03-01T09:00:00Z`, or `never`.
+        #[arg(value_name = "WHEN", value_parser = when)]
+        when: When,
+        #[command(flatten)]
+        who: Who,
+    },
     /// Asks a person to let the agent act at an API, and keeps what comes of it in the slot of the connection.
     Connect(super::connect::Args),
     /// Says of each slot whether its secret can be one: good, empty, bad or, where nothing that runs here names it, not looked
@@ -63,6 +76,35 @@ enum What {
 fn slot(text: &str) -> Result<SlotPath, String> {
     SlotPath::parse(text)
         .ok_or_else(|| format!("is not a slot: `client/connection/slot`, `route/name`, or `{}`", SlotPath::Repository))
+}
+
+/// When a secret ends.
+#[derive(Clone, Copy, Debug)]
+struct When(Option<Moment>);
+
+fn when(text: &str) -> Result<When, String> {
+    if text == "never" {
+        return Ok(When(None));
+    }
+    let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
+    let moment = whole.parse().map_err(|_| "is not a day like `2027-03-01`, an instant in UTC, or `never`".to_owned());
+    moment.map(|moment| When(Some(moment)))
+}
+
+#[derive(Serialize)]
+struct SaidEnd {
+    slot: String,
+    ends: Option<Moment>,
+}
+
+impl Show for SaidEnd {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        let slot = &self.slot;
+        match self.ends {
+            Some(ends) => writeln!(out, "{slot} ends {ends}; on-call is told 14 days, 7 days and 1 day before"),
+            None => writeln!(out, "{slot}: nobody says any more when it ends"),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -107,6 +149,7 @@ pub(super) fn run(args: &Args, call: &Call, out: &mut Output<'_>) -> Result<(), 
     let vault = vaults::open(&config.vault, Arc::new(disk()?), host)?;
     match &args.what {
         What::Rotate { slot, set: _, who } => rotate(call, &vault, slot, who, out),
+        What::Ends { slot, when: When(at), who } => ends(call, slot, *at, who, out),
         What::Connect(args) => super::connect::run(args, call, &vault, out),
         What::List => list::run(call, &vault, out),
         What::Set { slot } => {
@@ -191,6 +234,19 @@ impl Show for Rotated {
                 )
             }
         }
+    }
+}
+
+/// Has the agent remember when the secret of a slot ends.
+fn ends(call: &Call, path: &SlotPath, at: Option<Moment>, who: &Who, out: &mut Output<'_>) -> Result<(), Error> {
+    let SlotPath::Client { client, connection, slot } = path else {
+        let error = Error::environment(format!("`{path}` is no secret of a client"));
+        return Err(error.help("Only what connections use is watched: `assent-agent status` lists the slots."));
+    };
+    let (client, connection, slot) = (client.clone(), connection.clone(), slot.clone());
+    match who.ask(call, &Question::SecretEnds { client, connection, slot, at })? {
+        Answer::Done => out.show(&SaidEnd { slot: path.to_string(), ends: at }),
+        _ => Err(unexpected()),
     }
 }
 

@@ -14,7 +14,7 @@ use super::look::NotSeen;
 use super::office::{Office, Refused};
 use super::serve::{Asked, Console, Guest};
 use super::{keyring, notes, pages};
-use crate::people::wire::{Shown, SignedDecision};
+use crate::people::wire::{NoLonger, Shown, SignedDecision};
 use crate::people::{NotTaken, judge};
 use crate::store::Log;
 
@@ -22,6 +22,11 @@ impl<O: Office> Console<O> {
     /// An answer to a question, with a signature where only that decides.
     pub(super) async fn decide(&self, nonce: &Digest, asked: &Asked, guest: &Guest) -> Answer {
         let Some(shown) = self.own(&guest.viewer).into_iter().find(|shown| shown.nonce == *nonce) else {
+            match self.no_longer(nonce, &guest.viewer) {
+                Ok(None) => {}
+                Ok(Some((_, over))) => return self.refuse(asked, guest, 404, &already(&over)),
+                Err(_) => return pages::busy(),
+            }
             return match self.not_asked(nonce) {
                 Ok(NotSeen::NotTheirs(log)) => self.not_theirs(log, asked, guest).await,
                 Ok(_) => self.refuse(asked, guest, 404, &not_taken(NotTaken::NotWaiting)),
@@ -61,7 +66,11 @@ impl<O: Office> Console<O> {
         };
         match taken {
             Ok(()) => answer::see(if choice == Choice::Approve { "/decisions?said=yes" } else { "/decisions?said=no" }),
-            Err(why) => self.not_decided(asked, guest, &shown, why).await,
+            // Somebody else was faster.
+            Err(why) => match self.no_longer(nonce, &guest.viewer) {
+                Ok(Some((_, over))) => self.refuse(asked, guest, why.status(), &already(&over)),
+                Ok(None) | Err(_) => self.not_decided(asked, guest, &shown, why).await,
+            },
         }
     }
 
@@ -115,6 +124,11 @@ fn edits(asked: &Asked, shown: &Shown) -> BTreeMap<String, String> {
         before.is_none_or(|before| before.replace("\r\n", "\n") != *text)
     });
     edits
+}
+
+/// Who was faster, or why nobody asks any more.
+fn already(over: &NoLonger) -> Refused {
+    refused(&format!("this is decided already: {}", over.became()), "Your answer changed nothing.")
 }
 
 /// Why a decision was not taken, for people.

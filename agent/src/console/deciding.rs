@@ -8,8 +8,8 @@ use super::office::Office;
 use super::pages;
 use super::serve::Console;
 use super::viewer::{Sight, Viewer};
-use crate::people::wire::Shown;
-use crate::run::{acceptance, done_before};
+use crate::people::wire::{NoLonger, Shown};
+use crate::run::acceptance;
 use crate::store::{Accepted, Log, Store as _, StoreError, Waiting, run_name};
 use crate::world::Wall;
 
@@ -57,18 +57,21 @@ impl<O: Office> Console<O> {
     pub(super) fn question(&self, nonce: &Digest, viewer: &Viewer) -> Looked {
         let (now, _) = self.office.clock();
         let Some(shown) = self.own(viewer).into_iter().find(|shown| shown.nonce == *nonce) else {
-            return Err(self.not_asked(nonce)?);
+            let Some((asked, over)) = self.no_longer(nonce, viewer)? else { return Err(self.not_asked(nonce)?) };
+            let notes = vec![notes::question(&asked.client, &viewer.who.person, (asked.run, asked.step, asked.plan))];
+            return Ok(Seen { notes, what: What::Page(pages::question::over(&over)) });
         };
         let plan = self.office.plan(&shown.plan);
         let name = run_name(self.office.store(), shown.run)?;
-        let asked = self.office.store().waiting()?.into_iter().find(|one| one.nonce == *nonce);
-        let done = done_before(&self.office.store().journal(shown.run)?, asked.and_then(|one| one.item).as_ref());
         let notes =
             vec![notes::question(&shown.client, &viewer.who.person, (shown.run, shown.step.clone(), shown.plan))];
-        Ok(Seen {
-            notes,
-            what: What::Page(pages::question::page(&shown, (plan.as_deref(), &done), name.as_ref(), now)),
-        })
+        Ok(Seen { notes, what: What::Page(pages::question::page(&shown, plan.as_deref(), name.as_ref(), now)) })
+    }
+
+    /// What became of a question that was theirs to answer, and that nobody asks any more.
+    pub(super) fn no_longer(&self, nonce: &Digest, viewer: &Viewer) -> Result<Option<(Waiting, NoLonger)>, StoreError> {
+        let client = viewer.who.client.as_ref().filter(|client| viewer.may_see(Sight::Own(client)));
+        client.map_or(Ok(None), |client| self.office.no_longer(client, &viewer.who.person, nonce))
     }
 
     /// Why a question is not shown: it is another's, or nobody's.

@@ -90,7 +90,7 @@ impl<O: Office> Console<O> {
         let (Some(challenge), Some(signature)) = (challenge, keyring::proof(&asked.form)) else {
             return sign_in::ask(400, next, Some("Something was missing. Begin again."), &self.office);
         };
-        match self.signed(&SignedIn { challenge: challenge.clone(), signature }, asked.origin.as_deref()) {
+        match self.signed(&SignedIn { challenge: challenge.clone(), signature, run: None }, asked.origin.as_deref()) {
             Ok((who, count)) => self.open(who, next, count).await,
             Err(why) => {
                 if !self.note_stranger(why.code(), &challenge).await {

@@ -19,9 +19,9 @@ use crate::control::incidents::IncidentRow;
 use crate::control::{ReadAgain, Verb};
 use crate::incident::Step;
 use crate::ledger::{Page, Sought};
-use crate::people::wire::{Shown, SignedDecision};
+use crate::people::wire::{NoLonger, Shown, SignedDecision};
 use crate::people::{Itself, Keys, NotTaken};
-use crate::store::{Log, RunId, Store, StoreError};
+use crate::store::{Log, RunId, Store, StoreError, Waiting};
 use crate::world::Wall;
 
 /// A person as the newest accepted release knows them.
@@ -129,6 +129,17 @@ pub trait Office: Send + Sync + 'static {
 
     /// The questions that a person of a client may answer, oldest first.
     fn questions(&self, client: &ClientId, person: &PersonId) -> Vec<Shown>;
+
+    /// What became of a question that was a person's to answer and that nobody asks any more. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn no_longer(
+        &self,
+        client: &ClientId,
+        person: &PersonId,
+        nonce: &Digest,
+    ) -> Result<Option<(Waiting, NoLonger)>, StoreError>;
 
     /// Takes a decision by somebody who signed in, where that is enough.
     fn decide(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use assent_schema::id::{ClientId, ConnectionId, PersonId, SlotId, WorkflowId};
 use assent_schema::ledger::{HeldWhat, Token};
-use assent_schema::time::Period;
+use assent_schema::time::{Moment, Period};
 use serde::{Deserialize, Serialize};
 
 use super::alerts::AlertQuestion;
@@ -157,6 +157,17 @@ pub enum Question {
         /// Which slot.
         slot: SlotId,
     },
+    /// The secret that counts in a slot ends by itself.
+    SecretEnds {
+        /// Whose.
+        client: ClientId,
+        /// Of which connection.
+        connection: ConnectionId,
+        /// Which slot.
+        slot: SlotId,
+        /// When; absent where it does not, whatever was said before.
+        at: Option<Moment>,
+    },
     /// What a connection is, to ask somebody for consent.
     Connection {
         /// Whose.
@@ -204,6 +215,7 @@ impl Question {
             | Self::OpenVault
             | Self::Form { .. }
             | Self::MayRotate { .. }
+            | Self::SecretEnds { .. }
             | Self::Connection { .. }
             | Self::Alerts(_) => SHORT,
         }

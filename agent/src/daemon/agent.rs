@@ -76,7 +76,7 @@ pub(super) struct Agent {
     /// Room that is kept for a full disk.
     pub(super) reserve: Arc<Reserve>,
     /// What was looked at about secrets, and when.
-    pub(super) secrets: super::secrets::Looks,
+    pub(super) secrets: super::looks::Looks,
 }
 
 impl std::ops::Deref for Agent {
@@ -117,7 +117,7 @@ impl Agent {
             telling: Telling::default(),
             standing: Standing::default(),
             seen: Seen::default(),
-            secrets: super::secrets::Looks::default(),
+            secrets: super::looks::Looks::default(),
         }
     }
 

@@ -97,6 +97,10 @@ impl Clerk {
                 let done = agent.rotate(&(client, connection, slot), &by).await;
                 Ok(done.map_or_else(not_done, |rotation| Answer::Rotation(said(rotation))))
             }
+            Question::SecretEnds { client, connection, slot, at } => {
+                let said = agent.say_end(&(client, connection, slot), at, &by).await;
+                Ok(said.map_or_else(not_done, |()| Answer::Done))
+            }
             Question::Runs { client, most } => self.runs(viewer, client, most).await,
             Question::Run { run } => self.run(viewer, &run).await,
             Question::Reread { run, why } => self.reread(viewer, &run, &why).await,

@@ -88,6 +88,7 @@ impl Doors {
         let (schedules, stopping) = (Arc::clone(desk), stop());
         front.spawn("schedules", async move { schedules.keep_schedules(stopping).await });
         front.spawn("polls", Arc::clone(desk).keep_polls(stop()));
+        front.spawn("subscriptions", Arc::clone(desk).keep_subscriptions(stop()));
         let (chats, stopping, console) = (Arc::clone(desk), stop(), config.console_url());
         front.spawn("chats", async move {
             if let Err(error) = chats.keep_chats(console, stopping).await {

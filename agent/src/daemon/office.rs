@@ -21,13 +21,14 @@ use crate::control::alerts::AlertQuestion;
 use crate::control::incidents::{IncidentAnswer, IncidentRow};
 use crate::control::{Answer, Chosen, Mode, ReadAgain, Verb};
 use crate::deploy::NoRollback;
+use crate::desk::no_longer;
 use crate::incident::Step;
 use crate::ledger::Sought;
 use crate::people::Through;
-use crate::people::wire::{Shown, SignedDecision};
+use crate::people::wire::{NoLonger, Shown, SignedDecision};
 use crate::people::{Itself, Keys, NotTaken};
 use crate::run::{Act, Deployed as _};
-use crate::store::{Log, RunId, Sqlite, StoreError};
+use crate::store::{Log, RunId, Sqlite, StoreError, Waiting};
 use crate::world::{Clock as _, Dice as _, Wall};
 
 /// The console's way to an agent.
@@ -117,6 +118,16 @@ impl Office for Bureau {
     fn questions(&self, client: &ClientId, person: &PersonId) -> Vec<Shown> {
         let addressed = self.desk.addressed(client, person, Through::Page);
         addressed.iter().filter_map(|question| self.desk.shown(question).ok()).collect()
+    }
+
+    fn no_longer(
+        &self,
+        client: &ClientId,
+        person: &PersonId,
+        nonce: &Digest,
+    ) -> Result<Option<(Waiting, NoLonger)>, StoreError> {
+        let facts = self.agent.field.client(client);
+        facts.map_or(Ok(None), |facts| no_longer::of_question(self.store(), (&facts, person), nonce))
     }
 
     async fn decide(

@@ -2,8 +2,7 @@
 //! and what on-call must know of the vault.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use assent_schema::alert::Rule;
@@ -24,24 +23,21 @@ use crate::watch::{self, Condition};
 use crate::world::Clock as _;
 
 /// The rules of alerts that stand as long as their condition does.
-const RULES: [Rule; 7] = [
+const RULES: [Rule; 8] = [
     Rule::RotationDue,
     Rule::RotationOverdue,
     Rule::ConsentNeeded,
+    Rule::CredentialEnds,
     Rule::ScopeWider,
     Rule::ScopeMissing,
     Rule::Vault,
     Rule::Secret,
 ];
-/// How often it is looked which secret counts in each slot.
-const SLOTS_EVERY: Duration = Duration::from_hours(1);
-/// How often the APIs are asked what they granted.
-const SCOPES_EVERY: Duration = Duration::from_hours(24);
 /// How soon it is looked again while the vault does not open: somebody is putting it back.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// A slot of a client, by its names.
-type Named = (ClientId, ConnectionId, SlotId);
+pub(super) type Named = (ClientId, ConnectionId, SlotId);
 
 impl Agent {
     /// Looks at everything about secrets, and tells on-call.
@@ -58,6 +54,7 @@ impl Agent {
         self.look_at_vault(&slots).await;
         let hourly = self.secrets.is_slot_look_due(boot, slots.len());
         lock(&self.secrets.misfits).retain(|named| slots.contains(named));
+        lock(&self.secrets.ends).retain(|named, _| slots.contains(named));
         for (client, connection, slot) in &slots {
             let of = OfClient { client, connection, slot };
             if let Err(error) = self.look_at_one(of, hourly).await {
@@ -75,6 +72,7 @@ impl Agent {
         if self.field.vault_outage().is_none() && self.secrets.is_scope_look_due(boot) {
             let connections: BTreeSet<_> = slots.iter().map(|(client, connection, _)| (client, connection)).collect();
             for (client, connection) in connections {
+                self.engine.keep_consent(client, connection).await;
                 self.engine.look_at_scopes(client, connection).await;
             }
         }
@@ -132,6 +130,7 @@ impl Agent {
                 let looked = self.engine.look_at_slot(&*vault, of).await;
                 self.look_at_form(of, &vault).await;
                 looked?;
+                self.look_at_end(of, &vault).await?;
             }
             Rotation::Waits { .. } | Rotation::None => {}
         }
@@ -188,7 +187,7 @@ impl Agent {
     }
 
     /// The slots that a release names, webhooks' among them.
-    fn client_slots(&self) -> Vec<Named> {
+    pub(super) fn client_slots(&self) -> Vec<Named> {
         let snapshot = self.field.snapshot();
         let mut slots = Vec::new();
         for (client, facts) in &snapshot.clients {
@@ -240,6 +239,7 @@ impl Agent {
         for (client, connection) in self.engine.consents() {
             conditions.push(Condition::ConsentNeeded { client, connection });
         }
+        conditions.extend(self.endings());
         for ((client, connection), granted) in self.engine.drift() {
             let (of, at) = (client.clone(), connection.clone());
             conditions.extend((!granted.more.is_empty()).then_some(Condition::ScopeWider { client, connection }));
@@ -271,6 +271,7 @@ impl Agent {
             statuses.push(SlotStatus {
                 since: known.as_ref().map(|known| known.since),
                 due: known.as_ref().map(|known| due(known.since, every)),
+                ends: self.end_of(&(client.clone(), connection.clone(), slot.clone())),
                 rotating: known.is_some_and(|known| known.going.is_some()),
                 every,
                 client,
@@ -357,48 +358,4 @@ impl NotRotated {
             Self::Store(error) => (error.to_string(), "The old secret counts. Look at the agent's log."),
         }
     }
-}
-
-/// What the agent remembers about its looks at secrets.
-#[derive(Default)]
-pub(super) struct Looks {
-    /// When it last looked which secrets count, in seconds since boot; 0 for never.
-    slots_at: AtomicU64,
-    /// When it last asked what was granted.
-    scopes_at: AtomicU64,
-    /// How many slots there were then.
-    slots: AtomicUsize,
-    /// Slots whose secret cannot be one.
-    misfits: Mutex<BTreeSet<Named>>,
-    /// Held while a rotation is gone on with.
-    rotating: tokio::sync::Mutex<()>,
-    /// Why the vault would not open if the agent began now.
-    fault: Mutex<Option<VaultError>>,
-    /// Lines of the log that were told to on-call.
-    tripped: AtomicU64,
-    /// A person changed something.
-    pub(super) news: tokio::sync::Notify,
-}
-
-impl Looks {
-    /// Each hour, and when a release brings other slots.
-    fn is_slot_look_due(&self, boot: Duration, slots: usize) -> bool {
-        if self.slots.swap(slots, Ordering::Relaxed) != slots {
-            self.slots_at.store(0, Ordering::Relaxed);
-        }
-        is_due(&self.slots_at, boot, SLOTS_EVERY)
-    }
-
-    fn is_scope_look_due(&self, boot: Duration) -> bool {
-        is_due(&self.scopes_at, boot, SCOPES_EVERY)
-    }
-}
-
-fn is_due(at: &AtomicU64, boot: Duration, every: Duration) -> bool {
-    let (now, before) = (boot.as_secs().max(1), at.load(Ordering::Relaxed));
-    let is_due = before == 0 || now >= before.saturating_add(every.as_secs());
-    if is_due {
-        at.store(now, Ordering::Relaxed);
-    }
-    is_due
 }

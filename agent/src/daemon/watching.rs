@@ -22,6 +22,7 @@ use crate::ledger::Note;
 use crate::listen::Certificate;
 use crate::real::{Egress, RealNet, disk, log};
 use crate::request::url::Base;
+use crate::run::forget_asked;
 use crate::store::{AlertNo, AlertRow, Log, Store as _, StoreError, Transaction, Write};
 use crate::sync::lock;
 use crate::watch::spans::Spans;
@@ -177,7 +178,8 @@ impl Agent {
         }
         if looks.is_multiple_of(FORGET_LOOKS) && !halted {
             let now = self.world.clock.now();
-            let writes = Watcher::too_old(&*self.store, now)?;
+            let mut writes = Watcher::too_old(&*self.store, now)?;
+            writes.extend(forget_asked(&*self.store, now)?);
             if !writes.is_empty() {
                 self.store.commit(Transaction { at: now, writes }).await?;
             }

@@ -8,10 +8,12 @@ mod chats;
 mod counted;
 mod hooks;
 mod inboxes;
+pub mod no_longer;
 mod persons;
 mod polls;
 mod schedules;
 mod starts;
+mod subscribed;
 mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +40,7 @@ use crate::world::{Clock as _, Dice as _, World};
 pub use counted::Counted;
 pub use inboxes::Minds;
 pub use polls::Seen;
+use subscribed::Subscribed;
 use tasks::Tasks;
 
 /// What only the deployment knows about people, and which workflows there are.
@@ -146,6 +149,7 @@ pub struct FrontDesk<W, S, D, R> {
     /// Forged answers by client and connection, of those that plans ask through.
     forged: Mutex<BTreeMap<(ClientId, ConnectionId), Bucket>>,
     counted: Counted,
+    subscribed: Subscribed,
     tasks: Tasks,
 }
 
@@ -170,6 +174,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             key
         };
         let challenges = Mutex::new(Challenges::new(world.dice().bytes()));
+        let subscribed = Subscribed::since(world.clock().now().moment());
         Ok(Arc::new(Self {
             world,
             engine,
@@ -182,6 +187,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             statements: Mutex::default(),
             forged: Mutex::default(),
             counted: Counted::default(),
+            subscribed,
             tasks: Tasks::default(),
         }))
     }
@@ -260,6 +266,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> Desk for FrontDesk<W, S, D, R
     async fn deliver(&self, event: Event) -> Receipt {
         let (client, workflow) = (event.client.clone(), event.workflow.clone());
         let receipt = self.hook(event).await;
+        self.subscribed.came((&client, &workflow), &receipt, self.world.clock().now().moment());
         if let Some(code) = counted::code_of(&receipt) {
             self.counted.refused(&client, &workflow, code);
         }

@@ -1,6 +1,7 @@
 //! People: challenges, what waits for them, what they decide.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use assent_schema::canon::{self, Digest};
 use assent_schema::id::{ClientId, PersonId};
@@ -9,14 +10,14 @@ use assent_schema::trust::SignedFile;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{FrontDesk, Registry, Turns};
+use super::{FrontDesk, Registry, Turns, no_longer};
 use crate::content::Content;
 use crate::listen::{Ask, Reply};
 use crate::people::proof::counted;
-use crate::people::wire::{Handed, Introduction, Poked, Shown, SignedDecision, SignedIn, WaitingForMe};
+use crate::people::wire::{Handed, Introduction, NoLonger, Poked, Shown, SignedDecision, SignedIn, WaitingForMe};
 use crate::people::{Asked, Keys, NotTaken, Strength, Through, access, judge, judge_signed};
-use crate::run::{DecideError, Deployed, Question, Verdict};
-use crate::store::{Log, Store, Transaction, Write, run_name};
+use crate::run::{DecideError, Deployed, Question, Verdict, done_before};
+use crate::store::{Log, RunRef, Store, Transaction, Waiting, Write, run_name, run_of_name};
 use crate::sync::lock;
 use crate::world::{Clock as _, Dice as _, World};
 
@@ -75,12 +76,34 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         let (who, _) = lock(&self.challenges).sign_in(&self.itself, signed, None, boot, known)?;
         let client = who.client.ok_or(NotTaken::BadForm)?;
         let questions = self.addressed(&client, &who.person, Through::Cli);
-        let waiting: Vec<_> = questions.iter().map(|question| &question.waiting).collect();
+        let over = self.over(&client, &who.person, signed.run.as_ref()).await?;
+        let asked = questions.iter().map(|question| &question.waiting);
+        let waiting: Vec<_> = asked.chain(over.iter().map(|(waiting, _)| waiting)).collect();
         // The entry first, then the answer.
         let entry = access::viewed(&client, &who.person, &waiting, self.world.clock().now());
         self.engine.store().commit(entry).await.or(Err(NotTaken::NotDurable))?;
         let decisions = questions.iter().map(|question| self.shown(question)).collect::<Result<_, _>>()?;
-        reply(&WaitingForMe { decisions })
+        reply(&WaitingForMe { decisions, over: over.into_iter().map(|(_, over)| over).collect() })
+    }
+
+    /// What became of a run's questions that were this person's to answer.
+    async fn over(
+        &self,
+        client: &ClientId,
+        person: &PersonId,
+        run: Option<&RunRef>,
+    ) -> Result<Vec<(Waiting, NoLonger)>, NotTaken> {
+        let (Some(run), Some(facts)) = (run.cloned(), self.deployed.client(client)) else { return Ok(Vec::new()) };
+        let (store, person) = (Arc::clone(self.engine.store()), person.clone());
+        // A whole journal is read: not on the thread that runs are driven on.
+        let read = tokio::task::spawn_blocking(move || {
+            let run = match run {
+                RunRef::Id(run) => Some(run),
+                RunRef::Name(name) => run_of_name(&*store, &name)?,
+            };
+            run.map_or_else(|| Ok(Vec::new()), |run| no_longer::of_run(&*store, (&facts, &person), run))
+        });
+        read.await.or(Err(NotTaken::NotDurable))?.or(Err(NotTaken::NotDurable))
     }
 
     /// The questions that a person of a client may answer there, oldest first.
@@ -123,7 +146,10 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
     pub(crate) fn shown(&self, question: &Question) -> Result<Shown, NotTaken> {
         let waiting = &question.waiting;
         let values = serde_json::from_slice(question.shown.reveal()).or(Err(NotTaken::BadForm))?;
-        let name = run_name(&**self.engine.store(), waiting.run).or(Err(NotTaken::NotDurable))?;
+        let store = &**self.engine.store();
+        let name = run_name(store, waiting.run).or(Err(NotTaken::NotDurable))?;
+        let journal = store.journal(waiting.run).or(Err(NotTaken::NotDurable))?;
+        let done = done_before(&journal, waiting.item.as_ref());
         let (approvers, signature) =
             self.with_asked(question, |asked| (asked.approvers, asked.needs() == Strength::Signature))?;
         Ok(Shown {
@@ -143,6 +169,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             signature,
             values,
             edit: question.edit.iter().cloned().collect(),
+            done,
             salt: Digest::from_bytes(*question.salt.reveal()),
             shown: waiting.shown,
             nonce: waiting.nonce,

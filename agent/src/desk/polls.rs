@@ -236,6 +236,7 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         };
         match self.drive(self.engine.begin(new)).await {
             Receipt::Accepted(_) => {
+                self.subscribed.found((&plan.client, &plan.workflow), item.position.order, now);
                 *cursor = moved;
                 Ok(true)
             }

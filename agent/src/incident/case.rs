@@ -2,6 +2,7 @@
 
 use assent_schema::canon::Digest;
 use assent_schema::id::{ConnectionId, PersonId};
+use assent_schema::ledger::kind::Alerted;
 use assent_schema::time::Moment;
 use serde::{Deserialize, Serialize};
 
@@ -149,6 +150,12 @@ impl Case {
     /// Its name, `i-7`.
     pub fn id(&self) -> String {
         self.no().to_string()
+    }
+
+    /// Whether an alert that the ledger tells of is that of this incident: older agents named its rule alone.
+    pub fn is_told_by(&self, alerted: &Alerted) -> bool {
+        let same_rule = || alerted.rule.as_str() == self.row.alert.rule.as_str();
+        alerted.incident.as_ref().map_or_else(same_rule, |incident| incident.as_str() == self.id())
     }
 
     /// How bad it is.

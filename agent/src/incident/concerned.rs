@@ -56,7 +56,7 @@ impl<'a> Concerned<'a> {
             Kind::RolledBack(back) => same(&back.workflow),
             Kind::Rotated(rotated) => alert.connection.as_ref().is_none_or(|one| *one == rotated.connection),
             Kind::Incident(incident) => incident.id.as_str() == self.facts.case.id(),
-            Kind::Alerted(alerted) => alerted.rule.as_str() == alert.rule.as_str(),
+            Kind::Alerted(alerted) => self.facts.case.is_told_by(alerted),
             Kind::Held(held) => holds(&held.what, alert),
             Kind::Resumed(resumed) => !self.held.contains(resumed.id.as_str()),
             // What was done about a run of before a recovery names its plan alone.

@@ -258,7 +258,7 @@ fn detection(facts: &Facts<'_>) -> String {
     }
     let began = facts.case.opened();
     let told = facts.entries.iter().filter(|entry| entry.time >= began).find_map(|entry| match &entry.kind {
-        Kind::Alerted(alerted) if alerted.rule.as_str() == alert.rule.as_str() => Some(alerted.delay),
+        Kind::Alerted(alerted) if facts.case.is_told_by(alerted) => Some(alerted.delay),
         _ => None,
     });
     let found = format!("Found by the rule `{}` at {began}", alert.rule);

@@ -5,13 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::canon::Digest;
+use assent_schema::choice::QuestionEnd;
 use assent_schema::expr::FactText;
 use assent_schema::id::{AgentId, ClientId, GroupId, Name, PersonId, WorkflowId};
 use assent_schema::release::{Choice, DECISION_SCHEMA, Decision, DecisionType, Proof};
 use assent_schema::time::Moment;
 use serde::{Deserialize, Serialize};
 
-use crate::store::{RunId, RunName};
+use crate::store::{RunId, RunName, RunRef};
 
 /// `POST /statements`: a statement of a client with its signatures, exactly as they lie in a source repository.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,6 +131,9 @@ pub struct SignedIn {
     pub challenge: String,
     /// What shows who signed them: an armoured SSHSIG under `console@assent`, or what a passkey signed.
     pub signature: Proof,
+    /// The run of which is asked, too, what became of its questions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunRef>,
 }
 
 /// The answer to a signed challenge: what waits for this person.
@@ -138,6 +142,48 @@ pub struct SignedIn {
 pub struct WaitingForMe {
     /// Oldest first.
     pub decisions: Vec<Shown>,
+    /// What became of the questions of the run that was asked about, as far as they were this person's to answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub over: Vec<NoLonger>,
+}
+
+/// A question that nobody asks any more. Facts only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoLonger {
+    /// The run.
+    pub run: RunId,
+    /// How people name it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<RunName>,
+    /// Which workflow.
+    pub workflow: WorkflowId,
+    /// The step that asked.
+    pub step: Name,
+    /// Inside an `each`, the item's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<FactText>,
+    /// How it ended; absent where the run ended before anybody decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<QuestionEnd>,
+    /// Who decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<PersonId>,
+    /// When.
+    pub at: Moment,
+}
+
+impl NoLonger {
+    /// What became of it, as the rest of a sentence.
+    pub fn became(&self) -> String {
+        let at = self.at;
+        match (self.end, &self.by) {
+            (Some(QuestionEnd::Decided(choice)), Some(by)) => format!("{by} said {} at {at}", choice.said()),
+            (Some(QuestionEnd::Decided(choice)), None) => format!("somebody said {} at {at}", choice.said()),
+            (Some(QuestionEnd::Late), _) => format!("nobody answered in time, which meant no at {at}"),
+            (None, _) => format!("its run ended at {at} before anybody answered"),
+        }
+    }
 }
 
 /// One question, with everything that a decision must name. Holds content, so it has no `Debug`.
@@ -178,6 +224,9 @@ pub struct Shown {
     pub values: serde_json::Map<String, serde_json::Value>,
     /// Paths whose text may be changed.
     pub edit: BTreeSet<String>,
+    /// The steps whose effects are done already, as where a run goes on with another: a yes does them no second time.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub done: BTreeSet<Name>,
     /// The salt of `shown`: 64 hex digits. Whoever keeps it can later prove what was shown.
     pub salt: Digest,
     /// The hash of what is shown; compute it again before signing.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use assent_schema::client::{Auth, ClientAuth, ConnectionFacts};
 use assent_schema::id::{ClientId, ConnectionId, Name, OperationRef};
 use assent_schema::plan::{Failure, Method};
+use assent_schema::time::Period;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
@@ -261,6 +262,8 @@ pub struct Token {
     pub lives: Duration,
     /// What it may do, where the answer says so.
     pub scope: Option<String>,
+    /// How long the refresh token lives, and with it what a person consented to, where the answer says so.
+    pub consent: Option<Period>,
     /// The record that takes the place of the one it was asked with: the refresh token was replaced.
     pub next: Option<Content<Vec<u8>>>,
 }
@@ -287,8 +290,18 @@ pub fn read(grant: &Grant<'_>, response: &HttpResponse) -> Result<Token, Failed>
         access: Content::new(access.clone().into_bytes()),
         lives: told.unwrap_or(LIFE_UNTOLD).min(LIFE_MOST),
         scope: json.text_at("scope").map(str::to_owned),
+        consent: consent(grant, &json),
         next: next(grant, &json).map_err(|()| bad())?,
     })
+}
+
+/// The members by which servers tell how long a refresh token lives, in seconds. No standard has one; zero means for ever.
+const CONSENT_LIVES: [&str; 3] = ["refresh_token_expires_in", "refresh_expires_in", "x_refresh_token_expires_in"];
+
+fn consent(grant: &Grant<'_>, json: &Json) -> Option<Period> {
+    let Auth::Oauth2Refresh { .. } = grant.connection.auth else { return None };
+    let told = CONSENT_LIVES.into_iter().find_map(|name| json.text_at(name))?;
+    told.parse().ok().filter(|seconds| *seconds > 0).map(|seconds| Period::seconds(seconds).min(Period::MOST))
 }
 
 /// The record with the new refresh token; nothing when the old one stays.

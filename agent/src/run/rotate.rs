@@ -313,7 +313,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
     }
 
     /// By what the agent knows a secret again. Of a record only what a person gives: its refresh token is replaced by itself.
-    fn mark(&self, secret: &Secret) -> assent_schema::canon::Digest {
+    pub(super) fn mark(&self, secret: &Secret) -> assent_schema::canon::Digest {
         let given = oauth::given(secret.reveal());
         let bytes = given.as_ref().map_or(secret.reveal(), |given| given.reveal().as_slice());
         keyed(self.agent_key.reveal(), Purpose::Secret, bytes)

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use assent_schema::alert::{Groups, Opens, Rule};
 use assent_schema::id::{ClientId, ConnectionId, PersonId, WorkflowId};
+use assent_schema::ledger::Token;
 use assent_schema::plan::Ending;
 use assent_schema::time::Moment;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -211,16 +212,24 @@ impl Alert {
         Self { incident, ..self }
     }
 
-    /// What groups alerts: rule, client, connection and code, never text or time. That a workflow went off or back, or left items
-    /// undone, is a cause of its own: whoever mends the first one must hear of the others.
+    /// What groups alerts: rule, client, connection and code, never text or time. That a workflow went off or back, left items
+    /// undone, or failed where no connection is to blame, is a cause of its own: whoever mends the first one must hear of the
+    /// others.
     pub fn key(&self) -> String {
         let client = self.client.as_ref().map_or("-", ClientId::as_str);
         let connection = self.connection.as_ref().map_or("-", ConnectionId::as_str);
         let key = format!("{}/{client}/{connection}/{}", self.rule, self.code);
-        match (&self.workflow, self.rule.row().groups_by_workflow) {
-            (Some(workflow), Groups::Workflow) => format!("{key}/{workflow}"),
-            (Some(_) | None, Groups::Cause) | (None, Groups::Workflow) => key,
-        }
+        self.alone().map_or(key.clone(), |workflow| format!("{key}/{workflow}"))
+    }
+
+    /// The one workflow that it is about; nothing where it may be about several, or is about none.
+    fn alone(&self) -> Option<&WorkflowId> {
+        let is_alone = match self.rule.row().groups_by_workflow {
+            Groups::Workflow => true,
+            Groups::Place => self.connection.is_none(),
+            Groups::Cause => false,
+        };
+        self.workflow.as_ref().filter(|_| is_alone)
     }
 
     /// What the ledger says of the incident that the alert opens, in the same transaction; nothing where it opens none.
@@ -234,6 +243,16 @@ impl Alert {
             .fact("state", "opened")
             .fact("severity", Severity::of(self.rule).as_str())
             .fact("cause", self.rule.as_str());
+        // What it is about, so that whoever reads the ledger can tell which runs it is the incident of.
+        let about = [
+            ("code", Token::new(&self.code).ok().map(|code| code.as_str().to_owned())),
+            ("connection", self.connection.as_ref().map(ToString::to_string)),
+            ("workflow", self.alone().map(ToString::to_string)),
+        ];
+        let note = about.into_iter().fold(note, |note, (name, value)| match value {
+            Some(value) => note.fact(name, value),
+            None => note,
+        });
         let note = match respond_by {
             Some(until) => note.fact("respond_by", until.to_string()),
             None => note,
@@ -297,6 +316,29 @@ mod tests {
     fn one_cause_behind_many_runs_and_workflows_is_one_alert() {
         let keys: BTreeSet<String> = ["refund", "reply"].map(|w| ended(Ending::Failed, w).key()).into();
         assert_eq!(keys.into_iter().collect::<Vec<_>>(), ["run-failed/acme/helpdesk/http_503"]);
+    }
+
+    /// What B left undone is told and answered by itself, also while A's incident of the same code stands open.
+    #[test]
+    fn what_failed_where_no_connection_is_to_blame_is_its_workflows_own() {
+        let of = |ending, workflow: &str| Alert { connection: None, code: "timeout".into(), ..ended(ending, workflow) };
+        for (ending, rule) in [
+            (Ending::Failed, "run-failed"),
+            (Ending::Stopped, "run-stopped"),
+            (Ending::ContentLost, "run-content-lost"),
+        ] {
+            let keys = ["refund", "reply"].map(|workflow| of(ending, workflow).key());
+            assert_eq!(keys, ["refund", "reply"].map(|workflow| format!("{rule}/acme/-/timeout/{workflow}")));
+        }
+        let about = |alert: &Alert| {
+            let note = alert.opens(7, None).unwrap();
+            ["code", "connection", "workflow"]
+                .map(|name| note.data.get(name).map(|value| value.as_str().unwrap().to_owned()))
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(about(&of(Ending::Failed, "refund")), [some("timeout"), None, some("refund")]);
+        // Of an API that is to blame it may be about several.
+        assert_eq!(about(&ended(Ending::Failed, "refund")), [some("http_503"), some("helpdesk"), None]);
     }
 
     #[test]

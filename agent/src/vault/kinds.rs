@@ -1,5 +1,7 @@
 //! The kinds of vault as one type: what `agent.toml` names.
 
+use assent_schema::time::Moment;
+
 use super::{Asked, Credentials, FileVault, Kv2Vault, Secret, SlotPath, Vault, VaultError};
 use crate::world::{Clock, Disk, Net};
 
@@ -62,5 +64,9 @@ impl<F: Disk, D: Disk, N: Net, C: Clock> Vault for AnyVault<F, D, N, C> {
 
     fn slots(&self) -> Asked<'_, Vec<SlotPath>> {
         self.kind().slots()
+    }
+
+    fn end<'a>(&'a self, path: &'a SlotPath) -> Asked<'a, Option<Moment>> {
+        self.kind().end(path)
     }
 }

@@ -21,6 +21,7 @@ use std::time::Duration;
 use assent_schema::id::{ClientId, OperationRef};
 use assent_schema::named::{Kind, Unread};
 use assent_schema::plan::Method;
+use assent_schema::time::Moment;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
 use zeroize::Zeroizing;
@@ -183,6 +184,21 @@ impl<N: Net, C: Clock> Kv2Vault<N, C> {
         Ok(found.map_or((None, 0), |found| (found.data, found.metadata.version)))
     }
 
+    /// When the newest version ends: the server deletes it then, or somebody noted that it is not taken any more.
+    async fn ends(&self, path: &SlotPath) -> Result<Option<Moment>, VaultError> {
+        let answered = self.ask(Method::Get, &self.place("data", path, Which::Current), &[]).await?;
+        let 200 = answered.status else { return Ok(None) };
+        let Some(Version { metadata, .. }) = read::<Version>(&answered)?.data else { return Ok(None) };
+        let noted = metadata.custom_metadata.and_then(|noted| noted.expires);
+        let told = [Some(metadata.deletion_time), noted].into_iter().flatten();
+        // RFC 3339, with fractions or another offset too; a date alone is its first moment.
+        let read = |text: String| {
+            let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text };
+            whole.parse::<jiff::Timestamp>().ok().map(Moment::from)
+        };
+        Ok(told.filter_map(read).min())
+    }
+
     async fn get(&self, path: &SlotPath, which: Which) -> Result<Secret, VaultError> {
         let (fields, version) = self.newest(path, which).await?;
         let fields = fields.ok_or(VaultError::Missing)?;
@@ -324,5 +340,9 @@ impl<N: Net, C: Clock> Vault for Kv2Vault<N, C> {
 
     fn slots(&self) -> Asked<'_, Vec<SlotPath>> {
         Box::pin(self.all())
+    }
+
+    fn end<'a>(&'a self, path: &'a SlotPath) -> Asked<'a, Option<Moment>> {
+        Box::pin(self.ends(path))
     }
 }

@@ -197,3 +197,22 @@ async fn a_vault_that_is_away_or_sealed_is_told_from_an_empty_slot() {
     // Nothing but what is asked for was asked: no request of one client touches another's folder.
     assert!(server.line.bao().seen.iter().all(|asked| asked.starts_with("GET /v1/secret/data/acme/shop/")));
 }
+
+#[tokio::test]
+async fn what_people_wrote_beside_a_secret_says_when_it_ends() {
+    let server = Server::new("", None, false);
+    server.fill("acme/shop/token", "canary-0").await;
+    let vault = server.vault();
+    let slot = path("acme/shop/token");
+    assert_eq!(vault.end(&slot).await, Ok(None));
+    for (noted, ends) in [
+        ("2027-03-01", Some("2027-03-01T00:00:00Z")),
+        ("2027-03-01T10:00:00.5+01:00", Some("2027-03-01T09:00:00Z")),
+        ("when it ends", None),
+    ] {
+        let place = (String::new(), "acme/shop/token".to_owned());
+        server.line.bao().secrets.get_mut(&place).unwrap().custom = Some(json!({"owner": "us", "expires": noted}));
+        assert_eq!(vault.end(&slot).await, Ok(ends.map(|ends| ends.parse().unwrap())), "{noted}");
+    }
+    assert_eq!(vault.end(&path("acme/shop/none")).await, Ok(None));
+}

@@ -7,6 +7,7 @@
 //! engine.md section 4. Promises P07, P08.
 
 mod credentials;
+pub mod ends;
 mod file;
 mod host;
 mod kinds;
@@ -23,7 +24,7 @@ use std::fmt;
 use std::pin::Pin;
 
 use assent_schema::id::{ClientId, ConnectionId, SlotId};
-use assent_schema::time::Period;
+use assent_schema::time::{Moment, Period};
 
 pub use credentials::Credentials;
 pub use file::FileVault;
@@ -205,4 +206,9 @@ pub trait Vault: Send + Sync {
 
     /// The slots that hold a secret, sorted.
     fn slots(&self) -> Asked<'_, Vec<SlotPath>>;
+
+    /// When what a slot holds ends by itself, where this kind of vault says that.
+    fn end<'a>(&'a self, _: &'a SlotPath) -> Asked<'a, Option<Moment>> {
+        at_once(Ok(None))
+    }
 }

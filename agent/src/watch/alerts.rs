@@ -8,7 +8,9 @@ use assent_schema::ledger::HeldWhat;
 use assent_schema::time::Moment;
 
 use super::anomaly::Anomaly;
+use super::ending::ending_code;
 use crate::store::{Alert, AlertRow, IncidentNo, Write};
+use crate::vault::ends::{Ending, Left};
 
 /// The most that one alert counts at once.
 const COUNT_MOST: i64 = 1_000;
@@ -112,6 +114,30 @@ pub enum Condition {
         client: ClientId,
         /// Which connection.
         connection: ConnectionId,
+    },
+    /// A credential ends soon, or has ended.
+    CredentialEnds {
+        /// Whose.
+        client: ClientId,
+        /// Of which connection.
+        connection: ConnectionId,
+        /// Which slot holds it.
+        slot: SlotId,
+        /// Whether it is the secret or what a person consented to.
+        what: Ending,
+        /// How soon.
+        left: Left,
+    },
+    /// Events of a webhook do not come as they should.
+    Webhook {
+        /// Whose.
+        client: ClientId,
+        /// Which workflow waits for them.
+        workflow: WorkflowId,
+        /// Of which connection.
+        connection: ConnectionId,
+        /// How, from a closed list.
+        code: &'static str,
     },
     /// An API granted more than the workflows need.
     ScopeWider {
@@ -269,6 +295,13 @@ pub fn alert(condition: &Condition) -> Alert {
         }
         Condition::ConsentNeeded { client, connection } => {
             Alert::of(Rule::ConsentNeeded, Some(client), "consent_needed").on(connection)
+        }
+        Condition::CredentialEnds { client, connection, slot, what, left } => {
+            let code = ending_code(slot, *what, *left);
+            Alert::of(Rule::CredentialEnds, Some(client), code).on(connection).grave_if(*left == Left::Over)
+        }
+        Condition::Webhook { client, workflow, connection, code } => {
+            Alert::of(Rule::Webhook, Some(client), *code).in_workflow(workflow).on(connection)
         }
         Condition::ScopeWider { client, connection } => {
             Alert::of(Rule::ScopeWider, Some(client), "wider").on(connection)

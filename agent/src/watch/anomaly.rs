@@ -31,6 +31,10 @@ const DAYS_LEAST: usize = 10;
 const SILENT_LEAST: f64 = 20.0;
 /// The most hours that are looked back for silence.
 const SILENT_HOURS: i64 = 72;
+/// The fewest times between events that say how long nothing may come.
+const GAPS_LEAST: usize = 12;
+/// So many times as long as the longest of them is no chance.
+const LONGER_THAN_EVER: i64 = 3;
 /// The fewest runs by which times and failures are judged.
 const RUNS_LEAST: u32 = 20;
 /// The most hours that are put together to have so many.
@@ -148,7 +152,7 @@ impl Past {
         let mut found = BTreeSet::new();
         let (noise, level) = (self.noise(hour), self.level(hour));
         let now = self.hours.get(&hour).cloned().unwrap_or_default();
-        if self.is_silent(hour, &noise, level) {
+        if self.is_silent(hour, &noise, level) || self.is_quieter_than_ever(hour) {
             found.insert(Anomaly::Silent);
         } else if LOW_HOURS.into_iter().any(|hours| self.is_low(hour, hours, &noise, level)) {
             found.insert(Anomaly::Low);
@@ -243,6 +247,23 @@ impl Past {
             }
         }
         false
+    }
+
+    /// Whether nothing came for far longer than ever in the weeks before: of few events no count of those that are missed says so.
+    fn is_quieter_than_ever(&self, hour: i64) -> bool {
+        let came: Vec<i64> = self.hours.range(..=hour).filter(|(_, one)| one.accepted > 0).map(|(at, _)| *at).collect();
+        let Some(last) = came.last().copied() else { return false };
+        let open = |from: i64, to: i64| {
+            let closed = self.closed.range(from.saturating_add(1)..to).count();
+            to.saturating_sub(from).saturating_sub(i64::try_from(closed).unwrap_or(0))
+        };
+        let since = last.saturating_sub(WEEKS * WEEK_HOURS);
+        let recent = came.iter().filter(|at| **at >= since);
+        let gaps: Vec<i64> = recent.clone().zip(recent.skip(1)).map(|(from, to)| open(*from, *to)).collect();
+        let is_known = last.saturating_sub(self.first) >= WEEK_HOURS.saturating_mul(3) && gaps.len() >= GAPS_LEAST;
+        let silent = open(last, hour.saturating_add(1));
+        let longest = gaps.into_iter().max().unwrap_or(i64::MAX);
+        is_known && silent >= DAY_HOURS && silent > longest.saturating_mul(LONGER_THAN_EVER)
     }
 
     /// The step that nine of ten runs stay within, and how much that differs from one score of runs to the next.

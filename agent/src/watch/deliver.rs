@@ -364,6 +364,8 @@ fn note(row: &AlertRow, now: Wall) -> Note {
     let log = row.alert.client.clone().map_or(Log::Agent, Log::Client);
     let delay = now.since(row.since).as_secs();
     let note = Note::new(log, "alerted").fact("rule", row.alert.rule.as_str()).fact("delay", delay);
+    let incident = row.alert.incident.then(|| IncidentNo::new(row.no).to_string());
+    let note = incident.into_iter().fold(note, |note, incident| note.fact("incident", incident));
     match &row.alert.connection {
         // Its code is the slot: whoever reads that something is overdue must know what.
         Some(connection) if row.alert.rule == Rule::RotationOverdue => {

@@ -6,6 +6,7 @@ use assent_schema::id::{AgentId, ClientId, ConnectionId, WorkflowId};
 use assent_schema::time::Moment;
 use serde::Serialize;
 
+use super::ending::renews;
 use super::overdue::clock;
 use super::routes::Routes;
 use crate::store::{Alert, AlertNo, AlertRow, IncidentNo, QueueItem, RunId, RunName};
@@ -226,6 +227,8 @@ fn commands(row: &AlertRow, goes_back: Option<Moment>, may_retry: bool) -> Vec<S
         }
         Rule::RotationFailed | Rule::Secret | Rule::Vault | Rule::RouteFails => of([Some(vault()), acknowledge, None]),
         Rule::ConsentNeeded => of([connection.map(|at| format!("vault connect {at}")), acknowledge, None]),
+        Rule::CredentialEnds => of([connection.map(|at| renews(&alert.code, &at)), acknowledge, None]),
+        Rule::Webhook => of([Some(vault()), Some(runs), None]),
         Rule::HoldLapsed => {
             let held = match (&place, &alert.client, &alert.connection) {
                 (Some(place), ..) => Some(place.clone()),

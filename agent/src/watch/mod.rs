@@ -9,6 +9,7 @@
 mod alerts;
 pub mod anomaly;
 mod deliver;
+mod ending;
 pub mod hours;
 mod message;
 pub mod numbers;

@@ -364,6 +364,27 @@ fn a_decider_answers_what_they_saw_and_edits_what_is_sent() {
 }
 
 #[test]
+fn whoever_comes_too_late_is_told_who_decided_what_and_when() {
+    let place = Place::new();
+    let (lena, zoe, alice) = (place.sign_in("lena"), place.sign_in("zoe"), place.sign_in("alice"));
+    place.noted();
+    let page = place.look(&question(11), &lena);
+    let said = "otto said no at 2026-03-02T08:05:00Z";
+    assert!(page.status == 200 && page.body.contains("Already decided") && page.body.contains(said), "{}", page.body);
+    assert!(!page.body.contains("Yes, do it"), "nothing is to be answered");
+    assert_eq!(place.noted(), ["acme viewed lena question"]);
+    let act = place.act(&question(11), &lena, &[("shown", &"0".repeat(64)), ("choice", "approve")]);
+    assert!(act.status == 404 && act.body.contains(said), "{}", act.body);
+    assert_eq!(place.done(), Vec::<String>::new());
+    // Of another client, of the agency, and of a group that was not asked.
+    for other in [&zoe, &alice] {
+        let page = place.look(&question(11), other);
+        assert!(page.status == 404 && !page.body.contains("otto said"), "{}", page.body);
+    }
+    assert_eq!(place.look(&question(12), &lena).status, 404, "nobody asked that");
+}
+
+#[test]
 fn money_is_agreed_to_by_a_signature_over_the_decision() {
     let place = Place::new();
     let lena = place.sign_in("lena");

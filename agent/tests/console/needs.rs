@@ -121,13 +121,13 @@ fn numbers_of_before_a_recovery_are_told_apart() {
     assert!(done.contains("it does not go on") && !done.contains("name=\"verb\""), "{done}");
     // In one spelling, by which they are found.
     let later = run(50, -5);
-    assert_eq!(place.begin(later), "acme-2.28");
+    assert_eq!(place.begin(later), "acme-2.29");
     let body = place.look("/runs", &alice).body;
     let link = |run, name: &str| format!("<a href=\"/runs/{run}\">{name}</a>");
-    assert!(body.contains(&link(later, "acme-2.28")), "{body}");
+    assert!(body.contains(&link(later, "acme-2.29")), "{body}");
     assert!(body.contains(&link(run(FAILED.0, FAILED.1), "acme-25")), "{body}");
-    assert!(place.look(&format!("/runs/{later}"), &alice).body.contains("<h1>Run acme-2.28 "));
-    for (name, found) in [("acme-2.28", later), ("+acme-25+", run(FAILED.0, FAILED.1))] {
+    assert!(place.look(&format!("/runs/{later}"), &alice).body.contains("<h1>Run acme-2.29 "));
+    for (name, found) in [("acme-2.29", later), ("+acme-25+", run(FAILED.0, FAILED.1))] {
         let answer = place.look(&format!("/runs?q={name}"), &alice);
         assert_eq!(answer.header("location"), Some(format!("/runs/{found}").as_str()), "{name}");
     }

@@ -15,12 +15,13 @@ use std::time::Duration;
 use assent_agent::console::{Done, Known, Logged, Office, Refused, Signed, Standing, Viewer, Who, Written};
 use assent_agent::control::incidents::IncidentRow;
 use assent_agent::control::{ReadAgain, Verb};
+use assent_agent::desk::no_longer;
 use assent_agent::incident::{Act, Case, Facts, PREFIX, Step, check as check_post_mortem, draft};
 use assent_agent::ledger::{Page, Sought};
 use assent_agent::people::proof::{check, counted};
-use assent_agent::people::wire::{Shown, SignedDecision};
+use assent_agent::people::wire::{NoLonger, Shown, SignedDecision};
 use assent_agent::people::{Itself, Keys, NotTaken};
-use assent_agent::store::{Books, Log, Memory, Note, RunId, Store as _, StoreError, Transaction, Write};
+use assent_agent::store::{Books, Log, Memory, Note, RunId, Store as _, StoreError, Transaction, Waiting, Write};
 use assent_agent::watch::ACKNOWLEDGED;
 use assent_agent::world::Wall;
 use assent_schema::canon::Digest;
@@ -230,6 +231,16 @@ impl Office for Played {
         let questions = self.questions.lock().expect("a lock");
         let theirs = questions.iter().filter(|(to, shown)| to == person && shown.client == *client);
         theirs.map(|(_, shown)| again(shown)).collect()
+    }
+
+    fn no_longer(
+        &self,
+        client: &ClientId,
+        person: &PersonId,
+        nonce: &Digest,
+    ) -> Result<Option<(Waiting, NoLonger)>, StoreError> {
+        let facts = self.facts.get(client);
+        facts.map_or(Ok(None), |facts| no_longer::of_question(&*self.store, (facts, person), nonce))
     }
 
     async fn decide(

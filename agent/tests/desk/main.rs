@@ -216,11 +216,20 @@ impl Place {
 
     /// What waits for a person who signs with this key.
     fn decisions(&self, person: &str, seed: u8) -> (u16, Value) {
+        self.decisions_and(person, seed, None)
+    }
+
+    /// The same, and what became of the questions of a run.
+    fn decisions_and(&self, person: &str, seed: u8, run: Option<&str>) -> (u16, Value) {
         let (status, challenge) =
             self.post("/v1/challenge", &[], json!({"client": "acme", "person": person}).to_string().as_bytes());
         assert_eq!(status, 200);
         let signature = sign(&signer(seed), Namespace::Console, challenge.as_bytes());
-        self.ask("/v1/decisions", &json!({"challenge": challenge, "signature": signature}))
+        let mut body = json!({"challenge": challenge, "signature": signature});
+        if let (Some(run), Some(body)) = (run, body.as_object_mut()) {
+            drop(body.insert("run".to_owned(), json!(run)));
+        }
+        self.ask("/v1/decisions", &body)
     }
 
     fn noted(&self) -> Vec<String> {
@@ -274,6 +283,31 @@ fn each_question_of_a_step_has_a_name_of_its_own() {
         assert_eq!(told, ["acme-1", "agree", item]);
         assert_eq!(asked["values"], json!({"line.id": item}));
     }
+}
+
+/// Whoever comes too late is told who decided what, and when; of a run that is not theirs nobody is told anything.
+#[test]
+fn what_became_of_a_question_is_told_to_those_who_might_have_answered_it() {
+    let (store, kinds) = noting();
+    let place = Place::running(of_each_line(), Arc::new(store), kinds);
+    let body = BODY.replace("\"id\"", "\"lines\":[{\"id\":\"INV-1\"},{\"id\":\"INV-2\"}],\"id\"");
+    assert_eq!(place.hook("msg_1", now(), &body).0, 202);
+    let waiting = place.decisions_and("lena", 1, Some("acme-1")).1;
+    assert_eq!(waiting.get("over"), None, "all of them are asked: {waiting}");
+    let asked = waiting.pointer("/decisions/0").expect("a question");
+    let before = now();
+    assert_eq!(place.ask("/v1/decide", &decision(asked, "lena", 1)).0, 200);
+    assert_eq!(place.ask("/v1/decide", &decision(asked, "lena", 1)).0, 409, "the other item is asked by that step");
+    for run in ["acme-1", asked["run"].as_str().expect("a text")] {
+        let told = place.decisions_and("lena", 1, Some(run)).1;
+        let over = told["over"].as_array().expect("a list");
+        assert_eq!(over.len(), 1, "{told}");
+        let of = ["name", "step", "item", "end", "by"].map(|name| over[0][name].as_str().expect("a text"));
+        assert_eq!(of, ["acme-1", "agree", "INV-1", "approve", "lena"]);
+        let at: Moment = over[0]["at"].as_str().expect("a text").parse().expect("an instant");
+        assert!((before..=now()).contains(&at), "{told}");
+    }
+    assert_eq!(place.decisions_and("lena", 1, Some("acme-9")).1.get("over"), None, "there is no such run");
 }
 
 /// The decision on a question, as a person signs it.

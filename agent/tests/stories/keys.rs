@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use assent_agent::content::Content;
-use assent_agent::run::Compiled;
+use assent_agent::run::{Act, Compiled, NotAgain, Way};
 use assent_agent::sim::{Reply, Service};
 use assent_agent::store::{Ending, Entry, RunFilter, Store as _};
 use assent_agent::world::{HttpRequest, HttpResponse, Wall};
@@ -12,7 +12,7 @@ use assent_schema::plan::Plan;
 use assent_schema::scenario::Tests;
 use serde_json::{Value, json};
 
-use crate::story::{Honest, Story, Workflow, workflow};
+use crate::story::{Handle, Honest, Story, Workflow, workflow};
 
 /// Does what it is asked for and then says that it could not, once.
 struct Unsure {
@@ -72,6 +72,17 @@ fn posting(change: &[(&str, Value)]) -> Workflow {
     Workflow { compiled: Arc::new(Compiled::new(Arc::new(plan), digest).expect("it runs")), tests, facts: base.facts }
 }
 
+/// The same workflow, which tries once.
+#[expect(clippy::indexing_slicing, reason = "a plan that does not have these fails the test")]
+fn once(workflow: &Workflow) -> Workflow {
+    let mut plan = serde_json::to_value(&*workflow.compiled.plan).expect("json");
+    plan["steps"][0]["action"]["retry"]["attempts"] = json!(1);
+    let plan: Plan = serde_json::from_value(plan).expect("a plan");
+    let digest = plan.to_bytes().expect("bytes").1;
+    let compiled = Arc::new(Compiled::new(Arc::new(plan), digest).expect("it runs"));
+    Workflow { compiled, tests: workflow.tests.clone(), facts: Arc::clone(&workflow.facts) }
+}
+
 /// How it ends, and how long after the first request each one came.
 fn posted(workflow: &Workflow, after: Option<&'static str>) -> (Option<Ending>, Vec<Duration>) {
     let asked = Arc::<Mutex<Vec<Wall>>>::default();
@@ -118,4 +129,36 @@ fn an_effect_in_doubt_is_not_repeated_after_it_waited_for_its_turn_until_its_key
     let lives = ("idempotency", json!({"place": "header", "at": "Idempotency-Key", "lives": "1d"}));
     let (ended, asked) = posted(&posting(&[rate, lives]), None);
     assert_eq!((ended, asked.len()), (Some(Ending::Done), 2), "{asked:?}");
+}
+
+/// The other side may know a key for weeks; the key by which requests are compared goes with the run. Whoever lets a run go on
+/// later, when nobody can tell any more whether it would be the same request, sends nothing again.
+#[test]
+fn what_a_key_of_weeks_would_allow_no_later_run_repeats() {
+    let lives = ("idempotency", json!({"place": "header", "at": "Idempotency-Key", "lives": "30d"}));
+    let workflow = once(&posting(&[lives]));
+    let (scenario, asked) = (workflow.tests.scenarios.first().expect("a scenario"), Arc::<Mutex<Vec<Wall>>>::default());
+    let hears = Arc::clone(&asked);
+    let story = Story::behind(&workflow, scenario, 7, |behind| Unsure { behind, after: None, asked: hears });
+    story.live(|_, _| {});
+    assert_eq!(story.check(), Some(Ending::Failed));
+    let filter = RunFilter { most: 10, ..RunFilter::default() };
+    let [line] = story.store().runs(&filter).expect("read").try_into().expect("one run");
+    let in_doubt = story.store().journal(line.run).expect("its journal").into_iter().find_map(|row| match row.entry {
+        Entry::Intent(intent) => intent.key_until,
+        _ => None,
+    });
+    story.host.jump(25 * 60 * 60 * 1_000);
+    story.host.forget_keys();
+    let now = line.run.millis() + 25 * 60 * 60 * 1_000;
+    assert!(in_doubt.is_some_and(|until| until > now), "the other side still knows the key");
+    let act = || Act { by: "omar".parse().expect("an id"), why: "INC-7".parse().expect("a token") };
+    for way in [Way::Retry, Way::Rerun] {
+        let why = NotAgain::Unsettled("shop.post".parse().expect("an operation"));
+        story.handle(&Handle::Refused(line.run, way, act(), why), |_, _| {});
+    }
+    // Who says that it was looked after lets the run go on behind it.
+    story.handle(&Handle::Again(line.run, Way::Skip, act()), |_, _| {});
+    assert_eq!(asked.lock().expect("a lock").len(), 1, "it was sent once");
+    story.check_effects();
 }

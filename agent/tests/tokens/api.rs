@@ -26,6 +26,8 @@ pub(super) struct Seen {
     pub(super) revoked: Option<u32>,
     /// What the answer of the token endpoint says of scopes.
     pub(super) scope: Option<String>,
+    /// How many seconds the answer of the token endpoint says that the refresh token lives.
+    pub(super) consent: Option<u64>,
     /// What introspection says of scopes.
     pub(super) introspected: Option<String>,
     /// Secrets that are taken; all are while this is empty.
@@ -103,6 +105,9 @@ fn token(head: &str, form: &str, seen: &Mutex<Seen>) -> (&'static str, String) {
     };
     if let (Some(scope), Some(members)) = (&seen.scope, answer.as_object_mut()) {
         drop(members.insert("scope".to_owned(), json!(scope)));
+    }
+    if let (Some(seconds), Some(members)) = (seen.consent, answer.as_object_mut()) {
+        drop(members.insert("refresh_token_expires_in".to_owned(), json!(seconds)));
     }
     ("200 OK", answer.to_string())
 }

@@ -17,7 +17,7 @@ use assent_agent::world::Clock as _;
 use assent_schema::client::ClientFacts;
 use assent_schema::id::{ClientId, ConnectionId, SlotId};
 use assent_schema::plan::Plan;
-use assent_schema::time::Moment;
+use assent_schema::time::{Moment, Period};
 use serde_json::{Value, json};
 
 use api::{Seen, serve};
@@ -311,6 +311,46 @@ async fn what_an_api_grants_beside_what_is_needed_is_seen() {
     engine.look_at_scopes(&client(), &shop()).await;
     assert!(engine.drift().contains_key(&(client(), shop())));
     assert_eq!(place.seen.lock().expect("a lock").tokens, tokens);
+    place.no_token_is_on_disk();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_api_tells_of_the_end_of_a_consent_is_known_over_restarts_and_goes_with_it() {
+    let place = Place::new("oauth2-refresh", &record("refresh-0"));
+    let (client, shop, slot) = (client(), shop(), SlotId::new("oauth").expect("an id"));
+    let of = OfClient { client: &client, connection: &shop, slot: &slot };
+    let days = |engine: &TheEngine| {
+        let (engine, vault) = (Arc::clone(engine), place.vault());
+        async move {
+            let ends = engine.ends(&vault, of).await.expect("an answer");
+            // How many days are left, told a moment ago.
+            ends.map(|ends| ends.end.at.since(RealClock.now().moment().minus(Period::minutes(5))).as_seconds() / 86_400)
+        }
+    };
+    let engine = place.boot().await;
+    assert_eq!(place.runs(&engine, 1).await, [DONE]);
+    assert_eq!(days(&engine).await, None, "nobody said it");
+    let ask = async |engine: &TheEngine, days: Option<u64>| {
+        {
+            let mut seen = place.seen.lock().expect("a lock");
+            (seen.consent, seen.takes) = (days.map(|days| days * 86_400), "another".to_owned());
+        }
+        assert_eq!(place.runs(engine, 1).await, [DONE]);
+    };
+    ask(&engine, Some(60)).await;
+    assert_eq!(days(&engine).await, Some(60));
+    // It is half over only much later: nothing is asked for its sake.
+    let tokens = || place.seen.lock().expect("a lock").tokens;
+    let before = tokens();
+    engine.keep_consent(&client, &shop).await;
+    assert_eq!(tokens(), before);
+    let engine = place.boot().await;
+    assert_eq!(days(&engine).await, Some(60), "a restart knows it");
+    ask(&engine, Some(1)).await;
+    assert_eq!(days(&engine).await, None, "so short a life is watched by nobody");
+    ask(&engine, Some(60)).await;
+    ask(&engine, None).await;
+    assert_eq!(days(&engine).await, None, "another refresh token, of which nothing was said");
     place.no_token_is_on_disk();
 }
 

@@ -33,6 +33,85 @@ async fn what_was_never_delivered_is_found_and_what_was_is_not_run_again() {
     assert_eq!(host.runs().len(), 2);
 }
 
+/// What on-call is told of webhooks now: which connection, and how.
+async fn drift(desk: &Door, host: &Host) -> Vec<String> {
+    desk.look_at_subscriptions().await.expect("a look");
+    let rows = host.store().alerts().expect("alerts");
+    let webhooks = rows.iter().filter(|row| row.alert.rule == assent_schema::alert::Rule::Webhook);
+    webhooks.map(|row| row.alert.key()).collect()
+}
+
+#[tokio::test]
+async fn on_call_hears_of_a_subscription_that_delivers_nothing_any_more() {
+    let host = reconciled();
+    let desk = host.boot().await;
+    desk.look_at_poll(&host.compiled).await.expect("a look");
+    host.pass(10);
+    assert!(matches!(deliver(&desk, &host, "d1", "0").await, Receipt::Accepted(_)));
+    let none: [&str; 0] = [];
+    for (minute, id) in ["1", "2", "3"].into_iter().enumerate() {
+        host.pass(60);
+        host.appears(id, 60 * (i64::try_from(minute).expect("a number") + 1));
+        desk.look_at_poll(&host.compiled).await.expect("a look");
+    }
+    assert_eq!(drift(&desk, &host).await, none, "they may be late");
+    host.pass(14 * 60);
+    let told = ["webhook/acme/shop/undelivered"];
+    assert_eq!(drift(&desk, &host).await, told);
+    // A restart knows nothing of it, and mends nothing.
+    let desk = host.boot().await;
+    assert_eq!(drift(&desk, &host).await, told);
+    assert!(matches!(deliver(&desk, &host, "d2", "3").await, Receipt::Duplicate(_)));
+    assert_eq!(drift(&desk, &host).await, none, "the sender sends again");
+}
+
+#[tokio::test]
+async fn what_was_missed_because_nobody_listened_says_nothing_of_the_subscription() {
+    let host = reconciled();
+    let desk = host.boot().await;
+    desk.look_at_poll(&host.compiled).await.expect("a look");
+    drop(desk);
+    for id in 1..=4 {
+        host.appears(&id.to_string(), id);
+    }
+    host.pass(3_600);
+    let desk = host.boot().await;
+    desk.look_at_poll(&host.compiled).await.expect("a look");
+    assert_eq!(host.runs().len(), 4);
+    host.pass(3_600);
+    assert_eq!(drift(&desk, &host).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn on_call_hears_of_deliveries_that_another_secret_signed() {
+    let host = reconciled();
+    let desk = host.boot().await;
+    let forged = async |delivery: &str| {
+        let body = json!({"topic": "item.new", "id": "9", "at": START}).to_string().into_bytes();
+        let other = b"whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX";
+        let headers = webhook::sign(other, delivery, host.world.now().moment(), &body).expect("signed");
+        let (client, workflow) = (ClientId::new("acme").expect("an id"), WorkflowId::new("news").expect("an id"));
+        desk.deliver(Event { client, workflow, headers, body: Content::new(body) }).await
+    };
+    let none: [&str; 0] = [];
+    for delivery in ["d1", "d2"] {
+        assert!(matches!(forged(delivery).await, Receipt::Refused(_)));
+        host.pass(600);
+    }
+    assert_eq!(drift(&desk, &host).await, none, "anybody may send two");
+    assert!(matches!(forged("d3").await, Receipt::Refused(_)));
+    assert_eq!(drift(&desk, &host).await, ["webhook/acme/shop/refused"]);
+    assert!(matches!(deliver(&desk, &host, "d4", "7").await, Receipt::Accepted(_)));
+    assert_eq!(drift(&desk, &host).await, none, "one that verifies shows that the secret is right");
+    for delivery in ["d5", "d6", "d7"] {
+        assert!(matches!(forged(delivery).await, Receipt::Refused(_)));
+        host.pass(600);
+    }
+    assert_eq!(drift(&desk, &host).await, ["webhook/acme/shop/refused"]);
+    host.pass(25 * 3_600);
+    assert_eq!(drift(&desk, &host).await, none, "whoever it was went away");
+}
+
 /// A trigger whose sender signs as HubSpot does, several events at once.
 fn lists() -> Value {
     json!({"kind": "webhook", "connection": "shop", "event": "item.new", "dialect": "hubspot",

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use assent_agent::people::told;
-use assent_agent::people::wire::{Shown, SignedDecision, SignedIn, WaitingForMe};
+use assent_agent::people::wire::{NoLonger, Shown, SignedDecision, SignedIn, WaitingForMe};
 use assent_agent::store::RunRef;
 use assent_schema::canon::{self, Digest};
 use assent_schema::id::{ClientId, Name, PersonId};
@@ -59,13 +59,18 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Error> {
     let agent = Authority::new(&args.agent)?;
     let hand = args.key.read()?;
-    let waiting = waiting(&agent, args, &hand)?;
+    let waiting = waiting(&agent, args, &hand, None)?;
     let Some(run) = &args.run else {
         show(&waiting, args.format, context)?;
         return Ok(Outcome::Fine);
     };
     let which = Which { run, step: args.step.as_ref(), item: args.item.as_deref() };
-    let shown = chosen(&waiting.decisions, &which, &args.key.person)?;
+    let shown = match chosen(&waiting.decisions, &which, &args.key.person) {
+        Err(no) if !waiting.decisions.iter().any(|shown| which.fits(shown)) => {
+            return Err(already(&agent, (args, &hand), &which).unwrap_or(no));
+        }
+        chosen => chosen?,
+    };
     if shown_digest(shown)? != shown.shown {
         return Err(Error::input("the agent's hash is not that of what it shows; nothing was signed"));
     }
@@ -75,7 +80,10 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         Format::Json => context.note(question(shown).trim_end())?,
     }
     let choice = if args.approve { Choice::Approve } else { Choice::Refuse };
-    decide(&agent, args, &hand, shown, choice)?;
+    if let Err(no) = decide(&agent, args, &hand, shown, choice) {
+        // Somebody else may have been faster.
+        return Err(already(&agent, (args, &hand), &which).unwrap_or(no));
+    }
     let said = if args.approve { "approved" } else { "refused" };
     let (client, workflow, name) = (&shown.client, &shown.workflow, named(shown));
     match args.format {
@@ -85,6 +93,36 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         }))?,
     }
     Ok(Outcome::Fine)
+}
+
+/// Why a question of a run is not asked any more: who decided what, and when; nothing where nobody says so.
+fn already(agent: &Authority, (args, hand): (&Args, &Hand), which: &Which<'_>) -> Option<Error> {
+    // An agent that is older than this command knows no such question.
+    let WaitingForMe { over, .. } = waiting(agent, args, hand, Some(which.run)).ok()?;
+    over_of(&over, which).map(Error::input)
+}
+
+/// The same, from what the agent says of the run's questions.
+fn over_of(over: &[NoLonger], which: &Which<'_>) -> Option<String> {
+    let fits = |one: &&NoLonger| {
+        which.step.is_none_or(|step| one.step == *step)
+            && which.item.is_none_or(|item| one.item.as_ref().is_some_and(|of| of.as_str() == item))
+    };
+    // One that was put anew ended with its last showing: they say the same.
+    let mut lines: Vec<String> = Vec::new();
+    for one in over.iter().filter(fits) {
+        let item = one.item.as_ref().map(|item| format!(" --item {}", quoted(&told::value(&item.as_str().into()))));
+        let line = format!("--step {}{}: {}", one.step, item.unwrap_or_default(), one.became());
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    let said = match lines.as_slice() {
+        [] => return None,
+        [line] => line.clone(),
+        several => format!("\n  {}", several.join("\n  ")),
+    };
+    Some(format!("run {} asks that no more, and nothing was signed now: {said}", which.run))
 }
 
 /// Which question somebody names.
@@ -144,10 +182,11 @@ fn named(shown: &Shown) -> String {
 }
 
 /// Shows who one is and asks what waits.
-fn waiting(agent: &Authority, args: &Args, hand: &Hand) -> Result<WaitingForMe, Error> {
+fn waiting(agent: &Authority, args: &Args, hand: &Hand, run: Option<&RunRef>) -> Result<WaitingForMe, Error> {
     let (challenge, _) = challenge::ask(agent, &args.client, &args.key.person)?;
     let signature = hand.sign(Namespace::Console, challenge.as_bytes())?;
-    let body = send(agent, args, "/v1/decisions", &SignedIn { challenge, signature: signature.into() })?;
+    let body =
+        send(agent, args, "/v1/decisions", &SignedIn { challenge, signature: signature.into(), run: run.cloned() })?;
     serde_json::from_str(&body).map_err(|e| Error::input(format!("the agent's answer is malformed: {e}")))
 }
 
@@ -191,6 +230,10 @@ fn question(shown: &Shown) -> String {
         // As on the page and in chats: amounts with their unit, nothing that moves the cursor.
         let value = told::value(value).replace('\n', "\n      ");
         said.extend(["    ", path, ": ", &value, "\n"]);
+    }
+    if !shown.done.is_empty() {
+        let done: Vec<&str> = shown.done.iter().map(Name::as_str).collect();
+        said.extend(["    already done, and not done again: ", &done.join(", "), "\n"]);
     }
     said
 }
@@ -250,6 +293,34 @@ mod tests {
         let left = [asked(5, "agree", Some("INV-1"))];
         assert!(names(&left, "acme-5", Some("agree"), None).is_err_and(|said| said.contains("--item INV-1")));
         assert!(names(&[asked(6, "pay", None)], "acme-6", None, None).is_err_and(|said| said.contains("--step pay")));
+    }
+
+    #[test]
+    fn who_was_faster_is_told_of_the_question_that_is_named() {
+        let over = |step: &str, item: Option<&str>, by: &str| -> NoLonger {
+            let (run, at) = (format!("{:032x}", 5), "2026-06-01T09:00:00Z");
+            let over = json!({"run": run, "workflow": "overdue", "step": step, "item": item, "end": "approve", "by": by, "at": at});
+            serde_json::from_value(over).unwrap()
+        };
+        let all =
+            [over("agree", Some("INV 1"), "lena"), over("agree", Some("INV-2"), "otto"), over("pay", None, "otto")];
+        let run = "acme-5".parse().unwrap();
+        let told = |step: Option<&str>, item: Option<&str>| {
+            let step = step.map(|step| step.parse().unwrap());
+            over_of(&all, &Which { run: &run, step: step.as_ref(), item })
+        };
+        let head = "run acme-5 asks that no more, and nothing was signed now: ";
+        let one = "--step agree --item 'INV 1': lena said yes at 2026-06-01T09:00:00Z";
+        assert_eq!(told(Some("agree"), Some("INV 1")), Some(format!("{head}{one}")));
+        assert!(told(None, None).is_some_and(|said| said.starts_with(&format!("{head}\n  {one}\n  --step agree"))));
+        assert_eq!(told(Some("agree"), Some("INV-9")), None);
+    }
+
+    #[test]
+    fn what_is_done_already_is_told_before_it_is_signed() {
+        let mut shown = asked(5, "agree", None);
+        shown.done = ["pay".parse().unwrap()].into();
+        assert!(question(&shown).ends_with("    already done, and not done again: pay\n"));
     }
 
     #[test]

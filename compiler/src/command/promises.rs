@@ -22,7 +22,7 @@ use super::repository::{RemoteArgs, SourceArgs, all_here};
 use super::{Context, Format, Outcome, rehearsing};
 use crate::check::{Options, examine, survey_project, unassigned_author};
 use crate::error::Error;
-use crate::evidence::{Holder, Log, Note, Region, Row, Seen, Verdict, Whole, judge, read};
+use crate::evidence::{Holder, Host, Log, Note, Region, Row, Seen, Verdict, Whole, judge, read};
 use crate::named::{read_named, text_named};
 use crate::publish::history::{History, checkpoints, history};
 use crate::publish::prepare::{Target, published};
@@ -46,6 +46,14 @@ pub(super) struct SeenArgs {
     /// several times. The ledger must have grown out of it.
     #[arg(long, value_name = "CHECKPOINT")]
     since: Vec<PathBuf>,
+    /// The log of an agent, as it wrote it; may be given several times. What it says of the addresses that were reached is held
+    /// against the clients' endpoints, and no line of it may hold what looks like a secret.
+    #[arg(long = "log", value_name = "FILE")]
+    agent_logs: Vec<PathBuf>,
+    /// A copy of `/proc/keys` of an agent's host, taken by whoever the agent's keys are visible to; may be given several times.
+    /// The kernel must forget each of them within a day.
+    #[arg(long, value_name = "FILE")]
+    keys: Vec<PathBuf>,
     #[command(flatten)]
     remote: RemoteArgs,
 }
@@ -127,7 +135,8 @@ pub(super) fn gather(
     progress.say("verifying ledgers");
     let name = survey.parsed.project.as_ref().map(|project| project.spec.name.value.clone());
     let name = name.ok_or_else(|| Error::input("assent.toml is missing or cannot be read"))?;
-    let logs = logs(given, &repository, roots.newest(), &name)?;
+    let Given { ledgers, host } = given;
+    let logs = logs(ledgers, &repository, roots.newest(), &name)?;
     let (files, too_large, postmortems) = walk(&repository, commit)?;
     progress.done();
     let findings = findings.sorted();
@@ -136,6 +145,7 @@ pub(super) fn gather(
         findings: &findings,
         regions: &regions,
         logs: &logs,
+        host: &host,
         postmortems: &postmortems,
         files,
         too_large,
@@ -192,15 +202,32 @@ fn other_source(repository: &Repository, manifest: &Manifest) -> Option<String> 
     }
 }
 
-/// Exports, and checkpoints of their logs that somebody kept, as they were handed over.
+/// What was handed over.
 struct Given {
+    ledgers: Ledgers,
+    host: Host,
+}
+
+impl Given {
+    /// Reads all of it first: whoever named a wrong file is told at once.
+    fn of(args: &SeenArgs) -> Result<Self, Error> {
+        let all = |paths: &[PathBuf], kind| {
+            let read = |path: &PathBuf| Ok((path.display().to_string(), read_named(path, kind)?));
+            paths.iter().map(read).collect::<Result<Vec<_>, Error>>()
+        };
+        let host = Host { logs: all(&args.agent_logs, Kind::AgentLog)?, keys: all(&args.keys, Kind::KernelKeys)? };
+        Ok(Self { ledgers: Ledgers::of(args)?, host })
+    }
+}
+
+/// Exports, and checkpoints of their logs that somebody kept, as they were handed over.
+struct Ledgers {
     files: Vec<(String, Vec<u8>)>,
     origins: BTreeSet<Origin>,
     notes: Vec<Note>,
 }
 
-impl Given {
-    /// Reads them first of all: whoever named a wrong file is told at once.
+impl Ledgers {
     fn of(args: &SeenArgs) -> Result<Self, Error> {
         let read = |path: &PathBuf| Ok((path.display().to_string(), read_named(path, Kind::Ledger)?));
         let files: Vec<(String, Vec<u8>)> = args.ledgers.iter().map(read).collect::<Result<_, Error>>()?;
@@ -211,8 +238,8 @@ impl Given {
 }
 
 /// Verifies the exports, each with what others hold of it: what its agent published, and what somebody kept.
-fn logs(given: Given, repository: &Repository, root: &Root, project: &ProjectName) -> Result<Vec<Log>, Error> {
-    let Given { files, origins, mut notes } = given;
+fn logs(given: Ledgers, repository: &Repository, root: &Root, project: &ProjectName) -> Result<Vec<Log>, Error> {
+    let Ledgers { files, origins, mut notes } = given;
     let agents: BTreeSet<&AgentId> = origins.iter().map(|origin| &origin.agent).collect();
     for (agent, entry) in agents.into_iter().filter_map(|agent| root.agents.get_key_value(agent)) {
         let target = Target { environment: entry.environment.clone(), region: entry.region.clone() };

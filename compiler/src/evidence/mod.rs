@@ -5,6 +5,7 @@
 //! promises.md; engine.md section 7. Promise P26.
 
 mod beyond;
+mod host;
 mod ledger;
 mod regions;
 mod repository;
@@ -23,6 +24,7 @@ use crate::check::Survey;
 use crate::check::unassigned_author::Authors;
 
 pub use beyond::beyond;
+pub use host::Host;
 pub use ledger::{Held, Holder, Log, Note, Verified, read};
 pub use regions::{Region, Whole};
 
@@ -39,6 +41,8 @@ pub struct Seen<'a> {
     pub regions: &'a [Region],
     /// Exported ledgers.
     pub logs: &'a [Log],
+    /// What hosts of agents show.
+    pub host: &'a Host,
     /// SHA-256 of each post-mortem of the source, by path.
     pub postmortems: &'a BTreeMap<String, Digest>,
     /// How many files of the source were looked through for secrets.
@@ -137,6 +141,7 @@ pub fn judge(seen: &Seen<'_>) -> Vec<Row> {
     repository::look(seen, &mut notes);
     regions::look(seen, &mut notes);
     ledger::look(seen, &mut notes);
+    host::look(seen, &mut notes);
     promise::ALL.iter().map(|promise| row(promise, &mut notes)).collect()
 }
 

@@ -5,6 +5,7 @@ use assent_schema::counted::counted;
 use assent_schema::id::{AgentId, ClientId};
 use assent_schema::ledger::Token;
 use assent_schema::status::{ScopeStatus, SlotStatus, Status};
+use assent_schema::tripwire::patterns;
 
 use super::{Notes, Seen};
 use crate::publish::history::{BEYOND, History, Holds};
@@ -173,6 +174,10 @@ fn unwell(place: &str, status: &Status, seen: &Seen<'_>, notes: &mut Notes) {
         notes.see("P02", said);
     }
     freshness(place, status, seen, notes);
+    // It is pushed to a branch that others read.
+    for found in serde_json::to_string(status).map_or_else(|_| Vec::new(), |text| patterns(&text)) {
+        notes.object("P07", format!("{place}: the status of {agent} holds {}.", found.what));
+    }
     let theirs = |of: &ClientId| seen.clients().any(|(client, _)| client == of);
     for slot in status.slots.iter().filter(|slot| theirs(&slot.client)) {
         let SlotStatus { client, connection, slot, due, .. } = slot;

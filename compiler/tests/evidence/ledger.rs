@@ -91,6 +91,7 @@ impl Ledger {
             let run = data.remove("run").and_then(|run| run.as_u64());
             let attempt = data.remove("attempt").and_then(|attempt| attempt.as_u64());
             let attempt = attempt.or((*kind == "intent").then_some(1)).map(|attempt| attempt.try_into().unwrap());
+            let plan = data.remove("plan").map(|plan| plan.as_str().unwrap().parse().unwrap());
             let of_a_run = ["accepted", "intent", "decided", "ended"].contains(kind);
             let nobody = data.get("actor").is_some_and(Value::is_null);
             let actor = data
@@ -105,7 +106,7 @@ impl Ledger {
                 item: None,
                 attempt,
                 actor: (!nobody).then(|| actor.parse().unwrap()),
-                plan: self.plan.filter(|_| *kind == "accepted"),
+                plan: plan.or(self.plan.filter(|_| *kind == "accepted")),
                 kind: Kind::parse(kind, &data).unwrap(),
             };
             let (salt, body) = ([1; 32], entry.to_bytes().unwrap());
@@ -200,6 +201,7 @@ pub(super) fn rows_of<L: FnOnce(&Root) -> Log>(
         too_large: 0,
         authors: &Authors::default(),
         kept: &[],
+        host: &Host::default(),
         client,
         at,
         answer_by,
@@ -342,6 +344,71 @@ fn each_promise_turns_red_when_a_ledger_speaks_against_it() {
     );
     let wider = Ledger::new(&[alerted("scope-wider")]);
     says(&judged(wider.read(|_| ()), &kept), "P06: assent/harbor/eu-production-1/acme: at 2026-05-20T10:00:05Z");
+}
+
+/// What workflow B left undone is no part of A's incident: where no connection is to blame, each has its own.
+#[test]
+fn the_incident_of_another_workflow_or_cause_excuses_no_run() {
+    let plans = ["refund", "reply"].map(|workflow| (workflow, Digest::of_file(workflow.as_bytes())));
+    let deployed = plans.map(|(workflow, plan)| {
+        ("2026-05-20T09:00:00Z", "deployed", json!({"workflow": workflow, "stage": "committed", "plan": plan}))
+    });
+    let story = |incident_is: &[(&str, &str)], run_is: &[(&str, &str)], workflow: usize| {
+        let about = |base: Value, more: &[(&str, &str)]| {
+            let mut data = base;
+            more.iter().for_each(|(name, value)| data[*name] = json!(value));
+            data
+        };
+        let run = |plan: Digest| json!({"id": "r-1", "trigger": "webhook", "event": "e", "plan": plan});
+        let opened = about(incident("opened"), incident_is);
+        let ended = about(json!({"outcome": "failed", "run": 1}), run_is);
+        let rest = [
+            ("2026-05-20T10:00:00Z", "incident", opened),
+            ("2026-05-20T10:00:05Z", "alerted", json!({"rule": "run-failed", "delay": 5, "incident": "i-7"})),
+            ("2026-05-20T10:00:10Z", "accepted", run(plans[workflow].1)),
+            ("2026-05-20T10:00:20Z", "ended", ended),
+        ];
+        let ledger = Ledger::new(&deployed.iter().cloned().chain(rest).collect::<Vec<_>>());
+        let said = "run 1 ended failed at 2026-05-20T10:00:20Z, and no incident of that was open";
+        let found = judged(ledger.read(|_| ()), &BTreeMap::new());
+        ["P12", "P19"].map(|promise| found.iter().any(|one| one.starts_with(promise) && one.contains(said)))
+    };
+    let (timeout, of_refund) = (("code", "timeout"), ("workflow", "refund"));
+    let ended = [("name", "timeout")];
+    assert_eq!(story(&[timeout, of_refund], &ended, 0), [false; 2], "its own");
+    assert_eq!(story(&[timeout, of_refund], &ended, 1), [true; 2], "another workflow's");
+    assert_eq!(story(&[timeout, of_refund], &[("name", "bad_expression")], 0), [true; 2], "another cause");
+    // One API that is down is one incident for all that call it, and for nothing else.
+    let down = [("code", "http_503"), ("connection", "shop")];
+    let fails = |connection| [("name", "http_503"), ("connection", connection)];
+    assert_eq!(story(&down, &fails("shop"), 1), [false; 2]);
+    assert_eq!(story(&down, &fails("helpdesk"), 1), [true; 2]);
+    assert_eq!(story(&down, &[("name", "http_503")], 1), [true; 2]);
+    // What an older agent opened says nothing but its rule.
+    assert_eq!(story(&[], &ended, 1), [false; 2]);
+}
+
+/// An alert of the same rule about something else tells nobody of this incident.
+#[test]
+fn the_alert_of_another_incident_tells_nobody_of_this_one() {
+    let story = |of: Option<&str>, code: bool| {
+        let mut opened = incident("opened");
+        if code {
+            opened["code"] = json!("timeout");
+        }
+        let mut alerted = json!({"rule": "run-failed", "delay": 5});
+        if let Some(of) = of {
+            alerted["incident"] = json!(of);
+        }
+        let ledger = Ledger::new(&[
+            ("2026-05-20T10:00:00Z", "incident", opened),
+            ("2026-05-20T10:00:05Z", "alerted", alerted),
+            ("2026-05-20T13:00:00Z", "incident", incident("acknowledged")),
+        ]);
+        judged(ledger.read(|_| ()), &BTreeMap::new()).iter().any(|one| one.starts_with("P13: "))
+    };
+    assert_eq!([story(Some("i-7"), true), story(Some("i-8"), true), story(None, true)], [false, true, true]);
+    assert_eq!([story(None, false), story(Some("i-7"), false), story(Some("i-8"), false)], [false, false, true]);
 }
 
 #[test]

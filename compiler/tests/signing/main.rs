@@ -11,6 +11,9 @@ mod shown;
 #[expect(dead_code, reason = "each test binary uses its own part")]
 #[path = "../support/mod.rs"]
 mod support;
+#[expect(dead_code, unreachable_pub, reason = "other tests include it too")]
+#[path = "../../../tests/support/until.rs"]
+mod until;
 
 use std::path::Path;
 

@@ -6,6 +6,8 @@ use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::TempDir;
 
+use super::until::{SOON, until_so};
+
 /// The passphrase of every protected key.
 pub(crate) const PASSPHRASE: &str = "a long passphrase";
 
@@ -113,14 +115,7 @@ impl Shell {
         let agent = Running(agent.expect("an agent"));
         self.set("SSH_AUTH_SOCK", socket);
         // It listens in a moment.
-        let added = (0..500).any(|_| {
-            let added = self.run("ssh-add", &["-q", key]).status == Some(0);
-            if !added {
-                std::thread::sleep(std::time::Duration::from_millis(20));
-            }
-            added
-        });
-        assert!(added, "no agent took {key}");
+        until_so("an agent that takes a key", SOON, || self.run("ssh-add", &["-q", key]).status == Some(0));
         std::fs::remove_file(key).expect("the private half goes");
         agent
     }

@@ -21,7 +21,7 @@ pub const ALL: &[Promise] = &[
         id: "P02",
         sentence: "Operational data is cached only as needed, for less than 24 hours.",
         how: "What a waiting run needs, and answers of reads that say `cache`, are sealed under keys that the kernel forgets by itself.",
-        check: "`/proc/keys` shows when the kernel forgets each key of the agent: within 23 hours.",
+        check: "`/proc/keys` shows when the kernel forgets each key of the agent: within 23 hours. `--keys` of a report judges a copy.",
         tests: &[
             "a_key_without_time_is_gone_from_memory",
             "an_answer_is_served_again_within_its_time_and_no_longer",
@@ -69,7 +69,7 @@ pub const ALL: &[Promise] = &[
         how: "Endpoints elsewhere are findings; the agent reaches listed hosts alone, follows nothing and uses no proxy; a \
               route abroad is told less.",
         check: "`endpoints.json` of the release names the region of each host; the agent's log, or a packet capture, names \
-                each address that it reached.",
+                each address that it reached: `--log` of a report holds it against the endpoints.",
         tests: &[
             "only_listed_hosts_of_the_connection_are_reached",
             "redirects_and_upgrades_are_not_followed",
@@ -103,7 +103,7 @@ pub const ALL: &[Promise] = &[
               that can be printed and goes where its scheme says. No line of the log is written that holds a secret which is in \
               memory, in any of its forms: it is replaced, counted and alerted.",
         check: "`grep -r` for each secret over the repository with `git cat-file --batch-all-objects`, the log, the ledger \
-                and the database.",
+                and the database. A report looks for what has the form of one, in the log that `--log` names, too.",
         tests: &[
             "secrets_survive_a_restart_and_never_stand_in_the_file",
             "a_kv2_store_does_what_a_vault_does",
@@ -236,6 +236,7 @@ pub const ALL: &[Promise] = &[
             "bodies_may_be_gone_only_where_an_entry_says_so",
             "p14_logs_are_kept_for_ninety_days",
             "what_is_gone_too_early_breaks_the_promise_to_keep_it",
+            "what_is_gone_by_plan_is_told_from_what_is_missing",
             "nothing_goes_while_a_legal_hold_keeps_it",
         ],
         enforced: Enforced::Yes,

@@ -74,7 +74,10 @@ fn p02_a_key_that_the_kernel_never_forgets_is_seen() {
     let hours = |hours: u32| listed(folder.path(), hours * 3_600);
     let (Some(never), Some(late), Some(right)) = (hours(0), hours(30), hours(23)) else { return };
     WORLD.audit("P02", &[("keys", right)]).unwrap_or_else(|no| panic!("it ends within a day: {no}"));
+    assert_eq!(against("P02", "--keys", &listed(folder.path(), 23 * 3_600).expect("a key")), Vec::<String>::new());
     for keys in [never, late] {
+        let red = against("P02", "--keys", &keys);
+        assert!(red.iter().any(|said| said.contains("for longer than a day")), "the report stays green: {red:?}");
         let said = WORLD.audit("P02", &[("keys", keys)]).expect_err("a key that outlives the day is confirmed");
         assert!(said.starts_with("refuted: ") && said.contains("a key that outlives a day"), "{said}");
     }
@@ -82,9 +85,20 @@ fn p02_a_key_that_the_kernel_never_forgets_is_seen() {
 
 #[test]
 fn p05_a_connection_to_what_no_plan_lists_is_seen() {
-    let line = "{\"timestamp\":\"2026-11-30T12:00:00Z\",\"level\":\"INFO\",\"message\":\"connects\",\"client\":\"acme\",\
+    let line = "{\"timestamp\":\"2999-01-01T00:00:00Z\",\"level\":\"INFO\",\"message\":\"connects\",\"client\":\"acme\",\
                 \"connection\":\"shop\",\"address\":\"203.0.113.9:443\"}\n";
-    is_refuted("P05", Broken::State("agent.log", line), "reached and not listed: ['203.0.113.9:443']");
+    let broken = Broken::State("agent.log", line);
+    is_refuted("P05", broken, "reached and not listed: ['203.0.113.9:443']");
+    assert_eq!(against("P05", "--log", &WORLD.agent_log()), Vec::<String>::new());
+    let folder = tempfile::tempdir().expect("a folder");
+    let red = against("P05", "--log", &WORLD.broken(folder.path(), broken).1.join("agent.log"));
+    assert!(red.iter().any(|said| said.contains("reached 203.0.113.9:443 as shop")), "the report stays green: {red:?}");
+}
+
+/// What the report says against a promise by what a host shows.
+fn against(promise: &str, option: &str, file: &Path) -> Vec<String> {
+    let all = WORLD.against_host(option, file);
+    all.into_iter().filter(|(id, _)| id == promise).map(|(_, said)| said).collect()
 }
 
 #[test]
@@ -95,6 +109,51 @@ fn p07_a_secret_that_a_log_or_the_database_holds_is_seen() {
     is_refuted("P07", Broken::Deleted("demo-helpdesk-token"), "agent.db holds [b'demo-helpdesk-token']");
     let kept = Broken::State("state/reserve", "Bearer demo-shop-token");
     is_refuted("P07", kept, "reserve holds [b'demo-shop-token']");
+    // The report knows no secret; it knows what secrets look like.
+    let line = "{\"level\":\"WARN\",\"message\":\"the API said no to sk_test_4eC39HqLyjWDarjtT1zdp7dc\"}\n";
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = WORLD.broken(folder.path(), Broken::State("agent.log", line)).1.join("agent.log");
+    let red = against("P07", "--log", &log);
+    assert!(red.iter().any(|said| said.contains("agent.log: line")), "the report stays green: {red:?}");
+    assert!(red.iter().all(|said| !said.contains("sk_test")), "it says the secret itself: {red:?}");
+    assert_eq!(against("P07", "--log", &WORLD.agent_log()), Vec::<String>::new());
+    // So it is with what the ledger or a status holds.
+    let written: Rewrite = |entries| {
+        let started = kind(entries, "started").next().expect("a start");
+        started["data"]["version"] = "sk_test_4eC39HqLyjWDarjtT1zdp7dc".into();
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let red = WORLD.against(&WORLD.broken(folder.path(), Broken::Ledger(written)).1);
+    assert!(red.iter().any(|(id, said)| id == "P07" && said.contains("entry ")), "the report stays green: {red:?}");
+}
+
+/// What is gone by plan is no lack: the programs that are not ours confirm what they can still see, and say how much is gone. What
+/// is missing and named by no entry is refuted, whatever else the log shows.
+#[test]
+fn what_is_gone_by_plan_is_told_from_what_is_missing() {
+    if !looked_at() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let end = WORLD.place("ended");
+    let planned = WORLD.pruned(folder.path(), (1, end), (1, end));
+    for promise in ["P08", "P10", "P11", "P12", "P13", "P16", "P17", "P18", "P19", "P20", "P21", "P22", "P24", "P25"] {
+        let said = WORLD.audit(promise, &[("ledger", planned.clone())]);
+        said.unwrap_or_else(|why| panic!("{promise} is refuted for what is gone by plan: {why}"));
+    }
+    let said = WORLD.audit("P11", &[("ledger", planned.clone())]).expect("it holds");
+    assert!(said.contains(&format!("{end} bodies gone as entries say")), "{said}");
+    // By plan and too early is no plan.
+    let early = WORLD.audit("P14", &[("ledger", planned)]).expect_err("days of today went");
+    assert!(early.contains("is younger than the retention"), "{early}");
+    let missing = WORLD.pruned(folder.path(), (1, end), (1, end - 1));
+    let too_many = WORLD.pruned(folder.path(), (1, end - 1), (1, end));
+    for ledger in [missing, too_many] {
+        for promise in ["P10", "P11", "P14", "P19"] {
+            let said = WORLD.audit(promise, &[("ledger", ledger.clone())]).expect_err("a body is missing");
+            assert!(said.contains("bodies are gone and no entry says so"), "{promise}: {said}");
+        }
+    }
 }
 
 /// The report and the outside programs say no to P13, both with a reason.

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use assent_agent::ledger::signing_key_from_file;
 use assent_compiler::command::demo::outside::TICKET_TEXT;
 use assent_compiler::command::demo::source::put;
-use assent_schema::canon;
+use assent_schema::canon::{self, Digest};
 use assent_schema::ledger::export::line;
 use assent_schema::ledger::{Checkpoint, Frontier, Head, commitment};
 use assent_tests::{assent, command, run, succeed};
@@ -83,11 +83,16 @@ impl World {
 
     /// The report on a source and the client's log; whether all of it holds.
     fn ask(&self, source: &Path, ledger: &Path) -> (Value, bool) {
+        self.ask_with(source, ledger, &["--log".into(), self.agent_log()])
+    }
+
+    /// The same with more files that are looked at.
+    fn ask_with(&self, source: &Path, ledger: &Path, more: &[PathBuf]) -> (Value, bool) {
         let mut report = command(assent(), &self.folder);
         report.args(["report", "acme", "--format", "json", "--repo"]).arg(source);
         report.arg("--remote").arg(self.folder.join("remote.git"));
         report.arg("--ledger").arg(ledger).arg("--ledger").arg(self.folder.join("report/agent.ledger"));
-        let ran = run(&mut report);
+        let ran = run(report.args(more));
         let said = serde_json::from_slice(&ran.stdout);
         (said.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&ran.stderr))), ran.status.success())
     }
@@ -208,12 +213,7 @@ impl World {
     fn rewritten(&self, rewrite: Rewrite) -> Vec<u8> {
         let export = text(&self.folder.join("report/acme.ledger"));
         let (lines, note) = export.split_once("\n\n").expect("a checkpoint");
-        let body = |line: &str| {
-            let line: Value = serde_json::from_str(line).expect("a line");
-            let body = STANDARD.decode(line["body"].as_str().expect("a body")).expect("base64");
-            serde_json::from_slice::<Value>(&body).expect("an entry")
-        };
-        let mut entries: Vec<Value> = lines.lines().map(body).collect();
+        let mut entries: Vec<Value> = lines.lines().map(|line| entry_of(line).1).collect();
         let before = entries.clone();
         rewrite(&mut entries);
         assert_ne!(entries, before, "nothing was broken");
@@ -225,14 +225,76 @@ impl World {
             out.extend(line(index, &committed, Some((&salt, &body))).expect("a line"));
             frontier.append(committed.as_bytes());
         }
+        out.extend(self.signed(note, &frontier));
+        out
+    }
+
+    /// The checkpoint of a log that the agent could have signed, in the place of another.
+    fn signed(&self, note: &str, frontier: &Frontier) -> Vec<u8> {
         let key = self.folder.join("agents").join(AGENT).join("state/identity/ledger");
         let key = signing_key_from_file(&std::fs::read(key).expect("a key")).expect("a key");
         let origin = note.lines().next().expect("an origin").parse().expect("an origin");
         let head = Head { origin, size: frontier.size(), root: frontier.root() };
-        out.push(b'\n');
-        out.extend(Checkpoint::sign(head, &key).note().as_bytes());
-        out
+        format!("\n{}", Checkpoint::sign(head, &key).note()).into_bytes()
     }
+
+    /// The client's log once the bodies of some entries are gone, and with the entry that says so, which may say it of others:
+    /// what is there is as it was, and so is the tree.
+    pub(super) fn pruned(&self, folder: &Path, gone: (u64, u64), told: (u64, u64)) -> PathBuf {
+        let export = text(&self.folder.join("report/acme.ledger"));
+        let (lines, note) = export.split_once("\n\n").expect("a checkpoint");
+        let (mut frontier, mut out, mut last) = (Frontier::new(), Vec::new(), Value::Null);
+        for (index, text) in (0..).zip(lines.lines()) {
+            let (committed, entry) = entry_of(text);
+            if (gone.0..=gone.1).contains(&index) {
+                out.extend(line(index, &committed, None).expect("a line"));
+            } else {
+                last = entry;
+                out.extend(format!("{text}\n").into_bytes());
+            }
+            frontier.append(committed.as_bytes());
+        }
+        let index = frontier.size();
+        last.as_object_mut().expect("an entry").retain(|name, _| ["v", "log", "time"].contains(&name.as_str()));
+        last["index"] = index.into();
+        last["kind"] = "pruned".into();
+        last["data"] = serde_json::json!({"ranges": [[told.0, told.1]], "rule": "retention", "reason": "90d"});
+        let (salt, body) = ([1; 32], canon::to_bytes(&last).expect("an entry"));
+        let committed = commitment(&salt, &body);
+        out.extend(line(index, &committed, Some((&salt, &body))).expect("a line"));
+        frontier.append(committed.as_bytes());
+        out.extend(self.signed(note, &frontier));
+        let at = folder.join(format!("pruned-{}-{}", gone.1, told.1));
+        put(&at, &out).expect("a file");
+        at
+    }
+
+    /// Where the first entry of a kind stands in the client's log.
+    pub(super) fn place(&self, kind: &str) -> u64 {
+        let export = text(&self.folder.join("report/acme.ledger"));
+        let (lines, _) = export.split_once("\n\n").expect("a checkpoint");
+        let mut kinds = (0..).zip(lines.lines().map(|line| entry_of(line).1["kind"].clone()));
+        kinds.find(|(_, one)| one == kind).expect("such an entry").0
+    }
+
+    /// What the report says against each promise by what the host shows: options and files.
+    pub(super) fn against_host(&self, option: &str, file: &Path) -> Vec<(String, String)> {
+        let more = [option.into(), file.to_owned()];
+        of_rows(&self.ask_with(&self.folder.join("source"), &self.folder.join("report/acme.ledger"), &more).0)
+    }
+
+    /// The log of the agent that works.
+    pub(super) fn agent_log(&self) -> PathBuf {
+        self.folder.join("agents").join(AGENT).join("agent.log")
+    }
+}
+
+/// The commitment of a line of an export, and the entry that it holds.
+fn entry_of(line: &str) -> (Digest, Value) {
+    let line: Value = serde_json::from_str(line).expect("a line");
+    let body = STANDARD.decode(line["body"].as_str().expect("a body")).expect("base64");
+    let committed = line["commitment"].as_str().expect("a digest").parse().expect("a digest");
+    (committed, serde_json::from_slice(&body).expect("an entry"))
 }
 
 fn of_rows(said: &Value) -> Vec<(String, String)> {

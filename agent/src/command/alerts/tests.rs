@@ -51,6 +51,7 @@ fn page() -> String {
         };
         let grouped = match row.groups_by_workflow {
             Groups::Cause => "",
+            Groups::Place => " Where no connection is to blame, each workflow has an alert of its own.",
             Groups::Workflow => " Each workflow has an alert of its own.",
         };
         let section = format!("\n## {rule}\n\n{} {incident}{grouped}\n\n**What to do:** {}\n", row.what, row.help);

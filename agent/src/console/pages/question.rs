@@ -11,24 +11,43 @@ use super::marks::{Mark, mark, pill};
 use super::passkey::{self, ToSign};
 use super::{Body, Section, form_field};
 use crate::console::words;
-use crate::people::wire::Shown;
+use crate::people::wire::{NoLonger, Shown};
 use crate::store::RunName;
 use crate::world::Wall;
 
-/// A question with its answers. `done` names the steps whose effects are done already.
-pub(in crate::console) fn page(
-    shown: &Shown,
-    (plan, done): (Option<&Plan>, &BTreeSet<Name>),
-    run: Option<&RunName>,
-    now: Wall,
-) -> Body {
+/// What became of a question that nobody asks any more, for those who might have answered it.
+pub(in crate::console) fn over(over: &NoLonger) -> Body {
+    let main = html! {
+        p.crumbs { a href="/decisions" { "Decisions" } }
+        h1 { @if over.by.is_some() { "Already decided" } @else { "Not asked any more" } }
+        p.facts {
+            span { "workflow " (over.workflow) } span { "step " code { (over.step) } }
+            @if let Some(item) = &over.item { span { "item " code { (words::told(item.as_str())) } } }
+            span { "run " @if let Some(name) = &over.name { (name) ", " } code { (over.run) } }
+        }
+        p { (sentence(over)) }
+    };
+    Body { title: "A question".into(), section: Section::Decisions, main, is_live: false }
+}
+
+/// What became of it, as a sentence.
+fn sentence(over: &NoLonger) -> String {
+    let became = over.became();
+    let mut letters = became.chars();
+    // Whoever decided is named as they are.
+    let first = letters.next().filter(|_| over.by.is_none());
+    first.map_or_else(|| format!("{became}."), |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
+}
+
+/// A question with its answers.
+pub(in crate::console) fn page(shown: &Shown, plan: Option<&Plan>, run: Option<&RunName>, now: Wall) -> Body {
     let main = html! {
         (head(shown, plan, run, now))
         form.decide method="post" action={ "/decisions/" (shown.nonce) } {
             (form_field())
             input type="hidden" name="shown" value=(shown.shown);
             (values(shown, plan, true, &BTreeMap::new()))
-            @if let Some(plan) = plan { (what_follows(plan, &shown.step, done)) }
+            @if let Some(plan) = plan { (what_follows(plan, &shown.step, &shown.done)) }
             div.answers {
                 button.yes type="submit" name="choice" value="approve" { (mark(Mark::Good)) "Yes, do it" }
                 button.no type="submit" name="choice" value="refuse" { (mark(Mark::Bad)) "No" }

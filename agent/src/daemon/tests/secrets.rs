@@ -94,6 +94,39 @@ async fn on_call_is_told_of_a_secret_that_grows_old_until_it_is_another() {
 }
 
 #[tokio::test]
+async fn on_call_is_told_of_a_credential_that_ends_until_it_is_another() {
+    let site = Site::new();
+    site.publish(&with_slot());
+    let (agent, _ended) = site.agent().await;
+    agent.pull().await.unwrap();
+    set(&agent, "canary-first").await;
+    let named = ("acme".parse().unwrap(), "shop".parse().unwrap(), "token".parse().unwrap());
+    let now = RealClock.now().moment();
+    let within = async |days: u64| {
+        let at = Some(now.plus(Period::days(days)).minus(Period::minutes(1)));
+        assert!(agent.say_end(&named, at, &"ann".parse().unwrap()).await.is_ok());
+        agent.look_at_secrets().await;
+        (alerts(&agent), agent.status().await.unwrap().slots.last().unwrap().ends == at)
+    };
+    let none = Vec::<String>::new();
+    assert_eq!(within(20).await, (none.clone(), true));
+    for (days, left) in [(14, "14d"), (7, "7d"), (1, "1d")] {
+        assert_eq!(within(days).await, (vec![format!("credential-ends/acme/shop/token-{left}")], true));
+    }
+    assert!(!agent.store.alerts().unwrap().iter().any(|row| row.alert.incident), "so far it is a warning");
+    assert_eq!(within(0).await.0, ["credential-ends/acme/shop/token-over"]);
+    assert!(agent.store.alerts().unwrap().iter().any(|row| row.alert.incident));
+    assert!(agent.say_end(&named, None, &"mallory".parse().unwrap()).await.is_err(), "not on call");
+    // What was said is about that secret alone, and a token says it itself.
+    set(&agent, "canary-second").await;
+    assert_eq!(alerts(&agent), none);
+    let claims = format!(r#"{{"exp":{}}}"#, now.plus(Period::days(5)).seconds());
+    let claims = base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, claims);
+    set(&agent, &format!("eyJhbGciOiJub25lIn0.{claims}.c2lnbmVk")).await;
+    assert!(alerts(&agent).contains(&"credential-ends/acme/shop/token-7d".to_owned()), "{:?}", alerts(&agent));
+}
+
+#[tokio::test]
 async fn who_may_rotate_is_known_before_a_secret_is_put_there() {
     use crate::daemon::secrets::NotDone;
     let site = Site::new();

@@ -270,13 +270,13 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             Entry::Decided { step, item, guardrail: false, choice, by, .. }
                 if step == waiting.step && item == waiting.item =>
             {
-                Some((choice, by))
+                Some((choice, by, row.at.moment()))
             }
             _ => None,
         });
         Ok(match decided {
-            Some((choice, Some(by))) => Ended::Decided(choice, by),
-            Some((Choice::Approve | Choice::Refuse, None)) => Ended::Late,
+            Some((choice, Some(by), at)) => Ended::Decided(choice, by, at),
+            Some((Choice::Approve | Choice::Refuse, None, _)) => Ended::Late,
             None => Ended::Gone,
         })
     }

@@ -109,8 +109,8 @@ pub struct Said {
 /// How a question ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// Somebody decided.
-    Decided(Choice, PersonId),
+    /// Somebody decided, then.
+    Decided(Choice, PersonId, Moment),
     /// Nobody did in time.
     Late,
     /// The run ended before anybody did, or asks anew.
@@ -121,7 +121,7 @@ impl Ended {
     /// The sentence that takes the question's place.
     pub fn sentence(&self) -> String {
         match self {
-            Self::Decided(choice, by) => format!("{by} said {}.", choice.said()),
+            Self::Decided(choice, by, at) => format!("{by} said {} at {at}.", choice.said()),
             Self::Late => "Nobody answered in time, so the answer is no.".to_owned(),
             Self::Gone => "This is not asked any more.".to_owned(),
         }

@@ -9,7 +9,7 @@ pub(super) fn lena() -> Introduction {
 fn answered(seed: u8, challenge: &Challenge) -> SignedIn {
     let text = String::from_utf8(canon::to_bytes(challenge).unwrap()).unwrap();
     let signature = sign(&signer(seed), Namespace::Console, text.as_bytes());
-    SignedIn { challenge: text, signature: signature.into() }
+    SignedIn { challenge: text, signature: signature.into(), run: None }
 }
 
 const BOOT: Duration = Duration::from_secs(1_000);

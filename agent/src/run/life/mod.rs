@@ -1,6 +1,7 @@
 //! The life of a run: how it begins, what comes next, how it sleeps and comes back, how it ends, and what people do with it.
 
 pub(super) mod again;
+pub(super) mod answered;
 pub(super) mod asleep;
 pub(super) mod begin;
 pub(super) mod blame;

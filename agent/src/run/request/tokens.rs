@@ -23,7 +23,7 @@ use crate::request::oauth::{self, CONSENT_NEEDED, Grant};
 use crate::retry::{Next, next};
 use crate::run::compiled::{CompiledCall, CompiledStep};
 use crate::run::driver::{Run, Stop};
-use crate::run::{Deployed, Engine, Unreachable, lock};
+use crate::run::{Deployed, Engine, OfClient, Unreachable, lock};
 use crate::store::Store;
 use crate::vault::{Secret, VaultError};
 use crate::world::{Clock as _, Net as _, World};
@@ -213,6 +213,9 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             ready
         };
         self.keep_record(place, client, name, &connection.auth).await?;
+        if let Some(lives) = token.consent {
+            self.note_consent(OfClient { client, connection: name, slot }, lives).await;
+        }
         let told = match &ready.secret {
             Some(access) => self.introspect(&grant, access.reveal()).await,
             None => None,

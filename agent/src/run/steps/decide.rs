@@ -20,6 +20,7 @@ use crate::request::keyed::{Purpose, keyed};
 use crate::run::compiled::{CompiledCall, CompiledDecide, CompiledStep};
 use crate::run::content::codec;
 use crate::run::driver::{End, Run, Stop};
+use crate::run::life::answered::asks;
 use crate::run::life::progress::{Guarded, Stand};
 use crate::run::steps::call::{Arguments, Calling, fail_at};
 use crate::run::{Deployed, lock};
@@ -220,6 +221,7 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         // The hashes are made with the key that is sealed now.
         self.has_key = true;
         self.record(Entry::Asked(Box::new(waiting.clone())));
+        self.pending.push(asks(&waiting));
         self.pending.push(Write::Ask(Box::new(waiting.clone())));
         self.pending.push(Write::Reseal { run: self.id, sealed: self.sealed() });
         Ok(self.as_question(waiting, shown, asking))

@@ -56,6 +56,13 @@ ALTER TABLE alert ADD COLUMN respond_by INTEGER;
 -- No table changes. The cursor of a list that is polled is its workflow's from here on, and `desk` takes those of single
 -- lists over: a program that looks for those would begin now, and pass over what came since.
 ",
+    "
+-- What stands open where no connection is to blame is its workflow's from here on.
+UPDATE alert SET key = key || '/' || json_extract(CAST(body AS TEXT), '$.workflow')
+  WHERE over = 0 AND json_extract(CAST(body AS TEXT), '$.rule') IN ('run-failed', 'run-stopped', 'run-content-lost')
+    AND json_extract(CAST(body AS TEXT), '$.connection') IS NULL
+    AND json_extract(CAST(body AS TEXT), '$.workflow') IS NOT NULL;
+",
 ];
 
 /// Brings the tables to the newest form. A copy of an older database is kept beside it.
@@ -194,10 +201,38 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_open_of_a_run_is_its_workflows_afterwards() {
+        let mut db = Connection::open_in_memory().unwrap();
+        migrate(&mut db, None, &MIGRATIONS[..5]).unwrap();
+        let bodies = [
+            r#"{"rule":"run-failed","client":"acme","workflow":"refund","code":"timeout","incident":true}"#,
+            r#"{"rule":"run-failed","client":"acme","workflow":"refund","connection":"shop","code":"http_503","incident":true}"#,
+            r#"{"rule":"stale-stopped","client":"acme","code":"freshness","incident":true}"#,
+        ];
+        for body in bodies {
+            let alert: crate::store::Alert = serde_json::from_str(body).unwrap();
+            // The key as it was: without the workflow.
+            let key = alert.key().replace("/refund", "");
+            let sql =
+                "INSERT INTO alert(key, body, since, last, count, sent, tries, over) VALUES (?1, ?2, 1, 1, 1, 1, 0, 0)";
+            db.execute(sql, rusqlite::params![key, body.as_bytes()]).unwrap();
+        }
+        migrate(&mut db, None, MIGRATIONS).unwrap();
+        let mut keys = db.prepare("SELECT key FROM alert ORDER BY no").unwrap();
+        let keys: Vec<String> = keys.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        let wanted =
+            ["run-failed/acme/-/timeout/refund", "run-failed/acme/shop/http_503", "stale-stopped/acme/-/freshness"];
+        assert_eq!(keys, wanted);
+        for (key, body) in keys.iter().zip(bodies) {
+            assert_eq!(*key, serde_json::from_str::<crate::store::Alert>(body).unwrap().key(), "it is found again");
+        }
+    }
+
+    #[test]
     fn a_newer_folder_is_refused() {
         let mut db = Connection::open_in_memory().unwrap();
         db.pragma_update(None, "user_version", 99).unwrap();
         let refused = migrate(&mut db, None, MIGRATIONS);
-        assert_eq!(refused, Err(StoreError::Newer { found: 99, known: 5 }));
+        assert_eq!(refused, Err(StoreError::Newer { found: 99, known: 6 }));
     }
 }

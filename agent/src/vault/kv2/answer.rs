@@ -49,6 +49,19 @@ pub(super) struct Fields {
 #[derive(Deserialize)]
 pub(super) struct Metadata {
     pub(super) version: u64,
+    /// When the server deletes the version by itself; empty where it does not.
+    #[serde(default)]
+    pub(super) deletion_time: String,
+    /// What people wrote beside the secret.
+    #[serde(default)]
+    pub(super) custom_metadata: Option<Noted>,
+}
+
+/// What people may write beside a secret that is read here.
+#[derive(Deserialize)]
+pub(super) struct Noted {
+    /// When it ends at the API.
+    pub(super) expires: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -245,7 +245,8 @@ two histories of each kind. Levels are events in a busy hour; nights and weekend
 days differ from one another by a fifth (standard deviation) beside chance. A false alarm is one that begins where nothing was
 to be found, however long it stands. Found within an hour, six and twenty-four means after what was to be found began, on a
 Wednesday at ten; missed is what was not found within two days. Where few events come there are floors, below which nothing is
-said: a workflow with two events in a busy hour is not watched for bursts, but for silence.
+said: a workflow with two events in a busy hour is not watched for bursts, but for silence. Where fewer come, silence is told of
+once nothing came for three times as long as ever in the weeks before.
 
 | what happens | level | false alarms a workflow and week | found within 1 h | 6 h | 24 h | missed |
 |---|---|---|---|---|---|---|
@@ -280,6 +281,28 @@ fn nothing_is_said_before_three_weeks_are_known() {
     let (found, usual) = Past::new(hours, BTreeSet::new()).judge(2 * WEEK_HOURS + 5);
     assert_eq!(found, BTreeSet::new());
     assert_eq!(usual.judge(&Hour { accepted: 5_000, ..Hour::default() }), BTreeSet::new());
+}
+
+/// A webhook that brings a few events on each working day is gone: no count of what was missed says so for weeks.
+#[test]
+fn of_few_events_silence_is_told_once_it_is_far_longer_than_ever() {
+    let at = |day: i64| day * DAY_HOURS + 10 + day % 5;
+    let days = (0..42).filter(|day| day % 7 < 5);
+    let hours: BTreeMap<i64, Hour> = days.map(|day| (at(day), Hour { accepted: 1, ..Hour::default() })).collect();
+    let came: Vec<i64> = hours.keys().copied().collect();
+    let (last, longest) = (*came.last().unwrap(), came.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap());
+    let silent = |hours: &BTreeMap<i64, Hour>, closed: &BTreeSet<i64>, hour: i64| {
+        Past::new(hours.clone(), closed.clone()).judge(hour).0.contains(&Anomaly::Silent)
+    };
+    let open = BTreeSet::new();
+    let told = (last..).find(|hour| silent(&hours, &open, *hour)).unwrap();
+    assert!((3 * longest - 1..=3 * longest + 1).contains(&(told - last)), "{} of {longest}", told - last);
+    // Days on which the client is closed are none on which something could have come.
+    let closed: BTreeSet<i64> = (last + 24..last + 24 + 7 * DAY_HOURS).collect();
+    assert!(!silent(&hours, &closed, told + 24), "a week of holidays");
+    // Of three weeks, or of a handful, nobody knows how long silence may be.
+    let few: BTreeMap<i64, Hour> = hours.iter().take(8).map(|(at, one)| (*at, one.clone())).collect();
+    assert!(!silent(&few, &open, told));
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub(crate) fn run(place: u8, seconds: i64) -> RunId {
 pub(crate) const FAILED: (u8, i64) = (1, 1_500);
 pub(crate) const WAITS: (u8, i64) = (2, 600);
 pub(crate) const THEIRS: (u8, i64) = (3, 900);
+/// A run of `acme` whose question somebody answered.
+pub(crate) const DECIDED: (u8, i64) = (4, 4_200);
 
 fn accepted(client: &str, workflow: &str, number: u64, event: &str) -> Entry {
     let name = if workflow == "refund" { "refund" } else { "reply" };
@@ -138,6 +140,19 @@ pub(super) fn fill(store: &Memory) {
         let question = serde_json::from_value(question).expect("a question");
         store.commit_now(Transaction::new(before(598)).with(Write::Ask(Box::new(question)))).expect("a question");
     }
+
+    // One that somebody else of the group answered.
+    let decided = run(DECIDED.0, DECIDED.1);
+    let asked = waiting("acme", decided, "refund", "agree", "support-leads", 11);
+    let rest = [
+        (2_150, json!({"asked": asked})),
+        (60_000, json!({"decided": {"step": "agree", "choice": "refuse", "by": "otto"}})),
+        (60_001, ended("done")),
+    ];
+    tell(store, decided, accepted("acme", "refund", 18_422, "evt-18422"), &rest, true);
+    let name = format!("asked/{}", Digest::from_bytes([11; 32]));
+    let value = Some(format!("{decided} {}", decided.millis()).into_bytes());
+    store.commit_now(Transaction::new(before(598)).with(Write::State { name, value })).expect("a state");
 
     for (rule, client, connection, code, incident) in [
         ("run-failed", "acme", "shop", "unavailable", true),

@@ -236,14 +236,26 @@ impl Agent {
     ///
     /// # Errors
     /// When there is nothing within the time, or the agent ends.
-    pub fn wait_for<T>(&mut self, mut look: impl FnMut() -> Result<Option<T>, Error>) -> Result<T, Error> {
+    pub fn wait_for<T>(&mut self, look: impl FnMut() -> Result<Option<T>, Error>) -> Result<T, Error> {
+        self.wait_within(PATIENCE, look)
+    }
+
+    /// The same, for so long: for what the agent does twice a minute.
+    ///
+    /// # Errors
+    /// As [`Self::wait_for`].
+    pub fn wait_within<T>(
+        &mut self,
+        patience: Duration,
+        mut look: impl FnMut() -> Result<Option<T>, Error>,
+    ) -> Result<T, Error> {
         let began = now();
         loop {
             if let Some(found) = look()? {
                 return Ok(found);
             }
             self.still_runs()?;
-            if began.elapsed() > PATIENCE {
+            if began.elapsed() > patience {
                 return Err(Error::input(format!(
                     "the agent {} took too long; see {}",
                     self.name,

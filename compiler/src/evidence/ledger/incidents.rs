@@ -6,6 +6,7 @@ use assent_schema::alert::Rule;
 use assent_schema::calendar::{BusinessHours, zone};
 use assent_schema::canon::Digest;
 use assent_schema::client::ClientFacts;
+use assent_schema::ledger::kind::Alerted;
 use assent_schema::ledger::{Entry, Kind};
 use assent_schema::time::{Moment, Period};
 
@@ -24,6 +25,8 @@ struct Incident {
     /// By when it must be answered, as was promised when it opened.
     respond_by: Option<Moment>,
     cause: String,
+    /// Whether what was opened says what it is about, so that alerts name it.
+    named: bool,
     severity: String,
     /// Where it opened.
     index: u64,
@@ -54,6 +57,7 @@ pub(super) fn look(verified: &Verified, strangers: &BTreeSet<u64>, seen: &Seen<'
             "opened" => {
                 (incident.opened, incident.respond_by) = (Some(entry.time), told.respond_by);
                 (incident.index, incident.told) = (entry.index, entry.index);
+                incident.named = told.code.is_some();
             }
             _ if strangers.contains(&entry.index) => {}
             "acknowledged" => drop(incident.acknowledged.get_or_insert(entry.time)),
@@ -85,7 +89,7 @@ pub(super) fn look(verified: &Verified, strangers: &BTreeSet<u64>, seen: &Seen<'
         if let Some(until) = answer_by(incident, facts.map(|facts| &*facts.facts), seen) {
             answered(&name, incident, until, (verified, seen.at), notes);
         }
-        alerted(&name, incident, verified, notes);
+        alerted((id, &name), incident, verified, notes);
         explained(&name, incident, (verified, seen), notes);
     }
     if all.is_empty() {
@@ -95,11 +99,11 @@ pub(super) fn look(verified: &Verified, strangers: &BTreeSet<u64>, seen: &Seen<'
 
 /// An incident is opened with an alert, which reaches somebody within minutes. One at the very end of a log may still be on its
 /// way.
-fn alerted(name: &str, incident: &Incident, verified: &Verified, notes: &mut Notes) {
+fn alerted((id, name): (&str, &str), incident: &Incident, verified: &Verified, notes: &mut Notes) {
     let (Some(opened), entries) = (incident.opened, verified.entries.as_slice()) else { return };
     let until = opened.plus(Period::seconds(ALERTED_WITHIN));
     let told = entries.iter().find(|entry| match &entry.kind {
-        Kind::Alerted(alerted) => entry.time >= opened && alerted.rule.as_str() == incident.cause,
+        Kind::Alerted(alerted) => entry.time >= opened && tells(alerted, (id, incident)),
         _ => false,
     });
     let is_over = entries.last().is_some_and(|last| last.time > until);
@@ -119,6 +123,14 @@ fn alerted(name: &str, incident: &Incident, verified: &Verified, notes: &mut Not
             );
         }
         None => {}
+    }
+}
+
+/// Whether an alert is that of an incident. Older agents named none.
+fn tells(alerted: &Alerted, (id, incident): (&str, &Incident)) -> bool {
+    match &alerted.incident {
+        Some(named) => named.as_str() == id,
+        None => !incident.named && alerted.rule.as_str() == incident.cause,
     }
 }
 

@@ -14,6 +14,7 @@ mod releases;
 mod runs;
 mod statements;
 mod sums;
+mod traces;
 mod unfinished;
 
 use std::collections::BTreeSet;
@@ -115,6 +116,7 @@ pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
                 counts::look(verified, notes);
                 unfinished::look(verified, notes);
                 looks::look(verified, notes);
+                traces::look(verified, seen, notes);
                 let strangers = persons::look(verified, seen, notes);
                 runs::look(verified, seen, notes);
                 releases::look(verified, seen, notes);

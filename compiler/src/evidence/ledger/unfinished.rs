@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use assent_schema::canon::Digest;
 use assent_schema::counted::counted;
-use assent_schema::ledger::kind::Ended;
-use assent_schema::ledger::{Entry, Kind};
+use assent_schema::id::WorkflowId;
+use assent_schema::ledger::kind::{Ended, Incident};
+use assent_schema::ledger::{Entry, Kind, Token};
 use assent_schema::plan::Ending;
 use assent_schema::time::Moment;
 
@@ -15,11 +17,41 @@ use super::{Notes, Verified};
 struct Alone<'a> {
     index: u64,
     run: u64,
-    outcome: &'a str,
+    ended: &'a Ended,
+    workflow: Option<&'a WorkflowId>,
     time: Moment,
 }
 
-/// Each run that could not be finished opens an incident, or belongs to one of its rule whose cause is not gone. Of a log that
+/// Whose workflow's a run is: by its plan, as the entries of deployments name them.
+struct Workflows<'a> {
+    by_plan: BTreeMap<Digest, &'a WorkflowId>,
+    by_run: BTreeMap<u64, Digest>,
+}
+
+impl<'a> Workflows<'a> {
+    fn of(entries: &'a [Entry]) -> Self {
+        let (mut by_plan, mut by_run) = (BTreeMap::new(), BTreeMap::new());
+        for entry in entries {
+            match &entry.kind {
+                Kind::Deployed(deployed) => by_plan.extend(entry.plan.map(|plan| (plan, &deployed.workflow))),
+                Kind::RolledBack(back) => {
+                    by_plan.extend([Some(back.from), back.to].into_iter().flatten().map(|plan| (plan, &back.workflow)));
+                }
+                Kind::Accepted(_) => by_run.extend(entry.run.zip(entry.plan)),
+                _ => {}
+            }
+        }
+        Self { by_plan, by_run }
+    }
+
+    fn of_run(&self, run: u64, ended: &Entry) -> Option<&'a WorkflowId> {
+        let plan = ended.plan.or_else(|| self.by_run.get(&run).copied())?;
+        self.by_plan.get(&plan).copied()
+    }
+}
+
+/// Each run that could not be finished opens an incident, or belongs to one of its cause that is not gone: of its rule, its code
+/// and its connection, and where no connection is to blame, of its workflow. Of a log that
 /// began anew after a recovery, the incidents of before are told elsewhere. What a body that is gone said, nobody can tell: it may
 /// have opened the incident to which every run after it belongs.
 pub(super) fn look(verified: &Verified, notes: &mut Notes) {
@@ -42,7 +74,8 @@ pub(super) fn look(verified: &Verified, notes: &mut Notes) {
         notes.see("P12", said.clone());
         notes.see("P19", said);
     }
-    for Alone { run, outcome, time, .. } in told {
+    for Alone { run, ended, time, .. } in told {
+        let outcome = ended.outcome.as_str();
         let said = format!("{origin}: run {run} ended {outcome} at {time}, and no incident of that was open.");
         notes.object("P12", said.clone());
         notes.object("P19", said);
@@ -50,23 +83,23 @@ pub(super) fn look(verified: &Verified, notes: &mut Notes) {
 }
 
 fn alone(entries: &[Entry]) -> Vec<Alone<'_>> {
-    let (mut open, mut alone): (BTreeMap<&str, &str>, Vec<Alone<'_>>) = (BTreeMap::new(), Vec::new());
+    let (mut open, mut alone): (BTreeMap<&str, &Incident>, Vec<Alone<'_>>) = (BTreeMap::new(), Vec::new());
+    let workflows = Workflows::of(entries);
     for entry in entries {
         match &entry.kind {
             Kind::Incident(told) if told.state.as_str() == "opened" => {
-                let cause = told.cause.as_str();
-                open.insert(told.id.as_str(), cause);
+                open.insert(told.id.as_str(), told);
                 // It is one transaction with the end of the run, in whatever order.
-                alone.retain(|one| one.time != entry.time || !is_of(cause, one.outcome));
+                alone.retain(|one| one.time != entry.time || !covers(told, (one.ended, one.workflow)));
             }
             Kind::Incident(told) if ["resolved", "closed"].contains(&told.state.as_str()) => {
                 open.remove(told.id.as_str());
             }
             Kind::Ended(ended) if leaves_work(ended) => {
-                let outcome = ended.outcome.as_str();
-                if !open.values().any(|cause| is_of(cause, outcome)) {
+                let workflow = entry.run.and_then(|run| workflows.of_run(run, entry));
+                if !open.values().any(|told| covers(told, (ended, workflow))) {
                     let (index, time) = (entry.index, entry.time);
-                    alone.extend(entry.run.map(|run| Alone { index, run, outcome, time }));
+                    alone.extend(entry.run.map(|run| Alone { index, run, ended, workflow, time }));
                 }
             }
             _ => {}
@@ -83,6 +116,18 @@ pub(super) fn leaves_work(ended: &Ended) -> bool {
 /// Whether nobody has to look at a run that ended so; at one of which nobody knows how it ended, somebody has to.
 fn is_fine(outcome: &str) -> bool {
     outcome.parse::<Ending>().is_ok_and(|ending| !ending.is_unfinished())
+}
+
+/// Whether an incident is that of a run that ended so. What an older agent opened says only its rule.
+fn covers(told: &Incident, (ended, workflow): (&Ended, Option<&WorkflowId>)) -> bool {
+    let outcome = ended.outcome.as_str();
+    let Some(code) = &told.code else { return is_of(told.cause.as_str(), outcome) };
+    let of_end = ended.left.as_ref().or(ended.name.as_ref()).map_or(outcome, Token::as_str);
+    let same = |one: &WorkflowId| workflow.is_none_or(|workflow| workflow == one);
+    is_of(told.cause.as_str(), outcome)
+        && code.as_str() == of_end
+        && told.connection == ended.connection
+        && told.workflow.as_ref().is_none_or(same)
 }
 
 /// Whether a rule is that of such an end.

@@ -249,6 +249,9 @@ data! {
         /// The slot that is overdue.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         slot: Option<SlotId>,
+        /// The incident that the alert opened.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        incident: Option<Token>,
     }
     /// Data of `acknowledged`.
     Acknowledged {
@@ -268,6 +271,15 @@ data! {
         severity: Token,
         /// Which rule or person opened it.
         cause: Token,
+        /// What happened, as a code: with `opened`. Absent where an older agent opened it, which told nothing but the rule.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<Token>,
+        /// The connection that is to blame: with `opened`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        connection: Option<ConnectionId>,
+        /// The one workflow that it is about: with `opened`. Absent where it may be about several.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        workflow: Option<WorkflowId>,
         /// By when it must be answered, by the client's plan and calendar as they were when it opened: with `opened` alone.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         respond_by: Option<Moment>,
