@@ -135,6 +135,9 @@ fn check(args: &Args, parts: &dyn Parts, shelf: Option<&Shelf>, context: &mut Co
         older.get(path).or_else(|| texts.get(path)).map(String::as_str)
     });
     context.print(&text)?;
+    for ending in &report.ending {
+        context.note(&format!("assent: {}", ending.sentence(at)))?;
+    }
     Ok(Outcome::of(any))
 }
 
