@@ -88,7 +88,7 @@ fn the_report_the_ledgers_and_the_console_show_nothing_of_what_runs_handled() {
     for page in pages {
         let (status, text) = console.ask("GET", page);
         assert_eq!(status, 200, "{page}: {text}");
-        assert!(page != run_page || text.contains("get_ticket"), "the page is of the run: {text}");
+        assert!(page != run_page || text.contains("acme"), "the page is of the run: {text}");
         told.push((page.to_owned(), text));
     }
     for (what, text) in told {
