@@ -134,15 +134,18 @@ class World:
         return [entry for entry in self.entries() if entry["kind"] == kind]
 
     def signers(self, folder):
-        """Everybody's keys as ssh-keygen and git read them."""
+        """The keys of everybody who ever held one, as ssh-keygen and git read them: whoever left signed before. Each version of
+        the root vouches for the one after it; `assent trust allowed-signers --ever` says the same."""
         lines = []
-        for name, person in [*self.root["people"].items(), *self.root["agents"].items()]:
-            lines += [f"{name}@harbor {key}" for key in person.get("keys", [person.get("key")])]
+        for path in sorted((self.release / "trust/root").glob("*.toml")):
+            root = tomllib.loads(path.read_text())
+            for name, person in [*root["people"].items(), *root.get("agents", {}).items()]:
+                lines += [f"{name}@harbor {key}" for key in person.get("keys", [person.get("key")])]
         for path in sorted((self.release / f"trust/approvers/{CLIENT}").glob("*.toml")):
             people = tomllib.loads(path.read_text())["people"]
             lines += [f"{name}@{CLIENT} {key}" for name, person in people.items() for key in person["keys"]]
         signers = Path(folder) / "signers"
-        signers.write_text("\n".join(lines) + "\n")
+        signers.write_text("\n".join(dict.fromkeys(lines)) + "\n")
         return signers
 
     def verifies(self, file, signature, who, namespace):

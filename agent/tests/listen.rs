@@ -1,5 +1,9 @@
 //! How listeners are reached: by TLS with the certificate that its files hold now, and from the proxies that are listed.
 
+#[path = "../../tests/support/skipped.rs"]
+#[expect(unreachable_pub, reason = "the library of tests shows it to others")]
+mod skipped;
+
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -110,9 +114,7 @@ async fn served(entrance: impl FnOnce(TcpListener) -> Entrance) -> (SocketAddr, 
 async fn a_listener_speaks_tls_with_what_its_files_hold_now() {
     let folders: Vec<_> = (0..2).map(|_| tempfile::tempdir().expect("a folder")).collect();
     if !folders.iter().all(|folder| certify(folder.path())) {
-        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "openssl is not installed; run tests/setup");
-        eprintln!("skipped: openssl is not installed (tests/setup installs it)");
-        return;
+        return skipped::skipped("openssl is not installed (tests/setup installs it)");
     }
     let file = |folder: usize, name: &str| folders[folder].path().join(name);
     let used = tempfile::tempdir().expect("a folder");

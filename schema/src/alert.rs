@@ -111,7 +111,10 @@ rules! {
         "Run `assent freshness` now. The workflows resume as soon as the agent has pulled it.";
     ApprovalEnds "approval-ends" Never Cause
         "An approval that covers what runs ends within 30 days, 7 days or 1 day. Its workflows stop with it.";
-        "Ask the client's approvers to approve again: `assent approve`. `assent status` lists which approvals end when.";
+        "Draft the approval that follows it with `assent plan --draft CLIENT`, and ask the client's approvers to sign that: `assent approve`. `assent status` and `assent check` list which files end when.";
+    RootEnds "root-ends" Never Cause
+        "The newest root ends within 30 days, 7 days or 1 day. From then on the agent takes no release and no freshness, and when that is stale all workflows stop.";
+        "Write the version that follows it with `assent trust root --expires INSTANT`, have it signed, and release it to all regions.";
     ApproversReset "approvers-reset" Never Cause
         "Root asks to replace the approvers of a client, without the approval of the present ones. Until the day that the code names, any of them can stop it.";
         "Ask the client, by a way you trust, whether they want this. If they do not, one of the present approvers runs `assent withdraw --reset` before that day, and you report an incident.";

@@ -2,7 +2,10 @@
 //! refused here although it would accept it is refused for a reason.
 
 #![expect(clippy::disallowed_methods, reason = "this test starts the real program")]
-#![expect(clippy::print_stderr, reason = "a test says why it was skipped")]
+
+#[path = "../../tests/support/skipped.rs"]
+#[expect(unreachable_pub, reason = "the library of tests shows it to others")]
+mod skipped;
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -19,8 +22,7 @@ fn folder_with_key(kind: &str, passphrase: &str) -> Option<(tempfile::TempDir, P
     let file = folder.path().join("key");
     let made = keygen(&["-q", "-t", kind, "-N", passphrase, "-C", "dana@acme", "-f", &path(&file)], &[]);
     if made.is_none() {
-        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "ssh-keygen is not installed");
-        eprintln!("skipped: ssh-keygen is not installed");
+        skipped::skipped("ssh-keygen is not installed (tests/setup installs it)");
     }
     assert!(made?.status.success(), "ssh-keygen makes a key");
     Some((folder, file))

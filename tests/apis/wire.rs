@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use assent_agent::store::Entry;
 use assent_tests::systems::Served;
-use assent_tests::{have, run, succeed};
+use assent_tests::{have, run, skipped, succeed};
 
 use super::play::Play;
 use super::site::{ACME, Site};
@@ -143,8 +143,7 @@ fn what_an_agent_reaches_is_what_its_log_and_its_release_say() {
     }
     let own = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
     if !run(Command::new("unshare").args(own).arg("true")).status.success() {
-        println!("skipped: this user may not make a network of its own");
-        return;
+        return skipped("this user may not make a network of its own");
     }
     let test = std::env::current_exe().expect("the test has a path");
     let mut again = Command::new("unshare");

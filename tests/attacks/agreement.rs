@@ -1,11 +1,16 @@
 //! What we accept, `ssh-keygen` accepts too; not the reverse. Held on generated signatures, honest ones and damaged ones.
 
+#[path = "../support/skipped.rs"]
+#[expect(unreachable_pub, reason = "the library of tests shows it to others")]
+mod skipped;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use assent_schema::trust::{Namespace, verify};
 
 use super::signatures::{self, Parts};
+use skipped::skipped;
 
 /// How many signatures are generated, and how many when somebody has the time.
 const MANY: usize = 300;
@@ -77,8 +82,7 @@ fn accepts(folder: &Path, message: &[u8], armour: &str) -> bool {
 #[test]
 fn what_we_accept_ssh_keygen_accepts() {
     if Command::new("ssh-keygen").arg("-?").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
-        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "ssh-keygen is not installed; run tests/setup");
-        return println!("skipped: ssh-keygen is not installed (tests/setup installs it)");
+        return skipped("ssh-keygen is not installed (tests/setup installs it)");
     }
     let folder = tempfile::tempdir().unwrap();
     let keys = signatures::listed();

@@ -1,8 +1,8 @@
 //! Rehearsals: plans that nobody, or somebody else, ran before production.
 
-use assent_agent::verify::{PinnedTrust, Place, verify};
+use assent_agent::verify::{PinnedTrust, Place, verify, verify_with_past};
 use assent_schema::canon::Digest;
-use assent_schema::release::Rehearsal;
+use assent_schema::release::{Manifest, Rehearsal};
 use assent_schema::time::Period;
 
 use super::fixture::{at, bytes, key, now, place};
@@ -27,7 +27,94 @@ fn with_two(change: fn(&mut World)) -> Verdict {
     judge(&world.release())
 }
 
+/// What an agent says that has accepted nothing yet, of a release whose rehearsal is 40 days old. The release before, which it
+/// reads in the past of the branch, named the plan 35 days ago.
+fn carried_on(bend: fn(&mut World), earlier: fn(&mut Manifest)) -> Verdict {
+    carried_to(&enrolled(), bend, earlier, |bytes| bytes)
+}
+
+fn carried_to(
+    pinned: &PinnedTrust,
+    bend: fn(&mut World),
+    earlier: fn(&mut Manifest),
+    found: fn(Vec<u8>) -> Vec<u8>,
+) -> Verdict {
+    let mut world = World::honest();
+    world.rehearsals[0].0.time = at().minus(Period::days(40));
+    let mut first = world.manifest(&world.listed());
+    first.at = at().minus(Period::days(35));
+    earlier(&mut first);
+    let first = bytes(&first);
+    (world.sequence, world.previous) = (2, Some(Digest::of_file(&first)));
+    bend(&mut world);
+    let past = &mut |digest| (digest == Digest::of_file(&first)).then(|| found(first.clone()));
+    verdict(verify_with_past(&world.release(), pinned, &place(), now(), None, past))
+}
+
 pub(crate) const ROOM: &[Attack] = &[
+    attack("rehearsal: 40 days old, of a plan that came to the region 35 days ago", "accepted", || {
+        carried_on(|_| (), |_| ())
+    }),
+    attack(
+        "rehearsal: 40 days old, and the past of the branch does not have the release before",
+        "not-rehearsed",
+        || carried_on(|world| world.previous = Some(Digest::of_file(b"another")), |_| ()),
+    ),
+    attack("rehearsal: 40 days old, and in the place of the release before lies another", "not-rehearsed", || {
+        carried_to(
+            &enrolled(),
+            |_| (),
+            |_| (),
+            |mut first| {
+                first.push(b'\n');
+                first
+            },
+        )
+    }),
+    attack("rehearsal: 40 days old, told of a region before to an agent that knows it", "not-rehearsed", || {
+        let knows = PinnedTrust { plans: [Digest::of_file(b"other")].into(), ..enrolled() };
+        carried_to(&knows, |_| (), |_| (), |first| first)
+    }),
+    attack(
+        "rehearsal: 40 days old, and the release before named it when it was too old already",
+        "not-rehearsed",
+        || carried_on(|_| (), |first| first.at = at().minus(Period::days(9))),
+    ),
+    attack("rehearsal: 40 days old, and the release before was made earlier than that", "not-rehearsed", || {
+        carried_on(|_| (), |first| first.at = at().minus(Period::days(41)))
+    }),
+    attack("rehearsal: 40 days old, and the release before named another plan", "not-rehearsed", || {
+        carried_on(|_| (), |first| first.active[0].plan = Digest::of_file(b"other"))
+    }),
+    attack("rehearsal: 40 days old, and the release before named other scenarios", "not-rehearsed", || {
+        carried_on(|_| (), |first| first.active[0].tests = Digest::of_file(b"other"))
+    }),
+    attack("rehearsal: 40 days old, and the release before is of another region", "not-rehearsed", || {
+        carried_on(|_| (), |first| first.region = "us".parse().unwrap())
+    }),
+    attack("rehearsal: 40 days old, and the release before is of another environment", "not-rehearsed", || {
+        carried_on(|_| (), |first| first.environment = "staging".parse().unwrap())
+    }),
+    attack("rehearsal: 40 days old, and the release before is of another project", "not-rehearsed", || {
+        carried_on(|_| (), |first| first.project = Digest::of_file(b"other"))
+    }),
+    attack("rehearsal: 40 days old, and the release before is of other release keys", "not-rehearsed", || {
+        carried_on(|_| (), |first| first.generation += 1)
+    }),
+    attack("rehearsal: 40 days old, and the release before has no lower number", "not-rehearsed", || {
+        carried_on(|_| (), |first| first.sequence = 2)
+    }),
+    attack(
+        "rehearsal: 40 days old, of a plan that came before, by a machine that root does not list",
+        "not-rehearsed",
+        || carried_on(|world| world.rehearsals[0].0.agent = "eu-staging-9".parse().unwrap(), |_| ()),
+    ),
+    attack("rehearsal: none at all, of a plan that came before", "not-rehearsed", || {
+        carried_on(|world| world.rehearsals.clear(), |_| ())
+    }),
+    attack("rehearsal: by another major version of the engine, of a plan that came before", "not-rehearsed", || {
+        carried_on(|world| world.rehearsals[0].0.engine.version = "1.0.0".into(), |_| ())
+    }),
     attack("rehearsal: none", "not-rehearsed", || bent(|world| world.rehearsals.clear())),
     attack("rehearsal: by a production agent", "not-rehearsed", || {
         rehearsed("eu-production-1", |one| {

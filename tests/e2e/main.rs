@@ -10,6 +10,7 @@ mod console;
 mod fleet;
 mod holders;
 mod kill;
+mod later;
 mod oncall;
 mod outages;
 mod outside;

@@ -75,6 +75,39 @@ fn git_says_who_signed_each_commit() {
     assert_eq!(succeed(&mut git), who.concat());
 }
 
+/// What somebody signed before they left stays signed.
+#[test]
+fn git_says_who_signed_also_of_people_who_left() {
+    if !have("git") || !have("ssh-keygen") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let now = "2026-06-01T09:00:00Z".parse().expect("an instant");
+    let agency = Agency::found(folder.path(), Lead::AsWritten, now).expect("an agency");
+    agency.establish(&[], &[]).expect("signed trust");
+    let say = |words: &[&str]| agency.assent(&line(words)).expect("it is said");
+    say(&["trust", "root", "--drop-person", "chen", "--role", "root=2:alice,bruno"]);
+    agency.sign("trust/root/3.toml", &["alice", "bruno"]).expect("signed");
+    say(&["trust", "teams", "borealis=bruno", "cedar=bruno"]);
+    agency.sign("trust/teams.toml", &["alice"]).expect("signed");
+    agency.commit_as("alice", "Chen leaves", &["trust"]).expect("a commit");
+    let who = |words: &[&str]| {
+        let signers = folder.path().join("signers");
+        put(&signers, say(words).as_bytes()).expect("a file");
+        let mut git = command("git", folder.path());
+        git.args(["-c", &format!("gpg.ssh.allowedSignersFile={}", signers.display())]);
+        git.arg("-C").arg(&agency.source).args(["log", "-2", "--format=%G? %GS"]);
+        succeed(&mut git)
+    };
+    assert_eq!(who(&["trust", "allowed-signers"]), "G alice@harbor\nU \n", "a key that nobody holds now");
+    assert_eq!(who(&["trust", "allowed-signers", "--ever"]), "G alice@harbor\nG chen@harbor\n");
+    // A version that nobody signed vouches for no key.
+    let root = std::fs::read_to_string(agency.source.join("trust/root/3.toml")).expect("a root");
+    let forged = root.replacen("version = 3", "version = 4", 1);
+    put(&agency.source.join("trust/root/4.toml"), forged.as_bytes()).expect("a file");
+    assert!(agency.assent(&line(&["trust", "allowed-signers", "--ever"])).is_err());
+}
+
 #[test]
 fn openssl_and_python_verify_the_exported_ledger() {
     if !have("openssl") || !have("python3") {

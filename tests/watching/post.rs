@@ -11,6 +11,7 @@ use assent_agent::store::{Store as _, Write};
 use assent_agent::watch::{ToldSecret, share};
 use assent_schema::id::ConnectionId;
 use assent_tests::servers::{Authority, free_address};
+use assent_tests::{have, skipped};
 use serde_json::{Value, json};
 
 use crate::field::{Field, failed};
@@ -44,9 +45,7 @@ impl Server {
     ) -> Option<Self> {
         // Debian's package is Debian's Python's, which is not always the first on the path.
         let Some(python) = ["/usr/bin/python3", "python3"].into_iter().find(|python| has_aiosmtpd(python)) else {
-            let why = "skipped: the Python package aiosmtpd is not installed (tests/setup installs it)";
-            assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{why}");
-            writeln!(std::io::stderr(), "{why}").expect("an open standard error");
+            skipped("the Python package aiosmtpd is not installed (tests/setup installs it)");
             return None;
         };
         let port = free_address().port();
@@ -140,6 +139,9 @@ async fn what_others_wrote_is_neither_a_header_nor_a_command() {
 
 #[tokio::test]
 async fn mail_leaves_over_tls_and_the_server_is_told_who_hands_it_over() {
+    if !have("openssl") {
+        return;
+    }
     let folder = tempfile::tempdir().expect("a folder");
     let authority = Authority::make(folder.path(), "authority");
     let certificate = authority.certify(folder.path());

@@ -87,7 +87,15 @@ fn stands(delivery: Delivery<'_>, json: &Json, at: &str, wanted: &str) -> bool {
 /// As [`take`].
 pub fn file(trigger: &Trigger, bytes: &[u8]) -> Result<Taken, Refused> {
     let Trigger::Inbox { fields, .. } = trigger else { return Ok(Taken::Other) };
-    let fields = wire::take(&object(bytes)?, fields, None).or(Err(Refused::BadBody))?;
+    let json = object(bytes)?;
+    // Another kind of file has other fields: whether it is one is asked first, of what can be read.
+    let asked = fields.iter().filter(|(name, _)| trigger.only().is_some_and(|only| only.contains_key(*name)));
+    let asked = asked.map(|(name, field)| BTreeMap::from([(name.clone(), field.clone())]));
+    let told: BTreeMap<Name, Value> = asked.filter_map(|one| wire::take(&json, &one, None).ok()).flatten().collect();
+    if !may_be_for_us(trigger, &told) {
+        return Ok(Taken::Other);
+    }
+    let fields = wire::take(&json, fields, None).or(Err(Refused::BadBody))?;
     Ok(if is_for_us(trigger, &fields) { Taken::Ours(fields) } else { Taken::Other })
 }
 

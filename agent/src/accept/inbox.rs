@@ -78,6 +78,16 @@ impl Inbox {
             known.done = true;
         }
     }
+
+    /// Whether it has looked at a file as it is.
+    pub fn is_done(&self, name: &str) -> bool {
+        self.files.get(name).is_some_and(|known| known.done)
+    }
+
+    /// Whether it will look at a file and has not yet.
+    pub fn waits(&self, pattern: &str, name: &str) -> bool {
+        matches(pattern, name) && !self.is_done(name)
+    }
 }
 
 /// Whether a name is taken: `*` stands for any characters, `?` for one; a name that begins with a dot never is.

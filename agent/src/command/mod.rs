@@ -317,6 +317,7 @@ mod tests {
             (Condition::ReleaseRefused { code: "x".into() }, "status"),
             (Condition::StaleStopped { client: client() }, "incidents acknowledge i-7"),
             (Condition::ApprovalEnds { client: client(), days: 7 }, "runs --client acme"),
+            (Condition::RootEnds { days: 7 }, "status"),
             (Condition::CertificateEnds { code: "7d".into() }, "status"),
             (
                 Condition::RotationOverdue { client: client(), connection: connection(), slot: "key".parse().unwrap() },

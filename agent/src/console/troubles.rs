@@ -164,6 +164,7 @@ fn of_agent(trouble: &Trouble) -> Line {
         Rule::Status => (Warn, "Status and checkpoints cannot be pushed".to_owned(), status),
         Rule::RouteFails => (Warn, format!("Alerts do not get through by the route {route}"), vault),
         Rule::ReleaseLost => (Bad, "The accepted release cannot be read".to_owned(), status),
+        Rule::RootEnds => (Warn, "The root ends soon, and with it every release".to_owned(), status),
         Rule::CertificateEnds if code == "over" => (Bad, "The certificate of the listeners is over".to_owned(), status),
         Rule::CertificateEnds => (Warn, "The certificate of the listeners ends soon".to_owned(), status),
         Rule::SecretInLog => (Bad, "A line of the log held a secret, and was not written".to_owned(), status),

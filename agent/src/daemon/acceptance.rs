@@ -86,18 +86,20 @@ pub(super) struct Standpoint {
 }
 
 /// Verifies the files of a commit. `older` has the bytes of plans that are not in this release but may run again; `before` is
-/// the release that was accepted last, of which what did not change is not made anew.
+/// the release that was accepted last, of which what did not change is not made anew; `past` the manifests before this one.
 pub(super) fn judge(
     files: &Files,
     commit: &str,
     at: &Standpoint,
     older: &[Vec<u8>],
     before: Option<&Taken>,
+    past: &mut verify::Past<'_>,
 ) -> Result<Taken, Refusal> {
     let manifest = files.get("manifest.json").map(|bytes| Digest::of_file(bytes));
     let digest = manifest.unwrap_or_else(|| Digest::of_file(commit.as_bytes()));
     let known = before.map(|before| &before.bundle);
-    let bundle = verify::verify_after(files, &at.pinned, &at.place, at.now, known).map_err(|refusal| Refusal {
+    let bundle = verify::verify_with_past(files, &at.pinned, &at.place, at.now, known, past);
+    let bundle = bundle.map_err(|refusal| Refusal {
         code: refusal.code.code(),
         digest,
         what: refusal.detail,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use assent_schema::alert::Rule;
 use assent_schema::canon::{self, Digest};
 use assent_schema::status::Status;
+use assent_schema::time::{Moment, Period};
 use assent_schema::trust::{Namespace, sign};
 
 use super::agent::Agent;
@@ -21,6 +22,8 @@ use crate::world::Clock as _;
 const CHECKPOINT_EVERY: Duration = Duration::from_mins(1);
 /// Changes that come together are pushed together.
 const SETTLES: Duration = Duration::from_millis(200);
+/// After so long a plan is rehearsed again, so that a release can be made of it on any day.
+const REHEARSE_AGAIN: Period = Period::days(20);
 /// Where the branch keeps rehearsals.
 const REHEARSALS: &str = "rehearsals/";
 
@@ -178,7 +181,31 @@ async fn tick(agent: &Agent) {
     }
 }
 
-/// Runs the scenarios of plans that were not rehearsed yet, where root asks this agent to. Returns the signed statements
+/// What is kept of a rehearsal: by which program it was made, and when.
+#[derive(Debug, PartialEq, Eq)]
+struct Rehearsed {
+    binary: Digest,
+    time: Moment,
+}
+
+impl Rehearsed {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (binary, seconds) = std::str::from_utf8(bytes).ok()?.split_once(' ')?;
+        Some(Self { binary: binary.parse().ok()?, time: Moment::from_seconds(seconds.parse().ok()?) })
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        format!("{} {}", self.binary, self.time.seconds()).into_bytes()
+    }
+
+    /// Whether it still says what production wants to know: this program ran the plan, and not long ago.
+    fn holds(&self, binary: Digest, now: Moment) -> bool {
+        self.binary == binary && now.since(self.time) <= REHEARSE_AGAIN
+    }
+}
+
+/// Runs the scenarios of plans that were not rehearsed yet, or long ago, or by another program, where root asks this agent to.
+/// Returns the signed statements
 /// and what says that they were made.
 async fn rehearsals(agent: &Arc<Agent>) -> (BTreeMap<String, Vec<u8>>, Vec<Write>) {
     let (mut files, mut done) = (BTreeMap::new(), Vec::new());
@@ -187,10 +214,14 @@ async fn rehearsals(agent: &Arc<Agent>) -> (BTreeMap<String, Vec<u8>>, Vec<Write
     if !root.agents.get(&agent.config.agent).is_some_and(|entry| entry.rehearses) {
         return (files, done);
     }
+    // Which program this is takes reading it, once.
+    let asking = Arc::clone(agent);
+    let binary = tokio::task::spawn_blocking(move || asking.binary()).await.ok().and_then(Result::ok);
     for workflow in taken.workflows().values() {
         let name = format!("rehearsed/{}/{}", workflow.active.plan, workflow.active.tests);
         // What cannot be read is rehearsed again: a statement more does no harm.
-        if agent.store.state(&name).ok().flatten().is_some() {
+        let known = agent.store.state(&name).ok().flatten().and_then(|bytes| Rehearsed::read(&bytes));
+        if known.is_some_and(|known| binary.is_none_or(|binary| known.holds(binary, agent.field.now()))) {
             continue;
         }
         let rehearsed = super::rehearsal::rehearse(agent, &taken, workflow).await;
@@ -198,10 +229,11 @@ async fn rehearsals(agent: &Arc<Agent>) -> (BTreeMap<String, Vec<u8>>, Vec<Write
             let (client, workflow) = (&workflow.active.client, &workflow.active.workflow);
             tracing::error!(%client, %workflow, %error, "a plan could not be rehearsed");
         });
-        if let Ok(bytes) = bytes {
+        if let Ok((statement, bytes)) = bytes {
             let digest = Digest::of_file(&bytes);
             put_signed(agent, &mut files, format!("{REHEARSALS}{digest}.json"), &bytes, Namespace::Rehearsal);
-            done.push(Write::State { name, value: Some(digest.to_string().into_bytes()) });
+            let made = Rehearsed { binary: statement.engine.binary, time: statement.time };
+            done.push(Write::State { name, value: Some(made.to_bytes()) });
         }
     }
     (files, done)
@@ -218,4 +250,22 @@ pub(super) fn came_up(agent: &Agent, logs: &BTreeSet<Log>, clean: bool) -> Vec<W
         notes.push(crate::ledger::started(log.clone(), clean));
     }
     notes.into_iter().map(|note: Note| Write::Note(Box::new(note))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rehearsal_holds_for_twenty_days_and_for_the_program_that_made_it() {
+        let (ours, other) = (Digest::of_file(b"ours"), Digest::of_file(b"other"));
+        let made = Rehearsed { binary: ours, time: Moment::from_seconds(1_772_442_000) };
+        let read = Rehearsed::read(&made.to_bytes()).unwrap();
+        assert_eq!(read, made);
+        assert!(read.holds(ours, made.time) && read.holds(ours, made.time.plus(REHEARSE_AGAIN)));
+        assert!(!read.holds(ours, made.time.plus(REHEARSE_AGAIN).plus(Period::seconds(1))));
+        assert!(!read.holds(other, made.time));
+        // As earlier versions kept it, without either.
+        assert_eq!(Rehearsed::read(ours.to_string().as_bytes()), None);
+    }
 }

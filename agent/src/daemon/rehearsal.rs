@@ -40,7 +40,7 @@ impl fmt::Display for NotRehearsed {
     }
 }
 
-/// Runs the scenarios of a workflow. Returns the statement's bytes.
+/// Runs the scenarios of a workflow. Returns the statement and its bytes.
 ///
 /// # Errors
 /// [`NotRehearsed`]. A scenario that fails is none: the statement says so.
@@ -48,7 +48,7 @@ pub(super) async fn rehearse(
     agent: &Arc<Agent>,
     taken: &Arc<Taken>,
     workflow: &WorkflowBundle,
-) -> Result<Vec<u8>, NotRehearsed> {
+) -> Result<(Rehearsal, Vec<u8>), NotRehearsed> {
     let active = &workflow.active;
     let lacks = NotRehearsed::Incomplete;
     let facts = Arc::clone(taken.clients.get(&active.client).ok_or(lacks("client"))?);
@@ -78,5 +78,6 @@ pub(super) async fn rehearse(
         time: agent.field.now(),
         results: rehearsed.iter().map(rehearse::Rehearsed::result).collect(),
     };
-    canon::to_bytes(&statement).map_err(NotRehearsed::Unwritten)
+    let bytes = canon::to_bytes(&statement).map_err(NotRehearsed::Unwritten)?;
+    Ok((statement, bytes))
 }

@@ -16,6 +16,7 @@ use super::refused::{REFUSED, refused_state};
 use super::remembered;
 use crate::deploy::Board;
 use crate::pull::fetch::NotDone;
+use crate::pull::past::Past;
 use crate::pull::read::{Files, NotRead};
 use crate::pull::{PullFailure, compact, read, shelf};
 use crate::real::Egress;
@@ -137,7 +138,9 @@ impl Agent {
             StoreError::Broken
         })?;
         let older: Vec<Vec<u8>> = older.into_values().collect();
-        Ok(acceptance::judge(files, commit, &at, &older, self.taken().as_deref()))
+        let mut past = Past::of(&repository, commit);
+        let mut past = |digest| past.as_mut()?.manifest(digest);
+        Ok(acceptance::judge(files, commit, &at, &older, self.taken().as_deref(), &mut past))
     }
 
     /// The commit that need not be judged, at this time since boot.

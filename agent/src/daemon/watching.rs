@@ -8,7 +8,7 @@ use std::time::Duration;
 use assent_schema::alert::Rule;
 use assent_schema::client::ClientFacts;
 use assent_schema::id::{ClientId, ConnectionId, PersonId};
-use assent_schema::time::Period;
+use assent_schema::time::{Moment, Period};
 
 use super::agent::Agent;
 use super::answers::{not_held, refused};
@@ -46,15 +46,16 @@ const LOW_BYTES: u64 = 1 << 30;
 const LOW_PART: u64 = 50;
 /// How often on-call is told of a full disk that cannot even store an alert.
 pub(super) const TOLD_EVERY: Duration = Duration::from_mins(5);
-/// How long before approvals end on-call is told.
+/// How long before approvals and the root end on-call is told.
 const ENDS_DAYS: [u32; 3] = [1, 7, 30];
 /// The rules of these alerts.
-const RULES: [Rule; 9] = [
+const RULES: [Rule; 10] = [
     Rule::AnomalyVolume,
     Rule::AnomalyLatency,
     Rule::AnomalyFailures,
     Rule::DecisionWaits,
     Rule::ApprovalEnds,
+    Rule::RootEnds,
     Rule::CertificateEnds,
     Rule::Disk,
     Rule::Lag,
@@ -240,6 +241,9 @@ impl Agent {
                 .map(|one| Condition::DecisionWaits { client: one.client, workflow: one.workflow }),
         );
         conditions.extend(self.approvals_that_end());
+        let root = self.taken().map(|taken| taken.bundle.roots.newest().expires);
+        let ends = root.and_then(|until| days_left(until, self.field.now()));
+        conditions.extend(ends.map(|days| Condition::RootEnds { days }));
         let validity = self.seen.certificate.get().and_then(|certificate| certificate.validity());
         let ends = validity.and_then(|validity| validity.code(self.field.now()));
         conditions.extend(ends.map(|code| Condition::CertificateEnds { code }));
@@ -267,10 +271,9 @@ impl Agent {
         let mut soonest: BTreeMap<&ClientId, u32> = BTreeMap::new();
         for ((client, _), plan) in &snapshot.active {
             let Some(PlanStanding::Until(until)) = snapshot.plans.get(plan).map(|live| live.standing) else { continue };
-            let within = |days: &&u32| until.since(now) <= Period::days(u64::from(**days)) && until > now;
-            if let Some(days) = ENDS_DAYS.iter().find(within) {
-                let soonest = soonest.entry(client).or_insert(*days);
-                *soonest = (*soonest).min(*days);
+            if let Some(days) = days_left(until, now) {
+                let soonest = soonest.entry(client).or_insert(days);
+                *soonest = (*soonest).min(days);
             }
         }
         soonest.into_iter().map(|(client, days)| Condition::ApprovalEnds { client: client.clone(), days }).collect()
@@ -326,6 +329,12 @@ impl Agent {
         let act = bytes.map(|bytes| serde_json::from_slice(&bytes)).transpose();
         Ok(AlertLine::of(row, act.or(Err(StoreError::Damaged(ACKNOWLEDGEMENT)))?))
     }
+}
+
+/// In how many days something ends, of those before which on-call is told; nothing while it is longer, or when it is over.
+fn days_left(until: Moment, now: Moment) -> Option<u32> {
+    let within = |days: &u32| until.since(now) <= Period::days(u64::from(*days)) && until > now;
+    ENDS_DAYS.into_iter().find(within)
 }
 
 /// Whether a client's calendar lists the whole day of an hour as a holiday: then nothing is expected.

@@ -10,9 +10,10 @@ use assent_schema::id::{ClientId, Name, WorkflowId};
 use assent_schema::plan::{AfterFile, Trigger};
 use tokio::sync::{Notify, watch};
 
+use super::minds::{ACCEPTED, Aside, Minds, REFUSED, Watcher};
 use super::{FrontDesk, Registry};
 use crate::accept::event::{self, Taken};
-use crate::accept::inbox::{FILE_MOST_BYTES, FILES_MOST, Inbox, delivery_key, former_key, known_by};
+use crate::accept::inbox::{FILE_MOST_BYTES, FILES_MOST, delivery_key, former_key, known_by};
 use crate::listen::Receipt;
 use crate::run::{Compiled, Deployed, NewRun};
 use crate::store::{Alert, Log, Note, Store, StoreError, Transaction, TriggerKind, Write};
@@ -30,14 +31,18 @@ const NO_FOLDER: &str = "no_folder";
 const TOO_MANY: &str = "too_many_files";
 /// What is so until somebody changes it, other than a file that was refused.
 const STANDING: [&str; 6] = [NO_ROOT, NO_FOLDER, TOO_MANY, "bad_path", "disk_broken", "disk_full"];
-/// Where files go that began a run, and those that could not.
-const ACCEPTED: &str = "accepted";
-const REFUSED: &str = "refused";
 /// How many digits of a file's digest tell it from another of its name.
 const MARK_LENGTH: usize = 16;
 
-/// What is kept in mind of each workflow's folder.
-pub type Minds = BTreeMap<(ClientId, WorkflowId), Inbox>;
+/// What became of a file.
+enum Took {
+    /// It cannot be taken now.
+    NotNow,
+    /// It stays where it is.
+    Stays,
+    /// It goes from there.
+    Goes(Aside),
+}
 
 /// Why a folder could not be looked at.
 enum Broken {
@@ -77,25 +82,35 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
 
     /// Looks once at all folders. Whether some should be looked at again soon.
     pub async fn look_at_inboxes(&self, inboxes: Option<&impl Inboxes>, minds: &mut Minds) -> bool {
-        let (mut soon, mut troubles) = (false, Vec::new());
+        let (mut soon, mut troubles, mut watchers) = (false, Vec::new(), Vec::new());
         for (client, workflow) in self.registry.active() {
             if !self.deployed.looks(&client, &workflow).is_some_and(|looks| looks.folder) {
                 continue;
             }
             let Some(compiled) = self.deployed.active(&client, &workflow) else { continue };
-            let Trigger::Inbox { folder, .. } = &compiled.plan.trigger else { continue };
+            let Trigger::Inbox { folder, pattern, .. } = &compiled.plan.trigger else { continue };
             let Some(inboxes) = inboxes else {
                 troubles.push(alert(&client, &workflow, NO_ROOT));
                 continue;
             };
-            let mind = minds.entry((client.clone(), workflow.clone())).or_default();
-            match self.look_at_inbox(inboxes, &compiled, folder, mind).await {
+            let watcher = Watcher {
+                place: (client.clone(), workflow.clone()),
+                folder: format!("{client}/{folder}"),
+                pattern: pattern.clone(),
+            };
+            let looked = self.look_at_inbox(inboxes, &compiled, folder, &watcher, minds).await;
+            watchers.push(watcher);
+            match looked {
                 Ok((again, trouble)) => {
                     soon |= again;
                     troubles.extend(trouble.map(|code| alert(&client, &workflow, code)));
                 }
                 Err(broken) => troubles.push(alert(&client, &workflow, broken.code())),
             }
+        }
+        if let Some(inboxes) = inboxes {
+            let failed = minds.set_aside(inboxes, &watchers);
+            troubles.extend(failed.into_iter().map(|((client, workflow), why)| alert(&client, &workflow, why.code())));
         }
         self.settle_inboxes(troubles).await;
         soon
@@ -107,29 +122,29 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         inboxes: &impl Inboxes,
         compiled: &Compiled,
         folder: &Name,
-        mind: &mut Inbox,
+        watcher: &Watcher,
+        minds: &mut Minds,
     ) -> Result<(bool, Option<&'static str>), Broken> {
-        let plan = &compiled.plan;
-        let Trigger::Inbox { pattern, .. } = &plan.trigger else { return Ok((false, None)) };
-        let path = format!("{}/{folder}", plan.client);
+        let Watcher { place, folder: path, pattern } = watcher;
         // The room above what is kept in mind is for names that the pattern passes over.
-        let shown = inboxes.shown(&path, FILES_MOST.saturating_mul(2)).map_err(Broken::Disk)?;
+        let shown = inboxes.shown(path, FILES_MOST.saturating_mul(2)).map_err(Broken::Disk)?;
         let Some(shown) = shown else {
             return Ok((false, Some(NO_FOLDER)));
         };
-        let look = mind.look(pattern, &shown, self.world.clock().boot());
+        let look = minds.of(place).look(pattern, &shown, self.world.clock().boot());
         let trouble = look.overfull.then_some(TOO_MANY);
         for name in &look.ready {
-            if self.take_file(inboxes, compiled, folder, &path, name).await? {
-                mind.done(name);
-            } else {
-                return Ok((false, trouble));
+            match self.take_file(inboxes, compiled, folder, path, name).await? {
+                Took::NotNow => return Ok((false, trouble)),
+                Took::Stays => {}
+                Took::Goes(aside) => minds.aside(path, name, aside),
             }
+            minds.of(place).done(name);
         }
         Ok((look.unsettled, trouble))
     }
 
-    /// Takes one file. False when it cannot be taken now.
+    /// Takes one file. It goes from the folder when everybody who watches that has looked.
     async fn take_file(
         &self,
         inboxes: &impl Inboxes,
@@ -137,9 +152,9 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         folder: &Name,
         path: &str,
         name: &str,
-    ) -> Result<bool, Broken> {
+    ) -> Result<Took, Broken> {
         let plan = &compiled.plan;
-        let Trigger::Inbox { after, .. } = &plan.trigger else { return Ok(true) };
+        let Trigger::Inbox { after, .. } = &plan.trigger else { return Ok(Took::Stays) };
         let bytes = inboxes.file(path, name, FILE_MOST_BYTES).map_err(Broken::Disk)?;
         let content = bytes.as_deref().unwrap_or(name.as_bytes());
         let digest = known_by(&self.webhook_key(&plan.client, &plan.workflow), folder, name, content);
@@ -147,10 +162,8 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         let key = delivery_key(&digest);
         let former = former_key(&plan.client, &plan.workflow, folder, name, &Digest::of_file(content));
         if self.engine.store().delivered(&former).map_err(Broken::Store)?.is_some() {
-            if *after == AfterFile::Move {
-                inboxes.set_aside(path, name, ACCEPTED, &mark).map_err(Broken::Disk)?;
-            }
-            return Ok(true);
+            let aside = Aside { into: ACCEPTED, mark };
+            return Ok(if *after == AfterFile::Move { Took::Goes(aside) } else { Took::Stays });
         }
         let taken = bytes.as_deref().ok_or(crate::accept::Refused::TooLarge);
         let into = match taken.and_then(|bytes| event::file(&plan.trigger, bytes)) {
@@ -176,20 +189,18 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
                     | Receipt::Challenge(_)
                     | Receipt::Unknown
                     | Receipt::Busy { .. }
-                    | Receipt::Unavailable => return Ok(false),
+                    | Receipt::Unavailable => return Ok(Took::NotNow),
                 }
             }
             // Another workflow may want it: it stays where it is.
-            Ok(Taken::Other | Taken::Own | Taken::Challenge(_)) => return Ok(true),
+            Ok(Taken::Other | Taken::Own | Taken::Challenge(_)) => return Ok(Took::Stays),
             Err(refused) => {
                 self.refuse_file(compiled, &digest, refused.code()).await?;
                 REFUSED
             }
         };
-        if *after == AfterFile::Move {
-            inboxes.set_aside(path, name, into, &mark).map_err(Broken::Disk)?;
-        }
-        Ok(true)
+        let aside = Aside { into, mark };
+        Ok(if *after == AfterFile::Move { Took::Goes(aside) } else { Took::Stays })
     }
 
     /// A file that cannot begin a run is told of; it is set aside, not lost.

@@ -8,6 +8,7 @@ mod chats;
 mod counted;
 mod hooks;
 mod inboxes;
+mod minds;
 pub mod no_longer;
 mod persons;
 mod polls;
@@ -38,7 +39,7 @@ use crate::store::{RunId, Store, StoreError, Transaction, Write};
 use crate::world::{Clock as _, Dice as _, World};
 
 pub use counted::Counted;
-pub use inboxes::Minds;
+pub use minds::Minds;
 pub use polls::Seen;
 use subscribed::Subscribed;
 use tasks::Tasks;

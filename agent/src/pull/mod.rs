@@ -1,6 +1,6 @@
 //! Git as transport: what is fetched is bytes by name, nothing more. Trust begins in `verify`.
 //!
-//! `transfer` runs in a child process with limits, and `talk` speaks with servers there; `fetch` starts it; `read` takes blobs out of the object database;
+//! `transfer` runs in a child process with limits, and `talk` speaks with servers there; `fetch` starts it; `read` takes blobs out of the object database, `past` the manifests of older commits;
 //! `pace` says when to look again; `weigh` says of what came, in the child as well, what it takes to read it; `locks` takes away what a process left that died, `loose` objects that a power cut left in part; `shelf` keeps what was accepted, and `compact` lets all else go; `local` moves objects between repositories of one machine, `line` says what the other side lacks of an own branch; `watch` notices a local change; `push` writes the agent's own branch, `branch` reads it.
 
 pub mod branch;
@@ -11,6 +11,7 @@ mod local;
 pub mod locks;
 pub mod loose;
 pub mod pace;
+pub mod past;
 pub mod push;
 pub mod read;
 pub mod shelf;

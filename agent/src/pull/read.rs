@@ -111,7 +111,7 @@ pub fn read(path: &Path, commit: &str) -> Result<Files, NotRead> {
 }
 
 /// The size of an object that is of this kind and not larger than that.
-fn weighed(odb: &Odb<'_>, id: Oid, wanted: ObjectType, most_bytes: usize) -> Result<usize, PullFailure> {
+pub(super) fn weighed(odb: &Odb<'_>, id: Oid, wanted: ObjectType, most_bytes: usize) -> Result<usize, PullFailure> {
     let (size, kind) = odb.read_header(id).or(Err(PullFailure::Broken))?;
     if kind == wanted && size <= most_bytes { Ok(size) } else { Err(PullFailure::FileRefused) }
 }
@@ -136,7 +136,7 @@ pub fn read_one(repository: &Path, commit: &str, path: &str) -> Result<Option<Ve
 
 /// A folder of a commit, each on the way to it weighed before it is read; `None` when it is not there. Without a path it is the
 /// outermost.
-fn folder<'r>(repository: &'r Repository, commit: Oid, path: &str) -> Result<Option<Tree<'r>>, PullFailure> {
+pub(super) fn folder<'r>(repository: &'r Repository, commit: Oid, path: &str) -> Result<Option<Tree<'r>>, PullFailure> {
     let broken = |_| PullFailure::Broken;
     let odb = repository.odb().map_err(broken)?;
     weighed(&odb, commit, ObjectType::Commit, COMMIT_MOST_BYTES)?;

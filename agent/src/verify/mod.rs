@@ -35,6 +35,7 @@ use crate::kept::KeptPlan;
 
 pub use permit::{forbidden, uses_of};
 pub use refusal::{Off, OffCode, Refusal, RefusalCode};
+pub use rehearsals::Past;
 
 /// A value that this room alone makes, from bytes that passed every check.
 #[derive(Clone, Debug)]
@@ -205,6 +206,22 @@ pub fn verify_after(
     now: Now,
     before: Option<&Verified<Bundle>>,
 ) -> Result<Verified<Bundle>, Refusal> {
+    verify_with_past(files, pinned, place, now, before, &mut |_| None)
+}
+
+/// As [`verify_after`], with the past of the branch: an agent that has accepted no plan yet asks it which of them came to its
+/// region before, when their rehearsals were recent. One that has accepted some asks its own memory alone.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_with_past(
+    files: &BTreeMap<String, Vec<u8>>,
+    pinned: &PinnedTrust,
+    place: &Place,
+    now: Now,
+    before: Option<&Verified<Bundle>>,
+    past: &mut Past<'_>,
+) -> Result<Verified<Bundle>, Refusal> {
     let seen = files::seen(files)?;
     let sorted = files::sort(&seen)?;
     let roots = trust::roots(&sorted, pinned, place, now)?;
@@ -223,7 +240,15 @@ pub fn verify_after(
         let wanted = new().map(|named| named.active.plan).collect();
         let known = rehearsals::verified(&sorted, &roots, &wanted);
         let needed = roots.newest().rehearsals;
-        new().try_for_each(|n| rehearsals::check(n, &known, needed, &place.engine, now.expiry))?;
+        let check = |named: &clients::Named, earlier: &rehearsals::NamedAt| {
+            rehearsals::check(named, &known, needed, &place.engine, now.expiry, earlier)
+        };
+        let mut checked = new().try_for_each(|named| check(named, &rehearsals::NamedAt::new()));
+        if checked.is_err() && pinned.plans.is_empty() {
+            let earlier = rehearsals::named_before(&manifest, &wanted, past);
+            checked = new().try_for_each(|named| check(named, &earlier));
+        }
+        checked?;
     }
     let clients: BTreeMap<ClientId, ClientBundle> = statements
         .into_iter()

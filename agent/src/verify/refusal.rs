@@ -49,7 +49,7 @@ codes! {
         GenerationWrong "generation-wrong" "The manifest counts in another generation than the root, or in one that is over.";
         SequenceOlder "sequence-older" "The release is older than one that was accepted, or than this agent may accept.";
         SequenceReused "sequence-reused" "The release has the number of an accepted one and is another.";
-        SequenceTooFar "sequence-too-far" "The release's number is more than 1,000 above the last accepted one.";
+        SequenceTooFar "sequence-too-far" "The release's number is more than 1,000 above the last accepted one, or above what a new agent was enrolled with (`enrol --lowest-sequence`).";
         PreviousWrong "previous-wrong" "The release does not follow the one that was accepted before it.";
         OutsideWindow "outside-window" "The release may not be accepted at this time.";
         FreshnessInvalid "freshness-invalid" "The freshness statement is not canonical, belongs elsewhere, or is not signed by its role.";

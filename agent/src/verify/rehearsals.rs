@@ -1,13 +1,17 @@
 //! Whether plans that are new here were rehearsed: by enough staging agents, recently, on the same engine, all passed.
 //!
+//! A rehearsal is recent when its plan first comes to a region, and is not asked for again. What came to the region before, an
+//! agent knows of itself; one that has taken nothing yet reads it in the past of the release branch, which counts as far as
+//! each release names the one before by its digest, from the one whose signatures hold.
+//!
 //! # Source
 //! trust.md section 4. Promise P15.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use assent_schema::canon::Digest;
+use assent_schema::canon::{self, Digest};
 use assent_schema::id::AgentId;
-use assent_schema::release::{REHEARSAL_MOST, Rehearsal};
+use assent_schema::release::{Manifest, REHEARSAL_MOST, Rehearsal};
 use assent_schema::scenario::Tests;
 use assent_schema::time::Moment;
 use assent_schema::trust::{RootChain, Verified, verify_rehearsal};
@@ -16,6 +20,36 @@ use super::clients::Named;
 use super::files::Sorted;
 use super::refusal::{Refusal, RefusalCode};
 use crate::cores;
+
+/// The most releases of the past that are looked at.
+const RELEASES_MOST: usize = 1_000;
+
+/// Gives the manifest with a digest out of the past of a branch, if it has it. Whoever may push wrote that past.
+pub type Past<'p> = dyn FnMut(Digest) -> Option<Vec<u8>> + 'p;
+
+/// When releases before named a plan with its scenarios.
+pub(super) type NamedAt = BTreeMap<(Digest, Digest), BTreeSet<Moment>>;
+
+/// When the releases before one named some plans. The digest in each vouches for the one before it; the first that is not what
+/// it names or is of another place ends what is known.
+pub(super) fn named_before(manifest: &Manifest, wanted: &BTreeSet<Digest>, past: &mut Past<'_>) -> NamedAt {
+    let place = |one: &Manifest| (one.project, one.environment.clone(), one.region.clone(), one.generation);
+    let mut found = NamedAt::new();
+    let (mut previous, mut sequence) = (manifest.previous, manifest.sequence);
+    for _ in 0..RELEASES_MOST {
+        let Some(digest) = previous else { break };
+        let Some(bytes) = past(digest).filter(|bytes| Digest::of_file(bytes) == digest) else { break };
+        let Ok(earlier) = canon::from_bytes::<Manifest>(&bytes) else { break };
+        if place(&earlier) != place(manifest) || earlier.sequence >= sequence {
+            break;
+        }
+        for active in earlier.active.iter().filter(|active| wanted.contains(&active.plan)) {
+            found.entry((active.plan, active.tests)).or_default().insert(earlier.at);
+        }
+        (previous, sequence) = (earlier.previous, earlier.sequence);
+    }
+    found
+}
 
 /// The rehearsals of some plans whose signature counts, by plan. One that does not is worth nothing, and no more.
 ///
@@ -54,10 +88,11 @@ pub(super) fn check(
     needed: u32,
     engine: &str,
     at: Moment,
+    before: &NamedAt,
 ) -> Result<(), Refusal> {
     let of_plan = rehearsals.get(&named.active.plan).map(Vec::as_slice).unwrap_or_default();
     let agents: BTreeSet<&AgentId> =
-        of_plan.iter().filter(|one| counts(one, named, engine, at)).map(|one| &one.agent).collect();
+        of_plan.iter().filter(|one| counts(one, named, engine, at, before)).map(|one| &one.agent).collect();
     if u32::try_from(agents.len()).unwrap_or(u32::MAX) >= needed {
         return Ok(());
     }
@@ -66,11 +101,13 @@ pub(super) fn check(
     Err(Refusal::new(RefusalCode::NotRehearsed, detail))
 }
 
-fn counts(rehearsal: &Rehearsal, named: &Named, engine: &str, at: Moment) -> bool {
+fn counts(rehearsal: &Rehearsal, named: &Named, engine: &str, at: Moment, before: &NamedAt) -> bool {
+    let was_recent = |then: &Moment| rehearsal.time <= *then && then.since(rehearsal.time) <= REHEARSAL_MOST;
+    let mut earlier = before.get(&(named.active.plan, named.active.tests)).into_iter().flatten();
     rehearsal.tests == named.active.tests
         && major(&rehearsal.engine.version) == major(engine)
         && rehearsal.time <= at
-        && at.since(rehearsal.time) <= REHEARSAL_MOST
+        && (was_recent(&at) || earlier.any(was_recent))
         && named.tests.as_ref().is_some_and(|tests| is_whole(rehearsal, tests))
 }
 

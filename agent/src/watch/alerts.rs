@@ -67,6 +67,11 @@ pub enum Condition {
         /// In how many days, at most.
         days: u32,
     },
+    /// The root ends soon: 30, 7 or 1 days before.
+    RootEnds {
+        /// In how many days, at most.
+        days: u32,
+    },
     /// The certificate of the agent's listeners ends soon, or has ended and nobody can send it anything.
     CertificateEnds {
         /// How soon: `14d`, `7d`, `1d`, `over`.
@@ -280,6 +285,7 @@ pub fn alert(condition: &Condition) -> Alert {
         Condition::Stale => Alert::of(Rule::Stale, None, "freshness"),
         Condition::StaleStopped { client } => Alert::of(Rule::StaleStopped, Some(client), "freshness"),
         Condition::ApprovalEnds { client, days } => Alert::of(Rule::ApprovalEnds, Some(client), format!("{days}d")),
+        Condition::RootEnds { days } => Alert::of(Rule::RootEnds, None, format!("{days}d")),
         Condition::CertificateEnds { code } => Alert::of(Rule::CertificateEnds, None, code).grave_if(code == "over"),
         Condition::ApproversReset { client, number, until } => {
             Alert::of(Rule::ApproversReset, Some(client), format!("file-{number}-until-{}", until.day()))

@@ -263,6 +263,7 @@ fn commands(row: &AlertRow, goes_back: Option<Moment>, may_retry: bool) -> Vec<S
         | Rule::Stale
         | Rule::StaleStopped
         | Rule::ApprovalEnds
+        | Rule::RootEnds
         | Rule::ApproversReset
         | Rule::Pull
         | Rule::Status

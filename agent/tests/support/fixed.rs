@@ -1,4 +1,4 @@
-//! One workflow of one client, deployed: what engine and desk ask for in tests to which no release comes.
+//! The workflows of one client, mostly a single one, deployed: what engine and desk ask for in tests to which no release comes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -15,12 +15,12 @@ use assent_schema::id::{ClientId, ConnectionId, PersonId, SlotId, WorkflowId};
 use assent_schema::plan::Plan;
 use assent_schema::trust::{PublicKey, SignedFile};
 
-/// The plans of one workflow; there is at least one.
+/// The plans of its workflows; there is at least one.
 pub(crate) type Plans = Arc<Mutex<Vec<Arc<Compiled>>>>;
 
 /// What is deployed, and what a test wants otherwise.
 pub(crate) struct Fixed {
-    /// Its plans, deployed one after the other; the last is the one that runs.
+    /// Its plans, deployed one after the other; the last of each workflow is the one that runs.
     pub(crate) plans: Plans,
     pub(crate) facts: Arc<ClientFacts>,
     /// Where every connection leads.
@@ -51,16 +51,12 @@ impl Fixed {
         let (facts, assigned) = (Arc::new(facts), BTreeMap::new());
         Self { plans, facts, url: None, secrets: &[], expected: None, author: None, assigned }
     }
-
-    fn newest(&self) -> Arc<Compiled> {
-        Arc::clone(self.plans.lock().expect("a lock").last().expect("a plan"))
-    }
 }
 
 impl Deployed for Fixed {
     fn active(&self, client: &ClientId, workflow: &WorkflowId) -> Option<Arc<Compiled>> {
-        let newest = self.newest();
-        (newest.plan.client == *client && newest.plan.workflow == *workflow).then_some(newest)
+        let plans = self.plans.lock().expect("a lock");
+        plans.iter().rfind(|one| one.plan.client == *client && one.plan.workflow == *workflow).cloned()
     }
 
     fn plan(&self, digest: &Digest) -> Option<Arc<Compiled>> {
@@ -91,7 +87,9 @@ impl Deployed for Fixed {
 
 impl Registry for Fixed {
     fn active(&self) -> Vec<(ClientId, WorkflowId)> {
-        vec![(self.facts.client.clone(), self.newest().plan.workflow.clone())]
+        let plans = self.plans.lock().expect("a lock");
+        let all: BTreeSet<_> = plans.iter().map(|one| (one.plan.client.clone(), one.plan.workflow.clone())).collect();
+        all.into_iter().collect()
     }
 
     fn expects(&self, client: &ClientId, workflow: &WorkflowId) -> bool {

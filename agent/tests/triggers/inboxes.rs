@@ -145,3 +145,54 @@ async fn a_workflow_without_its_folder_is_told_of_once_and_when_it_is_there() {
     desk.look_at_inboxes(Some(&folder), &mut minds).await;
     assert_eq!(told(), []);
 }
+
+/// A workflow that takes files of one kind, with a number that only those have.
+fn of_kind(workflow: &str, kind: &str, number: &str, after: &str) -> Arc<Compiled> {
+    let fact = |at: &str, shape: &str| json!({"at": at, "shape": {"type": shape}, "class": "reference", "written_by": "anyone"});
+    let mut made = plan(&json!({"kind": "inbox", "folder": "drop", "pattern": "*.json", "after": after,
+        "fields": {"kind": fact("kind", "token"), "number": fact(number, "integer")}, "only": {"kind": kind}}));
+    made.workflow = workflow.parse().expect("an id");
+    compiled(made)
+}
+
+/// Three workflows of one folder: parcels, and bills for two of them.
+fn three() -> Host {
+    let mut host = dropped("move");
+    let all = [("parcels", "parcel", "weight"), ("bills", "bill", "total"), ("books", "bill", "total")];
+    let all = all.map(|(workflow, kind, number)| of_kind(workflow, kind, number, "move"));
+    host.plans.lock().expect("a lock").clear();
+    all.iter().for_each(|one| host.deploy(one));
+    host
+}
+
+#[tokio::test]
+async fn a_file_of_another_kind_is_left_to_the_workflows_that_want_it_and_each_of_them_gets_it() {
+    let (host, folder, mut minds) = (three(), Folder::default(), Minds::new());
+    let desk = host.boot().await;
+    folder.put("a.json", r#"{"kind":"bill","total":5}"#, 1);
+    folder.put("b.json", r#"{"kind":"bill","total":"much"}"#, 1);
+    folder.put("c.json", r#"{"kind":"letter"}"#, 1);
+    folder.put("d.json", r#"{"kind":"parcel","weight":5,"total":5}"#, 1);
+    settle(&host, &desk, &folder, &mut minds).await;
+    assert_eq!(host.runs().len(), 3, "two for the bill, one for the parcel");
+    assert_eq!(folder.names(), ["accepted/a.json", "accepted/d.json", "c.json", "refused/b.json"]);
+}
+
+#[tokio::test]
+async fn a_file_stays_until_each_workflow_of_the_folder_could_look() {
+    let (mut host, folder, mut minds) = (three(), Folder::default(), Minds::new());
+    let late = of_kind("books", "bill", "total", "move");
+    // The third is not there yet when the file is taken, and the file cannot be moved.
+    host.plans.lock().expect("a lock").truncate(2);
+    let desk = host.boot().await;
+    folder.put("a.json", r#"{"kind":"bill","total":5}"#, 1);
+    *folder.stuck.lock().expect("a lock") = true;
+    settle(&host, &desk, &folder, &mut minds).await;
+    assert_eq!((host.runs().len(), folder.names()), (1, vec!["a.json".to_owned()]));
+    *folder.stuck.lock().expect("a lock") = false;
+    host.deploy(&late);
+    desk.look_at_inboxes(Some(&folder), &mut minds).await;
+    assert_eq!(folder.names(), ["a.json"], "it has not looked yet");
+    settle(&host, &desk, &folder, &mut minds).await;
+    assert_eq!((host.runs().len(), folder.names()), (2, vec!["accepted/a.json".to_owned()]));
+}

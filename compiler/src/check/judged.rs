@@ -51,6 +51,12 @@ impl Judged {
         sorted(self.uses().cloned().collect())
     }
 
+    /// The uses that are approved and will not be when what ends soon has ended.
+    pub fn ends_with<'j>(&'j self, approvals: &'j Approvals) -> impl Iterator<Item = &'j DataUse> {
+        let ends = |one: &&DataUse| approvals.approved.covers(one) && !approvals.lasting.covers(one);
+        self.uses().filter(move |one| !approvals.ending.is_empty() && ends(one))
+    }
+
     /// Finds the uses that no approval covers.
     pub(super) fn look_up(&mut self, approvals: Option<&Approvals>) {
         let uncovered = |one: &&DataUse| approvals.is_none_or(|approvals| !approvals.approved.covers(one));
@@ -83,7 +89,7 @@ impl Judged {
 }
 
 /// Sorted by canonical JSON, each once.
-fn sorted(mut uses: Vec<DataUse>) -> Vec<DataUse> {
+pub fn sorted(mut uses: Vec<DataUse>) -> Vec<DataUse> {
     uses.sort_by_cached_key(|data_use| canon::to_bytes(data_use).unwrap_or_default());
     uses.dedup();
     uses

@@ -13,6 +13,7 @@ use assent_schema::id::ClientId;
 use assent_schema::time::Moment;
 use assent_schema::uses::derive_client;
 
+use super::ending::Ending;
 use super::instant::At;
 use super::judged::judge;
 use super::needs::{Called, Needs};
@@ -55,6 +56,8 @@ pub(super) struct Answer {
     pub(super) findings: Findings,
     /// How many workflow files there are.
     pub(super) workflows: usize,
+    /// What ends soon.
+    pub(super) ending: Vec<Ending>,
 }
 
 /// Looks at everything.
@@ -66,7 +69,9 @@ pub(super) fn ask(question: &Question<'_>) -> Result<Answer, Error> {
     let clients = question.parts.clients();
     let levels = Levels { question, project: &project, clients: &clients, recall: recall(question) };
     let done = work::all(&levels, clients.len())?;
-    let mut answer = Answer { survey: project.clone(), findings: Findings::new(), workflows: 0 };
+    let mut answer = Answer { survey: project.clone(), findings: Findings::new(), workflows: 0, ending: Vec::new() };
+    let roots = project.trusted.roots.as_deref();
+    answer.ending.extend(roots.and_then(|roots| Ending::of_root(roots, question.at)));
     // Of a source that is too large only some was read, and not always the same.
     if let Some(finding) = question.parts.too_large() {
         findings.push(finding);
@@ -76,6 +81,7 @@ pub(super) fn ask(question: &Question<'_>) -> Result<Answer, Error> {
     for client in done {
         findings.append(client.findings);
         answer.workflows += client.workflows;
+        answer.ending.extend(client.ending);
         client.kept.into_iter().for_each(|survey| answer.survey.absorb(survey));
     }
     answer.survey.judged.values_mut().for_each(Judged::sort);
@@ -176,6 +182,7 @@ struct Done {
     findings: Findings,
     workflows: usize,
     called: Option<Called>,
+    ending: Vec<Ending>,
 }
 
 impl Work for Levels<'_> {
@@ -191,8 +198,9 @@ impl Work for Levels<'_> {
         let known = whole.and_then(|(recall, key)| recall.client(&id, key, self.question.at));
         if let Some((known, findings)) = known.and_then(|known| known.findings().map(|findings| (known, findings))) {
             self.question.parts.count(known.files, known.bytes);
+            let ending = Ending::of_client(&id, &known.needs.ending).collect();
             let (workflows, called) = (known.needs.workflows, known.needs.called);
-            let done = Done { kept: Vec::new(), findings, workflows, called };
+            let done = Done { kept: Vec::new(), findings, workflows, called, ending };
             return Ok((Begun::Recalled(Box::new(done)), 0));
         }
         let open = self.open(id, whole)?;
@@ -258,7 +266,8 @@ impl Work for Levels<'_> {
         if self.question.wanted != Wanted::Findings {
             kept.insert(0, survey);
         }
-        Done { kept, findings, workflows: needs.workflows, called: needs.called }
+        let ending = Ending::of_client(&id, &needs.ending).collect();
+        Done { kept, findings, workflows: needs.workflows, called: needs.called, ending }
     }
 }
 

@@ -21,6 +21,7 @@ mod bad_schedule;
 mod breaches;
 mod cache_too_long;
 pub mod cancelled;
+mod ending;
 mod expressions;
 mod forbidden_purpose;
 mod hidden;
@@ -80,7 +81,8 @@ use crate::parse::Parsed;
 use crate::resolve::{self, Client, Resolved};
 use crate::source::{Parts, Shelf};
 
-pub use judged::{Judged, JudgedWorkflow};
+pub use ending::Ending;
+pub use judged::{Judged, JudgedWorkflow, sorted};
 pub use trust::{Approvals, Trusted};
 
 /// What a check is asked for besides the source.
@@ -151,6 +153,8 @@ pub struct Report {
     pub findings: Findings,
     /// How many workflow files there are.
     pub workflows: usize,
+    /// What ends soon.
+    pub ending: Vec<Ending>,
 }
 
 /// Compiles a source as of an instant. The findings come unsorted; without an error among them there is a `Checked`.
@@ -160,7 +164,7 @@ pub struct Report {
 pub fn compile(parts: &dyn Parts, at: Moment, options: &Options) -> Result<(Option<Checked>, Report), Error> {
     let answer = ask(&Question { parts, at, options, wanted: Wanted::All, shelf: None })?;
     let checked = (!answer.findings.any_errors()).then_some(Checked(answer.survey));
-    Ok((checked, Report { findings: answer.findings, workflows: answer.workflows }))
+    Ok((checked, Report { findings: answer.findings, workflows: answer.workflows, ending: answer.ending }))
 }
 
 /// Everything that is wrong with a source, and what it says all the same.
@@ -179,7 +183,7 @@ pub fn examine(parts: &dyn Parts, at: Moment, options: &Options) -> Result<(Surv
 /// As [`compile`].
 pub fn check(parts: &dyn Parts, at: Moment, options: &Options, shelf: Option<&Shelf>) -> Result<Report, Error> {
     let answer = ask(&Question { parts, at, options, wanted: Wanted::Findings, shelf })?;
-    Ok(Report { findings: answer.findings, workflows: answer.workflows })
+    Ok(Report { findings: answer.findings, workflows: answer.workflows, ending: answer.ending })
 }
 
 /// Finds out what a source says and what its workflows do. What is wrong with names, expressions and signed files is
@@ -207,7 +211,8 @@ pub fn check_rehearsed(checked: &Checked, at: Moment, options: &Options) -> Repo
     let mut findings = Findings::new();
     let at = &At::new(at);
     not_rehearsed::check(&View { parsed, resolved, judged, trusted, at, options }, &mut findings);
-    Report { findings, workflows: resolved.clients.values().map(|client| client.workflows.len()).sum() }
+    let workflows = resolved.clients.values().map(|client| client.workflows.len()).sum();
+    Report { findings, workflows, ending: Vec::new() }
 }
 
 /// Checks that look at what stands outside of the clients' folders.

@@ -7,6 +7,7 @@ use assent_schema::canon::Digest;
 use assent_schema::finding::Span;
 use assent_schema::id::{ClientId, ConnectionId, Region, Scope};
 use assent_schema::spec::{self, Unit};
+use assent_schema::time::Moment;
 use assent_schema::uses::{DataUse, Party};
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,8 @@ pub(super) struct Needs {
     /// The approvals that hold no longer, or not yet, and would cover uses that nothing covers: of which workflow how many.
     /// Uses of the client itself stand under the empty name.
     pub(super) lapsed: BTreeMap<Digest, BTreeMap<String, usize>>,
+    /// The files of approvals that end soon and alone cover what it does, and when they end.
+    pub(super) ending: BTreeMap<String, Moment>,
     /// What the client itself is called; nothing where its file could not be read.
     pub(super) called: Option<Called>,
     /// What its workflows are called.
@@ -115,6 +118,12 @@ impl Needs {
                 *self.abroad.entry(connection).or_default().entry(region).or_insert(true) &= covered;
             }
         }
+        for approvals in approvals.into_iter().filter(|approvals| !approvals.ending.is_empty()) {
+            let lost: Vec<&DataUse> = judged.ends_with(approvals).collect();
+            let needed = approvals.ending.iter().filter(|(_, (_, covers))| lost.iter().any(|one| covers.covers(one)));
+            let named = needed.filter_map(|(statement, (at, _))| Some((approvals.files.get(statement)?.clone(), *at)));
+            self.ending.extend(named);
+        }
         for (statement, covers) in approvals.into_iter().flat_map(|approvals| &approvals.lapsed) {
             for missing in judged.missing.iter().filter(|missing: &&DataUse| covers.covers(missing)) {
                 let owner = missing.workflow.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -142,6 +151,7 @@ impl Needs {
                 *known.entry(owner).or_default() += uses;
             }
         }
+        self.ending.extend(other.ending);
         self.names.extend(other.names);
     }
 

@@ -18,6 +18,7 @@ use assent_schema::trust::{
 use assent_schema::uses::{Coverage, DataUse};
 
 use super::View;
+use super::ending::ENDS_SOON;
 use super::instant::At;
 use crate::parse::{Parsed, anchor, value_place};
 use crate::resolve::Team;
@@ -49,6 +50,10 @@ pub struct Approvals {
     pub told: Coverage<Arc<DataUse>>,
     /// What each approval covers that has ended or not begun, or that fewer of today's approvers signed than must.
     pub lapsed: BTreeMap<Digest, Coverage<Arc<DataUse>>>,
+    /// What is approved when all that ends soon has ended.
+    pub lasting: Coverage<Arc<DataUse>>,
+    /// What each approval covers that ends soon, and when.
+    pub ending: BTreeMap<Digest, (Moment, Coverage<Arc<DataUse>>)>,
     /// Which of these too few of today's approvers signed.
     pub below: BTreeSet<Digest>,
     /// The file of each approval.
@@ -131,14 +136,15 @@ pub(super) fn gather_client(
     trusted
 }
 
-/// The moments at which a statement begins or ceases to hold, or a reset of approvers begins to count.
+/// The moments at which a statement begins or ceases to hold or is about to, or a reset of approvers begins to count.
 pub(super) fn times(known: &KnownStatements) -> Vec<Moment> {
     let times = known.held().values().flat_map(|held| {
         let expires = match &held.statement.says {
             Decision::Approve(approval) => Some(approval.expires),
             Decision::Reject(_) | Decision::Withdraw(_) => None,
         };
-        std::iter::once(held.statement.given).chain(expires)
+        let at = std::iter::once(held.statement.given).chain(expires);
+        at.flat_map(|at| [at, at.minus(ENDS_SOON)])
     });
     let resets = known.approvers().resets().iter().map(|reset| reset.announced.plus(RESET_WAITS));
     times.chain(resets).collect()
@@ -168,7 +174,16 @@ fn approvals(
     for approved in &lapsed {
         by_statement.entry(approved.statement).or_default().push(Arc::clone(&approved.used));
     }
+    let then = at.plus(ENDS_SOON);
+    let mut ending: BTreeMap<Digest, (Moment, Vec<Arc<DataUse>>)> = BTreeMap::new();
+    for approved in known.approved(at).into_iter().filter(|approved| approved.expires <= then) {
+        ending.entry(approved.statement).or_insert((approved.expires, Vec::new())).1.push(approved.used);
+    }
+    // Where nothing ends it is not asked for.
+    let lasting = if ending.is_empty() { Vec::new() } else { known.approved_uses(then) };
     Approvals {
+        lasting: Coverage::new(lasting),
+        ending: ending.into_iter().map(|(statement, (at, uses))| (statement, (at, Coverage::new(uses)))).collect(),
         approved: Coverage::new(known.approved_uses(at)),
         told: Coverage::new(lapsed.into_iter().map(|approved| approved.used).chain(claimed)),
         lapsed: by_statement.into_iter().map(|(statement, uses)| (statement, Coverage::new(uses))).collect(),

@@ -14,7 +14,9 @@ use git2::{Oid, Repository};
 
 use crate::check::{self, Options, Rehearse, inline_secret, survey_project, unassigned_author};
 use crate::error::Error;
-use crate::publish::rehearsals::collect;
+use crate::publish::prepare::{Target, published};
+use crate::publish::rehearsals::{Carried, collect};
+use crate::publish::upon::check_signed;
 use crate::show::findings::{Checked, Style, WhoSigned, show};
 use crate::source::limits::{FILE_MOST_BYTES, TREE_FILE_MOST_BYTES};
 use crate::source::{
@@ -134,6 +136,9 @@ fn check(args: &Args, parts: &dyn Parts, shelf: Option<&Shelf>, context: &mut Co
         older.get(path).or_else(|| texts.get(path)).map(String::as_str)
     });
     context.print(&text)?;
+    for ending in &report.ending {
+        context.note(&format!("assent: {}", ending.sentence(at)))?;
+    }
     Ok(Outcome::of(any))
 }
 
@@ -234,6 +239,16 @@ fn rehearsed(
     let Some(roots) = survey.trusted.roots.as_ref().filter(|_| project.rehearse_in.value != *wanted) else {
         return Ok(None);
     };
-    let rehearse_in = &project.rehearse_in.value;
-    Ok(Some(collect(&args.source.open()?, rehearse_in, roots, at)?.complete().clone()))
+    let repository = args.source.open()?;
+    let mut rehearsed = collect(&repository, &project.rehearse_in.value, roots, at)?.complete().clone();
+    for region in &project.regions {
+        let target = Target { environment: wanted.clone(), region: region.value.clone() };
+        // A branch that is not as it must be is said by what makes a release; here it counts for nothing.
+        let Ok(Some(before)) = published(&repository, &target, &[]) else { continue };
+        let same = before.manifest.generation == roots.newest().generation;
+        if same && check_signed(&before, &target, roots).is_ok() {
+            rehearsed.extend(Carried::of(&before).pairs());
+        }
+    }
+    Ok(Some(rehearsed))
 }

@@ -15,7 +15,7 @@ use crate::check::unassigned_author::{self, Authors};
 use crate::check::{Checked, Options, Report, check_rehearsed, compile};
 use crate::error::Error;
 use crate::publish::prepare::{Target, last_source, published, roots};
-use crate::publish::rehearsals::{Rehearsals, collect};
+use crate::publish::rehearsals::{Carried, Rehearsals, collect};
 use crate::show::findings::{self, Style, show};
 use crate::source::{Commit, Parts as _, changes_since, open_commit, resolve_commit, tree_digest_of_commit};
 
@@ -50,6 +50,8 @@ pub(super) struct Compiled {
     /// Who changed what since the last release of each of these regions.
     authors: BTreeMap<Region, Authors>,
     rehearsals: Option<Rehearsals>,
+    /// What the last release of each of these regions came with.
+    carried: BTreeMap<Region, Carried>,
 }
 
 impl Compiled {
@@ -61,7 +63,8 @@ impl Compiled {
     /// The rehearsals of a region's plans; none where the environment asks for none.
     pub(super) fn rehearsals_of(&self, region: &Region) -> Vec<Signed<AgentId>> {
         let pairs = pairs(&self.checked, region);
-        self.rehearsals.as_ref().map(|r| r.of(&pairs)).unwrap_or_default()
+        let carried = self.carried.get(region).cloned().unwrap_or_default();
+        self.rehearsals.as_ref().map(|r| r.of(&pairs, &carried)).unwrap_or_default()
     }
 }
 
@@ -87,11 +90,15 @@ pub(super) fn compiled(
         return Ok(None);
     };
     let (regions, rehearses) = scope(&checked, wanted)?;
-    let mut authors = BTreeMap::new();
+    let (mut authors, mut carried) = (BTreeMap::new(), BTreeMap::new());
     for region in &regions {
         let target = Target { environment: wanted.target.environment.clone(), region: region.clone() };
         let published = published(&repository, &target, wanted.believed)?;
         let base = last_source(&repository, published.as_ref(), &target, roots(&checked)?)?;
+        // Its signatures were looked at; one of an older generation counts for nothing.
+        if let Some(published) = published.filter(|_| base.is_some()) {
+            carried.insert(region.clone(), Carried::of(&published));
+        }
         let changes = changes_since(&repository, base, commit)?;
         let known = Some(roots(&checked)?);
         let judged = unassigned_author::judge(&changes, &repository, known, &parts, &mut found.findings)?;
@@ -104,7 +111,9 @@ pub(super) fn compiled(
     let rehearsals = if rehearses { None } else { Some(rehearsed(&repository, &checked, at)?) };
     if let Some(rehearsals) = &rehearsals {
         for region in &regions {
-            let rehearsed = Some(rehearsals.complete().clone());
+            let mut rehearsed = rehearsals.complete().clone();
+            rehearsed.extend(carried.get(region).into_iter().flat_map(Carried::pairs));
+            let rehearsed = Some(rehearsed);
             // What scenarios reach was found out above; it is the same for every region.
             let options = Options { rehearsed, region: Some(region.clone()), rehearse: None };
             let found = check_rehearsed(&checked, at, &options);
@@ -115,7 +124,7 @@ pub(super) fn compiled(
         }
     }
     let source = Source { commit: commit.to_string(), tree: tree_digest_of_commit(&repository, commit)? };
-    Ok(Some(Compiled { repository, checked, source, at, regions, authors, rehearsals }))
+    Ok(Some(Compiled { repository, checked, source, at, regions, authors, rehearsals, carried }))
 }
 
 /// The regions to build, and whether the environment is the one that rehearses.

@@ -1,5 +1,6 @@
 //! `assent freshness`: says of every branch of releases which release is the newest. Meant for a timer.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -7,6 +8,7 @@ use std::str::FromStr;
 use assent_schema::canon::Digest;
 use assent_schema::id::Region;
 use assent_schema::time::Moment;
+use assent_schema::trust::RootChain;
 use git2::Repository;
 use serde_json::json;
 
@@ -14,6 +16,7 @@ use super::compiled::targets;
 use super::elsewhere::{FreshElsewhere, Written};
 use super::repository::{RemoteArgs, pushed};
 use super::{Context, Format, Outcome};
+use crate::check::Ending;
 use crate::error::Error;
 use crate::publish::prepare::{Target, published};
 use crate::publish::send::{freshness, roots_of, sign_freshness};
@@ -73,7 +76,10 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
             signed.failed.push(Failed { place: place.clone(), branch: None, why });
         }
     }
-    let Signed { text, rows, mut failed, spoilt } = signed;
+    let Signed { text, rows, mut failed, spoilt, ending } = signed;
+    for ending in &ending {
+        context.note(&format!("assent: {}", ending.sentence(at)))?;
+    }
     for (remote, one) in spoilt {
         remote.tell(&repository, &one, context)?;
     }
@@ -108,6 +114,21 @@ struct Signed {
     failed: Vec<Failed>,
     /// Branches of agents that could not be taken, each with its remote.
     spoilt: Vec<(RemoteArgs, Spoilt)>,
+    /// Roots that end soon, each once.
+    ending: BTreeSet<Ending>,
+}
+
+/// Looks whether agents take anything under these roots.
+///
+/// # Errors
+/// When the newest has ended: what is signed under it is refused everywhere, and must not look well.
+pub(super) fn current(roots: &RootChain, at: Moment) -> Result<(), Error> {
+    roots.check_current(at).map_err(|ended| {
+        Error::input(format!(
+            "{ended}: agents refuse what is signed under it. Write the version that follows it with `assent trust root --expires \
+             INSTANT`, have it signed, and release"
+        ))
+    })
 }
 
 /// A remote, or one branch of it, for which nothing was signed.
@@ -184,7 +205,8 @@ fn sign_place(
 impl Signed {
     /// Takes up a branch, and where it went.
     fn tell(&mut self, row: &Row, to: Option<&str>) {
-        let Row { branch, sequence, manifest, at, written } = row;
+        let Row { branch, sequence, manifest, at, written, ending } = row;
+        self.ending.extend(ending.clone());
         let mut told = json!({ "branch": branch, "sequence": sequence, "manifest": manifest });
         let (member, value) = match written {
             // Writing to a `String` cannot fail.
@@ -214,6 +236,8 @@ struct Row {
     at: Moment,
     /// Where it waits for signatures.
     written: Option<Written>,
+    /// That its root ends soon.
+    ending: Option<Ending>,
 }
 
 /// Signs the release that one branch holds, if nobody saw a newer one.
@@ -226,22 +250,24 @@ fn sign_branch(
     let name = target.branch();
     let Some(release) = published(repository, target, &args.believed)? else { return Ok(None) };
     let roots = roots_of(&release, project)?;
+    current(&roots, at)?;
     newest::check_agents(repository, target, Some(&release), &roots, &args.believed)?;
     let back = args.elsewhere.back(target)?;
     if args.elsewhere.comes_back() && back.is_none() {
         return Ok(None);
     }
     let at = back.as_ref().map_or(at, |back| back.at);
+    let ending = Ending::of_root(&roots, at);
     let statement = freshness(&release, &roots, at)?;
     let (sequence, manifest) = (release.manifest.sequence, release.digest);
     if let Some(written) = args.elsewhere.write(target, &statement)? {
-        return Ok(Some(Row { branch: name, sequence, manifest, at, written: Some(written) }));
+        return Ok(Some(Row { branch: name, sequence, manifest, at, written: Some(written), ending }));
     }
     let before = back.map(|back| back.signatures(&statement)).transpose()?.unwrap_or_default();
     let files = sign_freshness(&release, &roots, at, &args.keys, before)?;
     branch::write(repository, &name, &files, &format!("Freshness at {at}"), at)?;
     newest::remember(repository, target, &release.manifest, release.digest)?;
-    Ok(Some(Row { branch: name, sequence, manifest, at, written: None }))
+    Ok(Some(Row { branch: name, sequence, manifest, at, written: None, ending }))
 }
 
 /// A remote, and the region whose releases it has; all of them where none is named.

@@ -14,7 +14,7 @@ use git2::{ErrorCode, Oid, Repository};
 use super::repository::{all_here, commit, worktree};
 use super::withdraw::serial::after;
 use super::{Context, Outcome};
-use crate::check::{Survey, survey};
+use crate::check::{Survey, sorted, survey};
 use crate::compare::{Absent, Unjudged, absent, compare, state, unjudged};
 use crate::error::Error;
 use crate::publish::{branch, opened};
@@ -43,7 +43,8 @@ pub(super) struct Args {
     /// Output format.
     #[arg(long, default_value = "human")]
     format: Style,
-    /// Print the approval file that this client still has to sign, instead of the plan.
+    /// Print the approval file that this client still has to sign, instead of the plan; where nothing is missing, the one that
+    /// follows what ends within 30 days.
     #[arg(long, value_name = "CLIENT")]
     draft: Option<ClientId>,
 }
@@ -85,7 +86,12 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     if let Some(client) = &args.draft {
         let away = absent.iter().filter(|absent| absent.client == *client && absent.is.is_some());
         all_here(&away.map(|absent| absent.client.clone()).collect::<Vec<_>>(), "")?;
-        let draft = draft(&head, &found, client, at)?;
+        let (draft, renews) = draft(&head, &found, client, at)?;
+        if renews {
+            context.note(
+                "assent: nothing is missing; this follows the approvals that end within 30 days, for what they alone cover",
+            )?;
+        }
         context.print(&draft)?;
         return Ok(Outcome::of(false));
     }
@@ -142,8 +148,8 @@ impl Range {
     }
 }
 
-/// The approval file that a client still has to sign.
-fn draft(survey: &Survey, found: &Findings, client: &ClientId, at: Moment) -> Result<String, Error> {
+/// The approval file that a client still has to sign, and whether it only follows one that ends soon.
+fn draft(survey: &Survey, found: &Findings, client: &ClientId, at: Moment) -> Result<(String, bool), Error> {
     if let Some(Unjudged { files, .. }) = unjudged(None, survey).into_iter().find(|unjudged| unjudged.client == *client)
     {
         let files: Vec<_> = files.iter().map(|file| format!("`{file}`")).collect();
@@ -153,7 +159,13 @@ fn draft(survey: &Survey, found: &Findings, client: &ClientId, at: Moment) -> Re
         )));
     }
     let judged = survey.judged.get(client).ok_or_else(|| Error::input(format!("there is no client `{client}`")))?;
-    if judged.missing.is_empty() {
+    let mut uses = judged.missing.clone();
+    let renews = uses.is_empty();
+    if renews {
+        let ending = survey.trusted.approvals.get(client).into_iter().flat_map(|known| judged.ends_with(known));
+        uses = sorted(ending.cloned().collect());
+    }
+    if uses.is_empty() {
         return Err(Error::input(if found.any_errors() {
             format!("`{client}` has approved everything that could be read; the source has errors, see `assent check`")
         } else {
@@ -170,9 +182,10 @@ fn draft(survey: &Survey, found: &Findings, client: &ClientId, at: Moment) -> Re
         approvers: digest(format!("clients/{client}/approvers/1.toml"))?,
         serial: next_serial(survey, client),
         given: at,
-        says: Decision::Approve(Approval::new(at.plus(DRAFT_LASTS), judged.missing.clone())),
+        says: Decision::Approve(Approval::new(at.plus(DRAFT_LASTS), uses)),
     };
-    statement.to_toml().map_err(|error| Error::internal("write the approval", error))
+    let text = statement.to_toml().map_err(|error| Error::internal("write the approval", error))?;
+    Ok((text, renews))
 }
 
 /// The serial after all that any statement of the client says, signed or not, so that a draft never repeats one; but for those that

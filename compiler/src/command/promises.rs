@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use assent_agent::incident::respond_by;
+use assent_agent::pull::past::Past;
 use assent_agent::store::Severity;
 use assent_agent::store::inventory::{KEPT, Kept};
-use assent_agent::verify::{Now, PinnedTrust, Place, RefusalCode, verify};
+use assent_agent::verify::{Now, PinnedTrust, Place, RefusalCode, verify_with_past};
 use assent_schema::calendar::BusinessHours;
 use assent_schema::canon::Digest;
 use assent_schema::client::Tier;
@@ -24,6 +25,7 @@ use crate::check::{Options, examine, survey_project, unassigned_author};
 use crate::error::Error;
 use crate::evidence::{Holder, Host, Log, Note, Region, Row, Seen, Verdict, Whole, judge, read};
 use crate::named::{read_named, text_named};
+use crate::publish::branch;
 use crate::publish::history::{History, checkpoints, history};
 use crate::publish::prepare::{Target, published};
 use crate::publish::standing::{roots_of_source, standing, targets};
@@ -281,7 +283,10 @@ fn whole(repository: &Repository, target: &Target, roots: &RootChain, at: Moment
     let (environment, region) = (target.environment.clone(), target.region.clone());
     let place = Place { environment, region, agent, engine };
     let now = Now { expiry: manifest.at, clock: at, trusted: at };
-    match verify(&published.files, &pinned, &place, now) {
+    let tip = branch::tip(repository, &target.branch()).ok().flatten();
+    let mut past = tip.and_then(|tip| Past::of(repository.commondir(), &tip.to_string()));
+    let mut past = |digest| past.as_mut()?.manifest(digest);
+    match verify_with_past(&published.files, &pinned, &place, now, None, &mut past) {
         Ok(_) => Whole::Sound,
         Err(refusal) => Whole::Refused {
             code: refusal.code.code(),

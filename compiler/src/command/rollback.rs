@@ -16,7 +16,7 @@ use git2::Repository;
 use serde_json::json;
 
 use super::elsewhere::{Elsewhere, Written};
-use super::freshness::project;
+use super::freshness::{current, project};
 use super::repository::{RemoteArgs, pushed};
 use super::{Context, Format, Outcome};
 use crate::bundle::{ACCEPT_FOR, Bundle, close};
@@ -111,6 +111,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     seen::check_agents(&repository, &target, Some(&newest), &roots, &args.believed)?;
     let back = args.elsewhere.at(&args.environment, std::slice::from_ref(&args.region))?;
     let at = back.unwrap_or_else(|| context.now());
+    current(&roots, at)?;
     let heard = heard(&repository, &target, Some(&newest), &roots, at)?;
     let changes = changes(args, &newest.manifest, &older, &heard)?;
     let bundle = roll_back(args, &newest, &changes, at)?;

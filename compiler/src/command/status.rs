@@ -7,16 +7,18 @@ use assent_schema::counted::counted;
 use assent_schema::id::{AgentId, Environment, Region};
 use assent_schema::status::RefusedStatus;
 use assent_schema::time::Moment;
+use git2::{Oid, Repository};
 use serde_json::{Value, json};
 
 use super::repository::RemoteArgs;
 use super::{Context, Format, Outcome};
+use crate::check::{self, Ending, Options};
 use crate::error::Error;
 use crate::publish::branch;
 use crate::publish::spec::Spoilt;
 use crate::publish::standing::{Standing, roots_of_source, standing, targets};
 use crate::publish::verdict::{AgentVerdict, Finding, Verdict, said_of_refusal};
-use crate::source::resolve_commit;
+use crate::source::{Shelf, open_commit, resolve_commit, unhashed};
 
 /// Says of each environment and region whether a commit works there, from what its agents signed. Exit status 1 unless all
 /// are green: never before every plan is committed, and never where an agent is silent or unknown.
@@ -67,11 +69,31 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     let green = all.iter().all(|one| one.judged.finding.verdict == Verdict::Green);
     let regions: Vec<Value> = all.iter().map(region).collect();
     let not_fetched: Vec<Value> = spoilt.iter().map(|one| json!({ "branch": one.branch, "why": one.why })).collect();
-    let value = json!({
+    let ending = ending(&repository, commit, at);
+    let mut value = json!({
         "commit": commit.to_string(), "at": at, "green": green, "regions": regions, "not_fetched": not_fetched,
     });
-    context.print_as(args.format, &text(&all, &spoilt, at), &value)?;
+    if let Some(value) = value.as_object_mut().filter(|_| !ending.is_empty()) {
+        let rows = ending.iter().map(|one| json!({ "file": one.file, "client": one.client, "ends": one.at }));
+        value.insert("ending".to_owned(), rows.collect());
+    }
+    let mut text = text(&all, &spoilt, at);
+    for one in &ending {
+        // Writing to a `String` cannot fail.
+        let _written = writeln!(text, "{}", one.sentence(at));
+    }
+    context.print_as(args.format, &text, &value)?;
     Ok(Outcome::of(!green))
+}
+
+/// What ends soon in a source. One that cannot be read has nothing to say here; `assent check` says why.
+fn ending(repository: &Repository, commit: Oid, at: Moment) -> Vec<Ending> {
+    let shelf = Shelf::of(repository);
+    let looked = open_commit(repository, commit)
+        .and_then(|parts| unhashed(|| check::check(&parts, at, &Options::default(), shelf.as_ref())));
+    let mut ending = looked.map(|report| report.ending).unwrap_or_default();
+    ending.sort();
+    ending
 }
 
 /// Whether a branch is one by which a place is judged.
@@ -122,11 +144,15 @@ fn said(finding: &Finding) -> String {
 
 fn seen(judged: &AgentVerdict, at: Moment) -> String {
     let Some(seen) = judged.seen else { return String::new() };
-    match at.since(seen).as_seconds() / 60 {
+    let minutes = at.since(seen).as_seconds() / 60;
+    let (number, unit) = match minutes {
         // Changes leave an agent within a minute.
-        0 => ", seen within the last minute".to_owned(),
-        minutes => format!(", seen {} ago", counted(minutes, "minute")),
-    }
+        0 => return ", seen within the last minute".to_owned(),
+        1..120 => (minutes, "minute"),
+        120..2_880 => (minutes / 60, "hour"),
+        _ => (minutes / 1_440, "day"),
+    };
+    format!(", seen {} ago", counted(number, unit))
 }
 
 fn region(one: &Standing) -> Value {

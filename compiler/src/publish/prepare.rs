@@ -242,7 +242,7 @@ pub fn stays_back(before: Option<&Published>, readmitted: &[Readmitted]) -> Vec<
 }
 
 /// What the release before said of a file that is there as it said; nothing where anybody could have put it.
-fn listed(before: Option<&Published>) -> impl Iterator<Item = (FileName, &Vec<u8>)> {
+pub(super) fn listed(before: Option<&Published>) -> impl Iterator<Item = (FileName, &Vec<u8>)> {
     before.into_iter().flat_map(|published| {
         published.manifest.files.iter().filter_map(|(path, entry)| {
             let bytes = published.files.get(path).filter(|bytes| Digest::of_file(bytes) == entry.sha256)?;

@@ -1,18 +1,20 @@
-//! The rehearsals that staging agents signed and pushed, verified before a release relies on them.
+//! The rehearsals that staging agents signed and pushed, verified before a release relies on them; and those with which the
+//! release before came, whose plans are not asked for others as long as releases name them.
 //!
 //! # Source
 //! trust.md section 4. Promise P15.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use assent_schema::canon::Digest;
+use assent_schema::canon::{self, Digest};
 use assent_schema::id::{AgentId, Environment};
-use assent_schema::release::{REHEARSAL_MOST, Rehearsal};
+use assent_schema::release::{FileName, REHEARSAL_MOST, Rehearsal};
 use assent_schema::time::Moment;
 use assent_schema::trust::{RootChain, Verified, verify_rehearsal};
 use git2::Repository;
 
 use super::branch;
+use super::prepare::{Published, listed};
 use crate::bundle::Signed;
 use crate::error::Error;
 
@@ -39,10 +41,57 @@ impl Rehearsals {
         &self.complete
     }
 
-    /// The rehearsals of some plans over some tests, one of each agent.
-    pub fn of(&self, pairs: &BTreeSet<Pair>) -> Vec<Signed<AgentId>> {
-        let found = pairs.iter().filter_map(|pair| self.newest.get(pair));
-        found.flat_map(BTreeMap::values).map(|attested| attested.signed.clone()).collect()
+    /// The rehearsals of some plans over some tests, one of each agent. Those with which the release before came go on where
+    /// there are not enough others.
+    pub fn of(&self, pairs: &BTreeSet<Pair>, carried: &Carried) -> Vec<Signed<AgentId>> {
+        let mut found = Vec::new();
+        for pair in pairs {
+            let newest = self.newest.get(pair);
+            found.extend(newest.into_iter().flat_map(BTreeMap::values).map(|attested| attested.signed.clone()));
+            let older = carried.signed.get(pair).filter(|_| !self.complete.contains(pair));
+            let older = older.into_iter().flatten();
+            let gone = older.filter(|(agent, _)| newest.is_none_or(|newest| !newest.contains_key(*agent)));
+            found.extend(gone.map(|(_, signed)| signed.clone()));
+        }
+        found
+    }
+}
+
+/// What the release before names with its rehearsals. Only one whose signatures hold may be given.
+#[derive(Clone, Debug, Default)]
+pub struct Carried {
+    pairs: BTreeSet<Pair>,
+    signed: BTreeMap<Pair, BTreeMap<AgentId, Signed<AgentId>>>,
+}
+
+impl Carried {
+    /// What a release names, and the rehearsals that it holds as its manifest lists them.
+    pub fn of(before: &Published) -> Self {
+        let pairs: BTreeSet<Pair> = before.manifest.active.iter().map(|active| (active.plan, active.tests)).collect();
+        let mut armours: BTreeMap<Digest, BTreeMap<AgentId, Vec<u8>>> = BTreeMap::new();
+        for (name, bytes) in listed(Some(before)) {
+            if let FileName::RehearsalSignature(digest, agent) = name {
+                armours.entry(digest).or_default().insert(agent, bytes.clone());
+            }
+        }
+        let mut signed: BTreeMap<Pair, BTreeMap<AgentId, Signed<AgentId>>> = BTreeMap::new();
+        for (name, bytes) in listed(Some(before)) {
+            let FileName::Rehearsal(digest) = name else { continue };
+            let Ok(rehearsal) = canon::from_bytes::<Rehearsal>(bytes) else { continue };
+            let pair = (rehearsal.plan, rehearsal.tests);
+            let Some(armour) = armours.get(&digest).and_then(|by| by.get(&rehearsal.agent)) else { continue };
+            if pairs.contains(&pair) {
+                let signatures = [(rehearsal.agent.clone(), armour.clone())].into();
+                let one = Signed { bytes: bytes.clone(), signatures };
+                signed.entry(pair).or_default().insert(rehearsal.agent, one);
+            }
+        }
+        Self { pairs, signed }
+    }
+
+    /// The pairs of plan and tests that the release names.
+    pub fn pairs(&self) -> &BTreeSet<Pair> {
+        &self.pairs
     }
 }
 

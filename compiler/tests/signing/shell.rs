@@ -1,9 +1,13 @@
 //! The real programs: `assent` in a process of its own, `ssh-keygen`, `ssh-agent`, and a security key in software.
 
-use std::io::Write as _;
+#[path = "../../../tests/support/skipped.rs"]
+#[expect(unreachable_pub, reason = "the library of tests shows it to others")]
+mod skipped;
+
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use skipped::skipped;
 use tempfile::TempDir;
 
 use super::until::{SOON, until_so};
@@ -41,14 +45,9 @@ pub(crate) fn have_openssh() -> bool {
     let all = ["ssh-keygen", "ssh-agent", "ssh-add"].map(|program| have(program).map(|mut ran| ran.wait()).is_ok());
     let all = all.into_iter().all(|one| one);
     if !all {
-        skipped("OpenSSH is not here");
+        skipped("OpenSSH is not here (tests/setup installs it)");
     }
     all
-}
-
-/// Says in one line why a test is left out.
-fn skipped(why: &str) {
-    writeln!(std::io::stderr(), "skipped: {why}").expect("told");
 }
 
 impl Shell {

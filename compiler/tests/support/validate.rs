@@ -1,5 +1,9 @@
 //! JSON Schema by somebody else's hand: Python's `jsonschema`, where it is installed.
 
+#[path = "../../../tests/support/skipped.rs"]
+#[expect(unreachable_pub, reason = "the library of tests shows it to others")]
+mod skipped;
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -10,7 +14,7 @@ use serde_json::{Value, json};
 pub(crate) fn validate(schemas: &BTreeMap<String, Value>, values: &[(String, Value)]) -> Option<Vec<Option<String>>> {
     // Debian's package is Debian's Python's, which is not always the first on the path.
     let Some(python) = ["/usr/bin/python3", "python3"].into_iter().find(|python| has_jsonschema(python)) else {
-        return skipped("the Python package jsonschema is not installed");
+        return without("the Python package jsonschema is not installed");
     };
     #[expect(clippy::disallowed_methods, reason = "this test asks another program")]
     let begun = Command::new(python)
@@ -19,7 +23,7 @@ pub(crate) fn validate(schemas: &BTreeMap<String, Value>, values: &[(String, Val
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn();
-    let Ok(mut child) = begun else { return skipped("python3 is not installed") };
+    let Ok(mut child) = begun else { return without("python3 is not installed") };
     let given = serde_json::to_vec(&json!({ "schemas": schemas, "values": values })).expect("JSON");
     // A program that cannot begin closes its end; what it said tells why.
     drop(child.stdin.take().expect("a pipe").write_all(&given));
@@ -36,8 +40,7 @@ fn has_jsonschema(python: &str) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-fn skipped<T>(why: &str) -> Option<T> {
-    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{why}; run tests/setup");
-    writeln!(std::io::stderr(), "skipped: {why}, so no schema is held to it").expect("an open standard error");
+fn without<T>(why: &str) -> Option<T> {
+    skipped::skipped(&format!("{why}, so no schema is held to it"));
     None
 }

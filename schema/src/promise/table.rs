@@ -139,7 +139,7 @@ pub const ALL: &[Promise] = &[
               the team of its first parent before a release. \
               At the console and in commands on a host, which people sign, one function decides who sees what, by the newest \
               release.",
-        check: "`git log --format='%G? %GS'` with the root's keys as allowed signers, beside `trust/teams.toml` of each parent.",
+        check: "`git log --format='%G? %GS'` with `assent trust allowed-signers --ever` as allowed signers, beside `trust/teams.toml` of each parent.",
         tests: &[
             "thresholds_count_people_not_keys",
             "a_stranger_s_commit_is_not_released",
@@ -245,7 +245,7 @@ pub const ALL: &[Promise] = &[
         id: "P15",
         sentence: "Every change is tested in staging before production.",
         how: "A workflow without scenarios, one with a step that no scenario reaches, and a production release without rehearsals are refused, by compiler and agent.",
-        check: "`ssh-keygen -Y verify` takes each rehearsal's signature; each plan of the release has one in which all scenarios passed.",
+        check: "`ssh-keygen -Y verify` takes each rehearsal's signature (keys: `assent trust allowed-signers --ever`); each plan of the release has one in which all scenarios passed.",
         tests: &["the_example_is_covered", "p15_nothing_runs_that_was_not_rehearsed"],
         enforced: Enforced::Yes,
     },
@@ -370,7 +370,7 @@ pub const ALL: &[Promise] = &[
         sentence: "A new data use or integration needs written approval.",
         how: "Compiler and agent derive the uses from the plan, each by itself, and refuse what no one signed approval \
               covers; a withdrawal stops the workflow.",
-        check: "`ssh-keygen -Y verify` takes each statement's signatures by the client's approvers, enough of them.",
+        check: "`ssh-keygen -Y verify` takes each statement's signatures by the client's approvers (keys: `assent trust allowed-signers --ever`), enough of them.",
         tests: &[
             "thresholds_count_people_not_keys",
             "every_changed_byte_is_refused",

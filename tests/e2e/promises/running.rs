@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use assent_compiler::command::demo::source::put;
-use assent_tests::{command, have, run};
+use assent_tests::{command, have, run, skipped};
 use serde_json::Value;
 
 use super::world::{Broken, Rewrite, WORLD};
@@ -42,18 +42,13 @@ fn is_refuted(promise: &str, broken: Broken, why: &str) {
     assert!(said.starts_with("refuted: ") && said.contains(why), "{promise}: {said}");
 }
 
-#[expect(clippy::print_stderr, reason = "a test says why it was skipped")]
-fn skip(why: &str) {
-    eprintln!("skipped: {why}");
-}
-
 /// How the kernel lists a key of the production agent that ends after so many seconds, or never (0); nothing where it takes no keys.
 fn listed(folder: &Path, seconds: u32) -> Option<PathBuf> {
     // Under a name that no agent has: agents of other tests are looked at meanwhile.
     let name = format!("assent:probe-{}-{seconds}:epoch/1", std::process::id());
     let planted = run(command("python3", folder).args(["-c", PLANT, &name, &seconds.to_string()]));
     if planted.status.code() == Some(3) {
-        skip("the kernel takes no keys");
+        skipped("the kernel takes no keys");
         return None;
     }
     let line = String::from_utf8(planted.stdout).expect("text");

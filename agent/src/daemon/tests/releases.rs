@@ -194,3 +194,34 @@ async fn what_cannot_be_fetched_for_what_it_is_is_refused_once_for_each_commit()
     agent.pull().await.unwrap();
     assert_eq!(agent.status().await.unwrap().refused.len(), 0);
 }
+
+/// A host that replaces another has accepted nothing, and what runs in its region was rehearsed long ago.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_host_reads_in_the_past_of_the_branch_when_a_plan_came_to_its_region() {
+    let site = Site::new();
+    let now = RealClock.now().moment();
+    let old = |files: &mut Files| {
+        files.retain(|path, _| !path.starts_with("rehearsals/"));
+        let mut rehearsal = fixture::rehearsal();
+        (rehearsal.plan, rehearsal.time) = (digest(&plan("one")), now.minus(Period::days(40)));
+        fixture::put_rehearsal(files, &rehearsal, "eu-staging-1");
+    };
+    let first = release_of(&plan("one"), 1, None, old, |manifest| manifest.at = now.minus(Period::days(35)));
+    let second = release_of(&plan("one"), 2, Some(&first), old, |_| ());
+    let repository = git2::Repository::open_bare(site.repository()).unwrap();
+    let name = format!("refs/heads/{BRANCH}");
+    let tip = || repository.find_reference(&name).unwrap().peel_to_commit().unwrap();
+    let (agent, _ended) = site.agent().await;
+    site.publish(&second);
+    agent.pull().await.unwrap();
+    let codes: Vec<String> = agent.status().await.unwrap().refused.into_iter().map(|one| one.code).collect();
+    assert_eq!(codes, ["not-rehearsed"], "nothing says that it ran here before");
+    let newest = tip();
+    site.publish(&first);
+    let who = newest.author();
+    let after = repository.commit(None, &who, &who, "m", &newest.tree().unwrap(), &[&tip()]).unwrap();
+    repository.reference(&name, after, true, "").unwrap();
+    agent.pull().await.unwrap();
+    assert_eq!(active(&agent).await, Some(digest(&plan("one"))));
+    assert_eq!(agent.status().await.unwrap().refused.len(), 0);
+}

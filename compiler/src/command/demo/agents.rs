@@ -185,7 +185,8 @@ impl Agent {
     pub fn stop(&mut self) -> Result<(), Error> {
         let Some(child) = &self.process else { return Ok(()) };
         let id = child.id().to_string();
-        let asked = tool("kill").args(["-TERM", &id]).status();
+        // A builtin of every shell: the program of that name is not on every machine.
+        let asked = tool("sh").args(["-c", "kill -TERM \"$0\"", &id]).status();
         asked.map_err(|e| Error::io("ask an agent to stop", e))?;
         let began = now();
         while let Some(child) = &mut self.process {

@@ -9,10 +9,12 @@ use assent_schema::id::ProjectName;
 use assent_schema::ledger::{LogKey, Origin};
 use assent_schema::named::Kind;
 use assent_schema::time::Moment;
-use assent_schema::trust::{Namespace, PublicKey, RoleName, Root, words as digest_words};
+use assent_schema::trust::{Approvers, Namespace, PublicKey, RoleName, Root, words as digest_words};
 use serde_json::{Value, json};
 
 use super::{Told, approvers, read_folder_file, reset, root};
+use crate::check::survey;
+use crate::command::repository::worktree;
 use crate::error::Error;
 use crate::named::read_named;
 
@@ -26,7 +28,12 @@ pub(super) struct WordsArgs {
 
 /// Prints an `allowed_signers` file for `ssh-keygen -Y verify`. For people; it is never the authority.
 #[derive(Debug, clap::Args)]
-pub(super) struct AllowedSignersArgs {}
+pub(super) struct AllowedSignersArgs {
+    /// Everybody who ever held a key, by each version of root and approvers that is signed as it must be: for what was signed
+    /// before somebody left. Who may do what at that time, the version of that time says.
+    #[arg(long)]
+    ever: bool,
+}
 
 /// Prints the key of each ledger, one C2SP vkey a line, for outside checkers.
 #[derive(Debug, clap::Args)]
@@ -48,32 +55,38 @@ pub(super) fn words(args: &WordsArgs) -> Result<Told, Error> {
     Ok(Told { text: format!("{words}\n"), value: json!({ "sha256": digest, "words": words }) })
 }
 
-pub(super) fn allowed_signers(repo: &Path, _args: &AllowedSignersArgs, now: Moment) -> Result<Told, Error> {
+pub(super) fn allowed_signers(repo: &Path, args: &AllowedSignersArgs, now: Moment) -> Result<Told, Error> {
     let (root, project) = known(repo)?;
+    let lines = if args.ever { ever(repo, &project, now)? } else { today(repo, &root, &project, now)? };
+    Ok(Told { text: lines.text(), value: lines.value() })
+}
+
+/// Who may sign now, as the work tree says.
+fn today(repo: &Path, root: &Root, project: &ProjectName, now: Moment) -> Result<Lines, Error> {
     let mut lines = Lines::default();
-    for role in RoleName::ALL {
-        let Some(held) = root.roles.get(&role) else { continue };
-        for person in &held.people {
-            let keys = root.people.get(person).map(|p| &p.keys);
-            lines.add(&format!("{person}@{project}"), keys.into_iter().flatten(), role.namespaces());
-        }
-    }
-    for (person, keys) in &root.people {
-        // So that `git log --show-signature` knows who committed.
-        lines.add(&format!("{person}@{project}"), &keys.keys, &[Namespace::Git]);
-    }
-    for (agent, entry) in &root.agents {
-        lines.add(&format!("{agent}@{project}"), [&entry.key], &[Namespace::Rehearsal, Namespace::Console]);
-    }
+    lines.root(root, project);
     for client in root.clients.keys() {
         let Some((newest, _)) = approvers::newest(repo, client)? else { continue };
         // While a reset waits, who was an approver before it still is.
-        let today = reset::waiting(repo, client, now)?.map_or(newest, |reset| reset.before);
-        for (person, keys) in &today.people {
-            lines.add(&format!("{person}@{client}"), &keys.keys, &[Namespace::Approval, Namespace::Approvers]);
-        }
+        lines.approvers(&reset::waiting(repo, client, now)?.map_or(newest, |reset| reset.before));
     }
-    Ok(Told { text: lines.text(), value: lines.value() })
+    Ok(lines)
+}
+
+/// Who could ever sign, by files whose signatures hold.
+fn ever(repo: &Path, project: &ProjectName, now: Moment) -> Result<Lines, Error> {
+    let (survey, _) = survey(&worktree(repo)?, now)?;
+    let roots = survey.trusted.roots.as_deref();
+    let roots = roots.ok_or_else(|| Error::input("the roots are not signed as they must be: see `assent check`"))?;
+    let mut lines = Lines::default();
+    for root in (1..=roots.newest().version).filter_map(|version| roots.version(version)) {
+        lines.root(root, project);
+    }
+    for known in survey.trusted.statements.values() {
+        let chain = known.approvers();
+        (1..=chain.newest().number).filter_map(|number| chain.version(number)).for_each(|one| lines.approvers(one));
+    }
+    Ok(lines)
 }
 
 /// One line a key, sorted; the namespaces of all its roles together.
@@ -81,6 +94,30 @@ pub(super) fn allowed_signers(repo: &Path, _args: &AllowedSignersArgs, now: Mome
 struct Lines(BTreeMap<(String, String), BTreeSet<&'static str>>);
 
 impl Lines {
+    fn root(&mut self, root: &Root, project: &ProjectName) {
+        for role in RoleName::ALL {
+            let Some(held) = root.roles.get(&role) else { continue };
+            for person in &held.people {
+                let keys = root.people.get(person).map(|p| &p.keys);
+                self.add(&format!("{person}@{project}"), keys.into_iter().flatten(), role.namespaces());
+            }
+        }
+        for (person, keys) in &root.people {
+            // So that `git log --show-signature` knows who committed.
+            self.add(&format!("{person}@{project}"), &keys.keys, &[Namespace::Git]);
+        }
+        for (agent, entry) in &root.agents {
+            self.add(&format!("{agent}@{project}"), [&entry.key], &[Namespace::Rehearsal, Namespace::Console]);
+        }
+    }
+
+    fn approvers(&mut self, approvers: &Approvers) {
+        let client = &approvers.client;
+        for (person, keys) in &approvers.people {
+            self.add(&format!("{person}@{client}"), &keys.keys, &[Namespace::Approval, Namespace::Approvers]);
+        }
+    }
+
     fn add<'k>(&mut self, who: &str, keys: impl IntoIterator<Item = &'k PublicKey>, namespaces: &[Namespace]) {
         for key in keys {
             let line = self.0.entry((who.to_owned(), key.to_string())).or_default();

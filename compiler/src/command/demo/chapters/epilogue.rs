@@ -12,7 +12,7 @@ pub(in super::super) fn epilogue(stage: &Stage, story: &mut Story<'_, '_>) -> Re
     let missing: Vec<_> = promise::ALL.iter().filter(|p| !story.shown().contains(p.id)).collect();
     for promise in missing {
         story.line(&format!("  {}  {}", promise.id, promise.sentence))?;
-        story.detail(&promise.enforced.to_string())?;
+        story.detail(promise.how)?;
     }
     story.chapter("Look closer")?;
     let (folder, config) = (stage.folder.display(), stage.production.config());
