@@ -32,36 +32,6 @@ pub fn each<T: Sync, R: Send>(things: &[T], ask: impl Fn(&T) -> R + Sync) -> Vec
     }))
 }
 
-/// As [`each`], of things that are used up by it: each is freed where it was worked on.
-pub fn each_of<T: Send, R: Send>(things: Vec<T>, ask: impl Fn(T) -> R + Sync) -> Vec<R> {
-    let threads = threads();
-    if threads == 1 || things.len() < 2 {
-        return things.into_iter().map(ask).collect();
-    }
-    let length = things.len().div_ceil(threads * SHARES);
-    let mut hands: Vec<Vec<(usize, Vec<T>)>> = (0..threads).map(|_| Vec::new()).collect();
-    let mut things = things.into_iter();
-    for number in 0.. {
-        let share: Vec<T> = things.by_ref().take(length).collect();
-        if share.is_empty() {
-            break;
-        }
-        if let Some(hand) = hands.get_mut(number % threads) {
-            hand.push((number, share));
-        }
-    }
-    let ask = &ask;
-    let work = |hand: Vec<(usize, Vec<T>)>| {
-        let done = hand.into_iter().map(|(number, share)| (number, share.into_iter().map(ask).collect::<Vec<R>>()));
-        done.collect::<Vec<_>>()
-    };
-    in_order(std::thread::scope(|scope| {
-        let own = hands.pop().unwrap_or_default();
-        let others: Vec<_> = hands.into_iter().map(|hand| scope.spawn(move || work(hand))).collect();
-        all_of(work(own), others)
-    }))
-}
-
 fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MOST)
 }
@@ -97,7 +67,6 @@ mod tests {
         for count in [0, 1, 2, 3, 15, 16, 17, 1_000] {
             let things: Vec<usize> = (0..count).collect();
             assert_eq!(each(&things, |n| n * 2), (0..count).map(|n| n * 2).collect::<Vec<_>>());
-            assert_eq!(each_of(things, |n| n * 2), (0..count).map(|n| n * 2).collect::<Vec<_>>());
         }
     }
 

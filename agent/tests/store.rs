@@ -363,6 +363,27 @@ fn alerts_of_one_cause_are_one_until_it_is_over() {
     });
 }
 
+/// A release ends what might stand of every workflow, and nearly nothing does.
+#[test]
+fn one_that_ends_many_alerts_ends_those_that_stand() {
+    on_each(|place| {
+        let store = place.open();
+        store.commit_at(1_000, vec![Write::Alert(alert("a")), Write::Alert(alert("b"))]).expect("committed");
+        let over = |code: &str| Write::AlertOver { key: alert(code).key() };
+        let mut writes: Vec<Write> = (0..50).map(|n| over(&format!("none_{n}"))).collect();
+        // One stands before, one begins here and ends, and one begins again.
+        writes.extend([over("a"), Write::Alert(alert("c")), over("c"), over("b"), Write::Alert(alert("b"))]);
+        store.commit_at(2_000, writes).expect("committed");
+        with!(&store, s => {
+            let standing = s.alerts().expect("read");
+            let told: Vec<_> = standing.iter().map(|row| (row.alert.code.as_str(), row.since.millis(), row.count)).collect();
+            assert_eq!(told, [("b", 2_000, 1)]);
+            let ended = s.alerts_due(Wall::from_millis(3_000), 10).expect("read");
+            assert_eq!(ended.iter().filter(|row| row.over).count(), 3, "each is told once more");
+        });
+    });
+}
+
 #[test]
 fn what_fails_midway_leaves_no_part_and_the_books_go_on() {
     on_each(|place| {

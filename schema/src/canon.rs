@@ -50,8 +50,15 @@ pub fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CanonError> {
     {
         return Ok(read);
     }
-    let value = parse(bytes)?;
-    serde_json::from_value(value).map_err(|e| CanonError(e.to_string()))
+    parse(bytes)?;
+    // From the bytes again and not from the tree: every kind of file would have a reader of its own for trees.
+    serde_json::from_slice(bytes).map_err(|error| CanonError(without_place(&error)))
+}
+
+/// What is wrong, without where in the bytes: they are one line.
+fn without_place(error: &serde_json::Error) -> String {
+    let (text, place) = (error.to_string(), format!(" at line {} column {}", error.line(), error.column()));
+    text.strip_suffix(&place).map_or_else(|| text.clone(), str::to_owned)
 }
 
 /// Reads canonical JSON strictly into a tree.

@@ -30,6 +30,10 @@ fn rank(trouble: &Trouble) -> usize {
 impl Agent {
     /// What is not well with the agent itself now, the worst first.
     pub(super) fn standing(&self) -> Result<Vec<Trouble>, StoreError> {
+        Ok(self.standing_of(self.store.alerts()?))
+    }
+
+    fn standing_of(&self, alerts: Vec<AlertRow>) -> Vec<Trouble> {
         let free = disk::space(self.config.state.folder()).map(|(free, _)| free);
         let (trusted, system) = (self.field.trusted(), self.world.clock.now().moment());
         let trouble = |row: AlertRow| {
@@ -45,7 +49,7 @@ impl Agent {
                 since: Some(row.since.moment()),
             }
         };
-        let mut all: Vec<Trouble> = self.store.alerts()?.into_iter().filter(is_standing).map(trouble).collect();
+        let mut all: Vec<Trouble> = alerts.into_iter().filter(is_standing).map(trouble).collect();
         let is_told = all.iter().any(|one| one.code == FULL);
         if self.engine.is_full() && !is_told {
             // It could not even be stored.
@@ -53,25 +57,25 @@ impl Agent {
             all.push(Trouble { id: None, rule, code, connection: None, since: None, left: free, differs: None });
         }
         all.sort_by_key(rank);
-        Ok(all)
+        all
     }
 
     /// What stands wrong of the agent and of its clients, as people see it at the top of every page.
     pub(super) fn all_that_stands(&self) -> Result<Standing, StoreError> {
-        let mut stopped = Vec::new();
-        for row in self.store.alerts()? {
-            if let (Rule::StaleStopped, Some(client)) = (row.alert.rule, row.alert.client) {
-                stopped.push((client, IncidentNo::new(row.no).to_string()));
-            }
-        }
+        let alerts = self.store.alerts()?;
+        let is_stopped = |row: &&AlertRow| row.alert.rule == Rule::StaleStopped;
+        let stopped = alerts.iter().filter(is_stopped).filter_map(|row| {
+            let client = row.alert.client.clone()?;
+            Some((client, IncidentNo::new(row.no).to_string()))
+        });
         Ok(Standing {
-            troubles: self.standing()?,
+            stopped: stopped.collect(),
+            troubles: self.standing_of(alerts),
             pull: lock(&self.pulling.trouble).clone(),
             push: lock(&self.telling.unsaid).clone(),
             keyring: self.world.keyring.is_refused().then(|| KEYRING_REFUSED.to_owned()),
             refused: self.refusals()?,
             holds: self.field.holds().to_vec(),
-            stopped,
         })
     }
 }

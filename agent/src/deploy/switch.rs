@@ -1,6 +1,6 @@
 //! One transaction for all that a change of plans means: deploy state, ledger entries, alerts. All of it or nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::alert::Rule;
 use assent_schema::canon;
@@ -112,22 +112,26 @@ fn over(proposal: &Proposal) -> Vec<Write> {
     let runs = |workflow: &Workflow| matches!(workflow.off(), None | Some(Off::NotNamed));
     let offs = proposal.next.iter().filter(|(_, workflow)| runs(workflow)).flat_map(|(place, _)| {
         let codes = [Off::NotPermitted, Off::Returned, Off::Frozen].map(Off::code);
-        codes.map(|code| told(place, Rule::WorkflowOff, code))
+        keys(place, Rule::WorkflowOff, codes)
     });
+    let went = proposal.changes.iter().filter(|(_, change)| matches!(change, Change::Returned { .. }));
+    let went: BTreeSet<&Place> = went.map(|(place, _)| place).collect();
     let came = |change: &Change| matches!(change, Change::Trial(_) | Change::Committed { .. });
-    let went = |place: &Place| {
-        proposal.changes.iter().any(|(of, change)| of == place && matches!(change, Change::Returned { .. }))
-    };
-    let others = proposal.changes.iter().filter(|(place, change)| came(change) && !went(place));
+    let others = proposal.changes.iter().filter(|(place, change)| came(change) && !went.contains(place));
     let backs = others.flat_map(|(place, _)| {
         let codes = [Why::FailureRate, Why::Latency, Why::Unproven, Why::ByHand].map(Why::code);
-        codes.map(|code| told(place, Rule::RolledBack, code))
+        keys(place, Rule::RolledBack, codes)
     });
-    offs.chain(backs).map(|alert| Write::AlertOver { key: alert.key() }).collect()
+    offs.chain(backs).map(|key| Write::AlertOver { key }).collect()
 }
 
-fn told((client, workflow): &Place, rule: Rule, code: &str) -> Alert {
-    Alert::of(rule, Some(client), code).in_workflow(workflow)
+/// What alerts of a rule about a workflow are called in the store, one for each code.
+fn keys<const N: usize>((client, workflow): &Place, rule: Rule, codes: [&str; N]) -> [String; N] {
+    let mut alert = Alert::of(rule, Some(client), "").in_workflow(workflow);
+    codes.map(|code| {
+        code.clone_into(&mut alert.code);
+        alert.key()
+    })
 }
 
 fn alert((client, workflow): &Place, change: &Change) -> Option<Alert> {

@@ -33,6 +33,8 @@ const SHALLOW: &str = "shallow";
 const DEPTH_MOST: usize = 64;
 /// So much may lie about before it is worth the work, in bytes, or half of what was kept last, if that is more.
 const GROWS_LEAST: u64 = 1024 * 1024;
+/// What git is told so that it writes everything as it is.
+const AS_IT_IS: [&str; 2] = ["pack.deltaCacheSize", "core.bigFileThreshold"];
 
 fn broken<E>(_: E) -> PullFailure {
     PullFailure::Broken
@@ -278,16 +280,18 @@ fn name_of(id: Oid) -> Option<Name> {
     id.as_bytes().try_into().ok()
 }
 
-/// What is kept is written as it is and never as a change of something else: then it costs nothing to read, whatever it is, and
-/// no fetch finds it too heavy. libgit2 goes by the first of the two settings, as it means the second.
-fn without_changes(repository: &Repository) -> Result<(), PullFailure> {
+/// Has what is kept or brought written as it is and never as a change of something else: then it costs nothing to read, whatever it
+/// is, and no fetch finds it too heavy. libgit2 goes by the first of the two settings, as it means the second.
+pub(super) fn without_changes(repository: &Repository) -> Result<(), PullFailure> {
     let mut config = repository.config().map_err(broken)?;
-    for name in ["pack.deltaCacheSize", "core.bigFileThreshold"] {
-        if config.get_i64(name).ok() != Some(1) {
-            config.set_i64(name, 1).map_err(broken)?;
-        }
-    }
-    Ok(())
+    let unset = AS_IT_IS.into_iter().filter(|name| config.get_i64(name).ok() != Some(1)).collect::<Vec<_>>();
+    unset.into_iter().try_for_each(|name| config.set_i64(name, 1)).map_err(broken)
+}
+
+/// Whether it was told to a repository.
+pub(super) fn is_without_changes(repository: &Repository) -> bool {
+    let config = repository.config();
+    config.is_ok_and(|config| AS_IT_IS.into_iter().all(|name| config.get_i64(name).ok() == Some(1)))
 }
 
 /// Writes one pack of some objects, which is durable on return.

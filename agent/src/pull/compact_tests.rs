@@ -117,6 +117,27 @@ fn what_nothing_needs_goes_and_what_is_kept_stays_whole() {
     site.holds(&releases, "2");
 }
 
+/// Files as changes of each other cost whoever reads them, and finding out of which costs whoever brings them.
+#[test]
+fn what_is_brought_is_written_as_it_is() {
+    let site = Site::new();
+    // Alike enough to be changes of one another, and each heavy if it were.
+    let file = |n: u8| (format!("plans/{}.json", Digest::of_file(&[n])), [noise(1), vec![n]].concat());
+    push::commit(site.there.path(), RELEASES, &(0..4).map(file).collect(), Moment::from_seconds(1)).unwrap();
+    site.fetch(RELEASES);
+    let there: Vec<PathBuf> = listed(&site.here.path().join("objects/pack")).unwrap();
+    let pack = there.iter().find(|file| file.extension().is_some_and(|e| e == "pack")).unwrap();
+    let index = Index::parse(std::fs::read(pack.with_extension("idx")).unwrap()).unwrap();
+    let bytes = std::fs::read(pack).unwrap();
+    let (mut changes, mut files) = (0, 0);
+    for number in 0..index.count() {
+        let kind = bytes[usize::try_from(index.place(number).unwrap()).unwrap()] >> 4 & 7;
+        changes += usize::from(kind > 5);
+        files += usize::from(kind == 3);
+    }
+    assert_eq!((changes, files), (0, 4));
+}
+
 #[test]
 fn whatever_a_crash_leaves_all_that_is_kept_is_there() {
     let (site, releases) = Site::with_two_releases();

@@ -83,6 +83,9 @@ fn bring(repository: &Repository, other: &Repository, tip: Oid, most_bytes: u64)
     if found.is_empty() {
         return Ok(());
     }
+    // Their repository may say how packs are written, and mostly says nothing: then files are written as changes of what happens
+    // to be as large, which takes as long as all else together, and longer again for whoever reads them.
+    repository.config().and_then(|config| other.set_config(&config)).or(Err(PullFailure::Broken))?;
     let mut builder = other.packbuilder().map_err(failed)?;
     for id in found {
         builder.insert_object(id, None).map_err(failed)?;

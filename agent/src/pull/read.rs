@@ -6,6 +6,7 @@ use std::path::Path;
 use assent_schema::release::FileName;
 use git2::{FileMode, ObjectType, Odb, Oid, Repository, Tree, TreeEntry};
 
+use super::compact::{is_without_changes, without_changes};
 use super::{PullFailure, locks};
 use crate::cores;
 
@@ -67,13 +68,14 @@ const SYNCED: &str = "core.fsyncObjectFiles";
 /// One that was made in part is made whole by the next call: that it is told to sync is the last thing that is written.
 pub fn prepare(repository: &Path) -> Result<(), PullFailure> {
     let is_synced = |there: &Repository| there.config().and_then(|config| config.get_bool(SYNCED)).unwrap_or(false);
-    if Repository::open_bare(repository).is_ok_and(|there| is_synced(&there)) {
+    if Repository::open_bare(repository).is_ok_and(|there| is_synced(&there) && is_without_changes(&there)) {
         return Ok(());
     }
     // Whoever made a part of it is gone, and left what it had locked. What cannot be tidied is told by what follows.
     drop(locks::take_away(repository));
-    let made = Repository::init_bare(repository).and_then(|made| made.config());
-    made.and_then(|mut config| config.set_bool(SYNCED, true)).or(Err(PullFailure::Broken))
+    let made = Repository::init_bare(repository).or(Err(PullFailure::Broken))?;
+    without_changes(&made)?;
+    made.config().and_then(|mut config| config.set_bool(SYNCED, true)).or(Err(PullFailure::Broken))
 }
 
 /// Reads all files of a commit.

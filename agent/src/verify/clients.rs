@@ -17,8 +17,7 @@ use assent_schema::trust::{Deciders, PublicKey, Root, RootChain, Teams};
 
 use super::files::Sorted;
 use super::refusal::{Refusal, RefusalCode};
-use super::{Bundle, Place, Verified, known};
-use crate::cores;
+use super::{Bundle, ClientBundle, Place, Verified, known};
 use crate::kept::KeptPlan;
 
 /// One plan with its scenarios, as the manifest names them.
@@ -162,16 +161,8 @@ fn check_endpoint(
     }
 }
 
-/// Reads every plan that the manifest names, with its tests, and compares it with its client's facts. `tested` are the plans
-/// whose scenarios are asked for, though the release before had them.
-pub(super) fn plans(
-    manifest: &Manifest,
-    sorted: &Sorted<'_>,
-    roots: &RootChain,
-    clients: &BTreeMap<ClientId, ClientFacts>,
-    before: Option<&Verified<Bundle>>,
-    tested: impl Fn(&Digest) -> bool + Sync,
-) -> Result<Vec<Named>, Refusal> {
+/// Checks what the manifest says of all active workflows: each once, each with its authors, and every plan and tests file is of one.
+pub(super) fn active(manifest: &Manifest, sorted: &Sorted<'_>, roots: &RootChain) -> Result<(), Refusal> {
     if !manifest.active.is_sorted_by(|a, b| (&a.client, &a.workflow) < (&b.client, &b.workflow)) {
         return Err(Refusal::new(
             RefusalCode::ManifestInvalid,
@@ -198,13 +189,15 @@ pub(super) fn plans(
             return Err(refuse("has an author who was never in a root"));
         }
     }
-    cores::try_each(&manifest.active, |active| plan(active, sorted, clients, before, tested(&active.plan)))
+    Ok(())
 }
 
-fn plan(
+/// Reads the plan of an active workflow, with its tests, and compares it with its client's facts. `tested` is one whose scenarios
+/// are asked for, though the release before had them.
+pub(super) fn plan(
     active: &ActiveWorkflow,
     sorted: &Sorted<'_>,
-    clients: &BTreeMap<ClientId, ClientFacts>,
+    clients: &BTreeMap<ClientId, ClientBundle>,
     before: Option<&Verified<Bundle>>,
     tested: bool,
 ) -> Result<Named, Refusal> {
@@ -220,13 +213,13 @@ fn plan(
         let tests = canon::from_bytes(tests_bytes);
         tests.map(Arc::new).map_err(|e| refuse(&format!("has tests that are not as they must be: {e}")))
     };
-    let facts = clients.get(&active.client);
+    let facts = clients.get(&active.client).map(|client| &client.facts);
     let facts = facts.ok_or_else(|| Refusal::new(RefusalCode::ClientInvalid, format!("{name} has no client facts")))?;
     // The same digests: the same bytes, which say the same, and to the same facts.
     let known = known(before, active);
-    let known_facts = before.and_then(|before| before.clients.get(&active.client)).map(|known| &*known.facts);
+    let known_facts = before.and_then(|before| before.clients.get(&active.client)).map(|known| &known.facts);
     let (kept, plan) = match known {
-        Some(known) if known_facts == Some(facts) => (Arc::clone(&known.plan), None),
+        Some(known) if known_facts.is_some_and(|known| Arc::ptr_eq(known, facts)) => (Arc::clone(&known.plan), None),
         known => {
             let plan = read_plan()?;
             let new = || Arc::new(KeptPlan::new(&plan, active.plan, plan_bytes));

@@ -22,13 +22,14 @@ use std::sync::Arc;
 use assent_schema::canon::Digest;
 use assent_schema::client::{ActiveWorkflow, ClientFacts, Endpoint};
 use assent_schema::id::{AgentId, ClientId, ConnectionId, Environment, Region, WorkflowId};
+use assent_schema::plan::Plan;
 use assent_schema::release::{Freshness, Manifest};
 use assent_schema::scenario::Tests;
 use assent_schema::time::Moment;
 use assent_schema::trust::{
     CatalogLock, KnownStatements, Reset, ResetStanding, RootChain, SignedFile, Teams, Verified as VerifiedFile,
 };
-use assent_schema::uses::DataUse;
+use assent_schema::uses::{self, DataUse};
 
 use crate::cores;
 use crate::kept::KeptPlan;
@@ -233,23 +234,6 @@ pub fn verify_with_past(
     let freshness = trust::freshness(&sorted, &roots, &manifest, &facts, place, now)?;
     let rehearses = trust::rehearses(&roots, place);
     let mut endpoints = clients::endpoints(&sorted, &facts, place)?;
-    let named =
-        clients::plans(&manifest, &sorted, &roots, &facts, before, |plan| rehearses || !pinned.plans.contains(plan))?;
-    if !rehearses {
-        let new = || named.iter().filter(|named| !pinned.plans.contains(&named.active.plan));
-        let wanted = new().map(|named| named.active.plan).collect();
-        let known = rehearsals::verified(&sorted, &roots, &wanted);
-        let needed = roots.newest().rehearsals;
-        let check = |named: &clients::Named, earlier: &rehearsals::NamedAt| {
-            rehearsals::check(named, &known, needed, &place.engine, now.expiry, earlier)
-        };
-        let mut checked = new().try_for_each(|named| check(named, &rehearsals::NamedAt::new()));
-        if checked.is_err() && pinned.plans.is_empty() {
-            let earlier = rehearsals::named_before(&manifest, &wanted, past);
-            checked = new().try_for_each(|named| check(named, &earlier));
-        }
-        checked?;
-    }
     let clients: BTreeMap<ClientId, ClientBundle> = statements
         .into_iter()
         .filter_map(|(client, (statements, resets))| {
@@ -261,21 +245,41 @@ pub fn verify_with_past(
             Some((client, ClientBundle { facts, endpoints, statements, resets }))
         })
         .collect();
-    // Plans as they were read, which are large, go where they were judged.
-    let judged = cores::each_of(named, |named| {
-        let (uses, off) = workflow(&named, &clients, before, &roots, now)?;
+    clients::active(&manifest, &sorted, &roots)?;
+    let is_new = |plan: &Digest| !rehearses && !pinned.plans.contains(plan);
+    let new = manifest.active.iter().map(|active| active.plan).filter(is_new).collect();
+    let rehearsed = rehearsals::verified(&sorted, &roots, &new);
+    let needed = roots.newest().rehearsals;
+    // What was recent when it came to the region counts on; of that an agent knows itself, but for one that has taken nothing yet.
+    let asks_past = pinned.plans.is_empty() && rehearsals::any_old(&rehearsed, now.expiry);
+    let earlier = if asks_past { rehearsals::named_before(&manifest, &new, past) } else { rehearsals::NamedAt::new() };
+    let of_client: BTreeMap<&ClientId, Vec<DataUse>> =
+        clients.iter().map(|(client, bundle)| (client, uses::derive_client(&bundle.facts))).collect();
+    // Each plan is read, judged and let go by one thread, one after the other: read, it takes twenty times its bytes.
+    let judged = cores::try_each(&manifest.active, |active| {
+        let is_new = is_new(&active.plan);
+        let named = clients::plan(active, &sorted, &clients, before, rehearses || is_new)?;
+        let late = is_new.then(|| rehearsals::check(&named, &rehearsed, needed, &place.engine, now.expiry, &earlier));
+        let of_client = of_client.get(&active.client).map(Vec::as_slice).unwrap_or_default();
+        let judged = workflow(&named, (&clients, of_client), before, &roots, now);
         let clients::Named { active, kept: plan, tests, .. } = named;
         let tests = tests.filter(|_| rehearses);
-        Some(((active.client.clone(), active.workflow.clone()), WorkflowBundle { active, plan, tests, uses, off }))
-    });
-    let workflows = judged.into_iter().flatten().collect();
+        let judged = judged.map(|(uses, off)| WorkflowBundle { active, plan, tests, uses, off });
+        Ok::<_, Refusal>((judged, late.unwrap_or(Ok(()))))
+    })?;
+    // What is wrong with a plan itself is told first.
+    let named = |(judged, rehearsed): (Option<WorkflowBundle>, Result<(), Refusal>)| {
+        let place = |one: &WorkflowBundle| (one.active.client.clone(), one.active.workflow.clone());
+        rehearsed.map(|()| judged.map(|judged| (place(&judged), judged)))
+    };
+    let workflows = judged.into_iter().filter_map(|one| named(one).transpose()).collect::<Result<_, _>>()?;
     Ok(Verified(Bundle { manifest, freshness, roots, teams, catalog, clients, workflows }))
 }
 
-/// The data uses of a workflow and why it may not run.
+/// The data uses of a workflow and why it may not run. `of_client` are the uses of its client as a whole.
 fn workflow(
     clients::Named { active, kept, plan, .. }: &clients::Named,
-    clients: &BTreeMap<ClientId, ClientBundle>,
+    (clients, of_client): (&BTreeMap<ClientId, ClientBundle>, &[DataUse]),
     before: Option<&Verified<Bundle>>,
     roots: &RootChain,
     now: Now,
@@ -285,11 +289,12 @@ fn workflow(
     let known = known(before, active).filter(|known| Arc::ptr_eq(&known.plan, kept) && !known.uses.is_empty());
     let facts = before.and_then(|before| before.clients.get(&active.client)).map(|known| &known.facts);
     let known = known.filter(|_| facts.is_some_and(|facts| Arc::ptr_eq(facts, &client.facts)));
+    let derive = |plan: &Plan| permit::uses_beside(plan, &client.facts, of_client).map(Arc::from);
     let uses = match (known, plan) {
         (Some(known), _) => Ok(Arc::clone(&known.uses)),
-        (None, Some(plan)) => uses_of(plan, &client.facts).map(Arc::from),
+        (None, Some(plan)) => derive(plan),
         // They could not be derived before: why is said again.
-        (None, None) => uses_of(&kept.read()?, &client.facts).map(Arc::from),
+        (None, None) => derive(&kept.read()?),
     };
     Some(match uses {
         Ok(uses) => {

@@ -23,6 +23,14 @@ use crate::kept::KeptPlan;
 /// # Errors
 /// [`OffCode::PlanUnsound`] when the plan's flows cannot be followed, or it does what the compiler would have refused.
 pub fn uses_of(plan: &Plan, facts: &ClientFacts) -> Result<Vec<DataUse>, Off> {
+    uses_beside(plan, facts, &uses::derive_client(facts))
+}
+
+/// The same, with the uses of the client as a whole, which are those of each of its plans.
+///
+/// # Errors
+/// As [`uses_of`].
+pub(super) fn uses_beside(plan: &Plan, facts: &ClientFacts, of_client: &[DataUse]) -> Result<Vec<DataUse>, Off> {
     let unsound = |detail: String| Off { code: OffCode::PlanUnsound, detail };
     let flows = flow::analyse(plan).map_err(|errors| unsound(format!("{} errors", errors.len())))?;
     if let Some(breach) = guard::breaches(plan, &flows, facts).first() {
@@ -34,7 +42,7 @@ pub fn uses_of(plan: &Plan, facts: &ClientFacts) -> Result<Vec<DataUse>, Off> {
         return Err(unsound(format!("the amount of {name}")));
     }
     let mut uses = uses::derive(plan, facts, &flows);
-    uses.extend(uses::derive_client(facts));
+    uses.extend_from_slice(of_client);
     Ok(uses)
 }
 
@@ -53,7 +61,7 @@ pub fn forbidden(
     if root.revoked_plans.contains(&plan.digest) {
         found.insert(Off { code: OffCode::PlanRevoked, detail: plan.digest.to_string() });
     }
-    for used in uses::uncovered(uses, &statements.approved_for(&plan.workflow, at)) {
+    for used in uses::uncovered(uses, statements.approved_for(&plan.workflow, at).iter().map(|used| &**used)) {
         let detail = used.digest().map_or_else(|e| e.to_string(), |digest| digest.to_string());
         found.insert(Off { code: OffCode::Uncovered, detail });
     }

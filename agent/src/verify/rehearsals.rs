@@ -59,6 +59,9 @@ pub(super) fn verified(
     roots: &RootChain,
     wanted: &BTreeSet<Digest>,
 ) -> BTreeMap<Digest, Vec<Verified<Rehearsal>>> {
+    if wanted.is_empty() {
+        return BTreeMap::new();
+    }
     let of_wanted = |bytes| spelled_plan(bytes).is_some_and(|plan| wanted.contains(&plan));
     let all: Vec<_> = sorted.rehearsals.iter().filter(|(_, (bytes, _))| of_wanted(bytes)).collect();
     let counted = cores::each(&all, |(digest, (bytes, signatures))| {
@@ -71,6 +74,11 @@ pub(super) fn verified(
         found.entry(one.plan).or_default().push(one);
     }
     found
+}
+
+/// Whether one of them is too old by now, so that the past of the branch could say that it once was not.
+pub(super) fn any_old(rehearsals: &BTreeMap<Digest, Vec<Verified<Rehearsal>>>, at: Moment) -> bool {
+    rehearsals.values().flatten().any(|one| at.since(one.time) > REHEARSAL_MOST)
 }
 
 /// The plan that a rehearsal in canonical form is of, before it is read: a quote inside of a text has a backslash before it,

@@ -250,10 +250,10 @@ impl KnownStatements {
     }
 
     /// The uses that are approved at an instant for one workflow, or for all of them.
-    pub fn approved_for(&self, workflow: &WorkflowId, at: Moment) -> Vec<DataUse> {
+    pub fn approved_for(&self, workflow: &WorkflowId, at: Moment) -> Vec<Arc<DataUse>> {
         let counts = |held: &Held| self.standing(held, at) == Standing::InForce;
         let concerns = |used: &DataUse| used.workflow.as_ref().is_none_or(|named| named == workflow);
-        self.approved_where(counts, concerns).into_iter().map(|approved| DataUse::clone(&approved.used)).collect()
+        self.approved_where(counts, concerns).into_iter().map(|approved| approved.used).collect()
     }
 
     /// The uses that are approved at an instant for a workflow alone, or without one for the client itself.

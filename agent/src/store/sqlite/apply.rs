@@ -1,6 +1,6 @@
 //! One transaction's writes as SQL. Conditions are looked at first, so that a refused transaction leaves nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, params};
 
@@ -38,6 +38,8 @@ struct Row {
 
 /// A transaction with more notes than this is about many clients: a release, a sign of life of all logs.
 const NOTES_MANY: usize = 8;
+/// A transaction that ends more alerts than this is about many workflows: those that stand are asked for once.
+const ENDS_MANY: usize = 16;
 
 /// Looks at the conditions, then writes everything.
 ///
@@ -57,10 +59,37 @@ pub(super) fn apply(tables: &mut Tables<'_>, transaction: &Transaction) -> Resul
         tables.books.prepare(transaction.at, &noted.collect())?;
     }
     let mut rows = Rows::new();
+    let mut standing = Standing::of(tables.db, transaction)?;
     for write in &transaction.writes {
-        one(tables, &mut rows, transaction.at, write)?;
+        if !standing.rules_out(write) {
+            one(tables, &mut rows, transaction.at, write)?;
+        }
     }
     rows.into_iter().try_for_each(|(run, row)| add_row(tables, transaction.at, run, row))
+}
+
+/// The alerts that stand, for a transaction that ends many: a release ends those that might stand of every workflow, seven of each,
+/// and nearly none does.
+struct Standing(Option<BTreeSet<String>>);
+
+impl Standing {
+    fn of(db: &Connection, transaction: &Transaction) -> Result<Self, StoreError> {
+        let is_end = |write: &&Write| matches!(write, Write::AlertOver { .. });
+        let many = transaction.writes.iter().filter(is_end).nth(ENDS_MANY).is_some();
+        Ok(Self(many.then(|| super::read::standing(db)).transpose()?))
+    }
+
+    /// Whether a write ends what does not stand.
+    fn rules_out(&mut self, write: &Write) -> bool {
+        match (&mut self.0, write) {
+            (Some(keys), Write::AlertOver { key }) => !keys.contains(key),
+            (Some(keys), Write::Alert(alert)) => {
+                keys.insert(alert.key());
+                false
+            }
+            _ => false,
+        }
+    }
 }
 
 fn refusal(tables: &Tables<'_>, write: &Write) -> Result<Option<Refusal>, StoreError> {

@@ -1,5 +1,7 @@
 //! Reads as SQL.
 
+use std::collections::BTreeSet;
+
 use assent_schema::canon::Digest;
 use assent_schema::time::Moment;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
@@ -184,9 +186,15 @@ pub(super) fn queue(db: &Connection) -> Result<Vec<QueueItem>, StoreError> {
 }
 
 pub(super) fn alerts(db: &Connection) -> Result<Vec<AlertRow>, StoreError> {
-    let sql =
-        "SELECT no, body, since, last, count, sent, due, tries, over, respond_by FROM alert WHERE over = 0 ORDER BY no";
+    // Left to itself SQLite reads all that ever were, to have them in order.
+    let sql = "SELECT no, body, since, last, count, sent, due, tries, over, respond_by
+      FROM alert INDEXED BY alert_standing WHERE over = 0 ORDER BY no";
     alert_rows(db, sql)
+}
+
+/// What the alerts that stand are called; the index of them alone is read.
+pub(super) fn standing(db: &Connection) -> Result<BTreeSet<String>, StoreError> {
+    Ok(rows(db, "SELECT key FROM alert WHERE over = 0", [], |row| row.get(0))?.into_iter().collect())
 }
 
 pub(super) fn alert(db: &Connection, no: i64) -> Result<Option<AlertRow>, StoreError> {

@@ -131,7 +131,7 @@ impl<'s> Permits<'s> {
         let mut needed = uses::derive(plan, facts, flows);
         needed.extend(uses::derive_client(facts));
         let approved = known.approved_for(&plan.workflow, at);
-        if !uses::uncovered(&needed, &approved).is_empty() {
+        if !uses::uncovered(&needed, approved.iter().map(|used| &**used)).is_empty() {
             return false;
         }
         let ends = known.approved(at).into_iter().map(|approved| approved.expires).min();
