@@ -8,7 +8,7 @@
 //! # Source
 //! trust.md section 6: a plan that went back stays refused, under any sequence, until a release readmits it by name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use assent_schema::canon::{self, Digest};
@@ -72,8 +72,8 @@ struct Kept {
     signature: String,
 }
 
-/// The generation and sequence of a release, and what it readmitted.
-type Readmission = ((u32, u64), BTreeSet<Digest>);
+/// The plans that a release readmits, each with the generation and sequence of the one that did so first.
+type Readmission = BTreeMap<Digest, (u32, u64)>;
 
 /// A status with what makes it the agent's.
 struct Signed {
@@ -115,8 +115,8 @@ pub fn heard(
         };
         let took = signed.status.release.as_ref().map(|release| (release.generation, release.sequence));
         let answered = |plan: &Digest| {
-            let newer = answers.iter().find(|(number, plans)| Some(*number) > took && plans.contains(plan));
-            newer.map(|((_, sequence), _)| *sequence)
+            let mut first = answers.iter().filter_map(|plans| plans.get(plan));
+            first.find(|number| Some(**number) > took).map(|(_, sequence)| *sequence)
         };
         for (plan, code) in sent {
             if let Some(sequence) = answered(&plan) {
@@ -212,7 +212,7 @@ fn since(repository: &Repository, signed: &Signed, plan: &Digest, agent: &AgentI
     first
 }
 
-/// What releases of this generation readmitted, each by its number. The newest was signed, and each names the one before by its
+/// What releases of this generation readmit, the newest first. The newest was signed, and each names the one before by its
 /// digest; whatever else stands in the history counts for nothing.
 fn readmissions(
     repository: &Repository,
@@ -227,9 +227,10 @@ fn readmissions(
     let mut wanted = Some(before.digest);
     for commit in ancestors(repository, tip) {
         let Some(digest) = wanted else { break };
-        let Some(manifest) = manifest_of(repository, commit, digest) else { continue };
-        let plans = manifest.readmitted.iter().map(|one| one.plan).collect();
-        found.push(((manifest.generation, manifest.sequence), plans));
+        let Ok(met) = past.manifest(commit, digest) else { break };
+        let Some(manifest) = met else { continue };
+        let number = |(plan, first)| (plan, (manifest.generation, first));
+        found.push(manifest.lets_in((0, 0)).map(number).collect());
         wanted = manifest.previous;
     }
     Ok(found)
