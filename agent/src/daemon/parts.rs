@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use assent_schema::ledger::Checkpoint;
 use assent_schema::status::{Halt, Hold, PullStatus};
@@ -30,6 +31,10 @@ pub(super) struct Pulling {
     /// The commit that was judged last, so that it is not judged again.
     pub(super) judged: Mutex<Option<Judged>>,
     /// What keeps the agent from it.
+    /// When the agent looked last, by the time since boot, and found the release that it holds; nothing while it refuses one.
+    pub(super) looked: Mutex<Option<Duration>>,
+    /// Looks that ended before there was a release to judge.
+    pub(super) unread: Unread,
     pub(super) trouble: Mutex<Option<PullStatus>>,
 }
 

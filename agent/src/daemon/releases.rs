@@ -183,6 +183,7 @@ impl Agent {
         };
         if known.as_ref() == Some(&commit) {
             return Ok(());
+            lock(&self.pulling.looked).iter_mut().for_each(|looked| *looked = boot);
         }
         let taking = self.taking.lock().await;
         let needed = self.needed_plans().await.or(Err(PullFailure::Broken))?;
@@ -199,13 +200,17 @@ impl Agent {
             Err(not_read) => return Err(not_read.failure),
         };
         let (done, again) = match verdict {
+        let taken = verdict.is_ok();
             Ok(taken) => (self.accept(taken, &commit).await, None),
             Err(refusal) => {
                 (self.refuse(&refusal).await, refusal.may_pass_later.then(|| boot.saturating_add(AGAIN_AFTER)))
             }
         };
         match done {
-            Ok(()) => *lock(&self.pulling.judged) = Some(Judged { commit, again }),
+            Ok(()) => {
+                *lock(&self.pulling.judged) = Some(Judged { commit, again });
+                *lock(&self.pulling.looked) = taken.then_some(boot);
+            }
             // Not judged yet: the next look tries again.
             Err(error) => tracing::error!(%error, "a release could not be taken up"),
         }
@@ -234,7 +239,9 @@ impl Agent {
         with.extend(taken.memory()?);
         with.extend(self.lets_in(&taken)?);
         if let Some(signed) = taken.fresh {
-            self.field.learn(signed);
+            // What was signed since the look before; of what was there already nobody knows how old it is.
+            let looked = lock(&self.pulling.looked).filter(|_| before.as_ref().is_some_and(|b| b.fresh < taken.fresh));
+            self.field.learn(signed, looked);
             self.world.clock.learn(signed);
         }
         with.push(self.time_write());
