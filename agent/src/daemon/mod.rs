@@ -36,6 +36,7 @@ mod standing;
 mod statements;
 mod tasks;
 mod traces;
+mod unread;
 pub mod vaults;
 mod viewers;
 mod watching;

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use super::agent::{TheEngine, TheField, TheWorld};
 use super::pokes::Pokes;
 use super::releases::Judged;
+use super::unread::Unread;
 use crate::config::Config;
 use crate::control::ledger_desk::LedgerDesk;
 use crate::deploy::Board;
@@ -30,11 +31,11 @@ pub(super) struct Pulling {
     pub(super) pokes: tokio::sync::Mutex<Pokes>,
     /// The commit that was judged last, so that it is not judged again.
     pub(super) judged: Mutex<Option<Judged>>,
-    /// What keeps the agent from it.
     /// When the agent looked last, by the time since boot, and found the release that it holds; nothing while it refuses one.
     pub(super) looked: Mutex<Option<Duration>>,
     /// Looks that ended before there was a release to judge.
     pub(super) unread: Unread,
+    /// What keeps the agent from it.
     pub(super) trouble: Mutex<Option<PullStatus>>,
 }
 
