@@ -20,4 +20,5 @@ pub mod since;
 pub mod spec;
 pub mod standing;
 pub mod upon;
+pub(crate) mod unlocked;
 pub mod verdict;
