@@ -19,9 +19,9 @@ use assent_schema::trust::RootChain;
 use git2::{Oid, Repository};
 use serde::{Deserialize, Serialize};
 
+use super::backwards::{Backwards, TooMuch};
 use super::prepare::{Published, Target};
-use super::standing::{said_at, verified_status};
-use super::upon::manifest_of;
+use super::standing::verified_status;
 use super::verdict::{AHEAD_MOST, Evidence};
 use super::{branch, place};
 use crate::error::Error;
@@ -144,15 +144,17 @@ fn newest(
     let mut why = "it has no status branch".to_owned();
     let mut found = None;
     if let Some(tip) = branch::tip(repository, &name)? {
+        let mut past = Backwards::of(repository);
         // What somebody else wrote on top of it takes nothing away.
         for commit in ancestors(repository, tip) {
-            match said_at(repository, commit, agent, roots) {
-                Evidence::Says(status) => {
+            match past.said(commit, agent, roots) {
+                Ok(Evidence::Says(status)) => {
                     found = Some(Signed { status: *status, at: Some(commit) });
                     break;
                 }
-                Evidence::Broken(broken) if commit == tip => why = broken,
-                Evidence::Broken(_) | Evidence::Missing => {}
+                Ok(Evidence::Broken(broken)) if commit == tip => why = broken,
+                Ok(Evidence::Broken(_) | Evidence::Missing) => {}
+                Err(TooMuch) => break,
             }
         }
     }
@@ -202,8 +204,10 @@ fn keep(repository: &Repository, commit: Oid, file: &PathBuf, agent: &AgentId) -
 /// When an agent first said that it sent a plan back: the oldest status in a row that says so.
 fn since(repository: &Repository, signed: &Signed, plan: &Digest, agent: &AgentId, roots: &RootChain) -> Moment {
     let mut first = signed.status.time;
+    let mut past = Backwards::of(repository);
     for commit in signed.at.into_iter().flat_map(|at| ancestors(repository, at)) {
-        let Evidence::Says(status) = said_at(repository, commit, agent, roots) else { continue };
+        let Ok(said) = past.said(commit, agent, roots) else { break };
+        let Evidence::Says(status) = said else { continue };
         if !status.went_back().any(|(_, _, plans)| plans.contains_key(plan)) {
             break;
         }
@@ -225,6 +229,7 @@ fn readmissions(
     let Some(before) = before.filter(|before| before.manifest.generation == generation) else { return Ok(found) };
     let Some(tip) = branch::tip(repository, &target.branch())? else { return Ok(found) };
     let mut wanted = Some(before.digest);
+    let mut past = Backwards::of(repository);
     for commit in ancestors(repository, tip) {
         let Some(digest) = wanted else { break };
         let Ok(met) = past.manifest(commit, digest) else { break };
