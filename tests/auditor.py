@@ -479,15 +479,19 @@ def p16(w):
 
 
 def p17(w):
-    back, count, releases = set(), 0, w.releases()
+    back, count, releases, holds = set(), 0, w.releases(), (0, 0)
     for entry in w.entries():
         if entry["kind"] == "rolled-back":
             back.add(entry["data"]["from"])
             count += 1
         if entry["kind"] == "released":
             release = releases.get(entry["data"]["manifest"], {})
-            again = {one["plan"] for one in release.get("readmitted", [])}
-            back = (back | {one["plan"] for one in release.get("returned", [])}) - again
+            generation, number = release.get("generation", 0), entry["data"]["sequence"]
+            # What an earlier release let in, and this one carries on, says nothing to whoever held that one.
+            first = {one["plan"]: (generation, one.get("since", number)) for one in release.get("readmitted", [])}
+            taken = {one["plan"] for one in release.get("returned", [])}
+            back = {plan for plan in back | taken if first.get(plan, (0, 0)) <= holds}
+            holds = (generation, number)
         # That a release readmitted it may be what is gone.
         need(entry["kind"] != "accepted" or entry["plan"] not in back or w.gone, "a plan went back and began a run")
     need(count or w.gone, "nothing ever went back")

@@ -10,7 +10,10 @@ use std::process::Command;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use assent_compiler::command::demo::agency::Agency;
+use assent_compiler::command::demo::source::Lead;
 use assent_compiler::named::read_named;
+use assent_compiler::publish::branch;
 use assent_schema::named::Kind;
 use assent_schema::trust::Signer;
 use support::signed::sign_all;
@@ -19,11 +22,15 @@ use tempfile::TempDir;
 
 /// Each command that takes a file, `@` in its place, and what kind of file it is. `REPO` is a source, `KEY` a key, `ROOT` a file
 /// to be signed. A key is read by one function, for whichever command it is.
-const LINES: [(&str, Kind); 16] = [
+const LINES: [(&str, Kind); 20] = [
     ("approve @", Kind::SignedToml),
     ("approve ROOT --key alice=@", Kind::PrivateKey),
     ("trust sign @ --key alice=KEY", Kind::SignedToml),
     ("trust sign ROOT --key alice=@", Kind::PrivateKey),
+    ("withdraw acme --all --repo REPO --key dana=@", Kind::PrivateKey),
+    ("reject acme --all --repo REPO --key dana=@", Kind::PrivateKey),
+    ("decide --client acme --agent http://127.0.0.1:1 --key dana=@", Kind::PrivateKey),
+    ("start acme/refund --agent http://127.0.0.1:1 --key dana=@", Kind::PrivateKey),
     ("trust words @", Kind::Signed),
     ("trust root --repo REPO --agent @", Kind::AgentKeys),
     ("trust root --repo REPO --person zoe=@", Kind::PublicKey),
@@ -36,6 +43,16 @@ const LINES: [(&str, Kind); 16] = [
     ("promises --repo REPO --keys @", Kind::KernelKeys),
     ("report acme --repo REPO --ledger @", Kind::Ledger),
     ("report acme --repo REPO --ledger ROOT --since @", Kind::Checkpoint),
+];
+
+/// Those that publish: `WHERE` is the place in a repository with two releases, `KEY` and `TIMER` are good keys.
+const PUBLISHING: [&str; 6] = [
+    "release WHERE --key bruno=@",
+    "release WHERE --key KEY --freshness-key timer=@",
+    "rollback acme/refund WHERE --key bruno=@",
+    "rollback acme/refund WHERE --key KEY --freshness-key timer=@",
+    "freshness --local --repo REPO --at 2026-06-01T09:10:00Z --key timer=@",
+    "freshness --local --repo REPO --at 2026-06-01T09:10:00Z --key TIMER --key timer=@",
 ];
 
 /// How long a command may take that has only to refuse a file.
@@ -101,6 +118,46 @@ fn no_command_waits_for_a_named_file_or_reads_it_without_end() {
     assert!(Command::new("mkfifo").arg(&there).status().expect("mkfifo").success());
     let ran = ran(&format!("trust catalog --repo {}", path("repo")));
     assert!(ran.status == 2 && ran.err.contains("is a pipe, not a file"), "{}", ran.err);
+}
+
+#[test]
+fn no_command_that_publishes_waits_for_a_named_key_or_reads_it_without_end() {
+    let folder = TempDir::new().expect("a folder");
+    let now = "2026-06-01T09:00:00Z".parse().expect("a moment");
+    let agency = Agency::found(folder.path(), Lead::AsWritten, now).expect("an agency");
+    agency.establish(&[], &[]).expect("established");
+    agency.approve_all().expect("approved");
+    let (key, timer) = (agency.private("bruno").expect("a key"), agency.private("timer").expect("a key"));
+    let repo = agency.source.display().to_string();
+    let place = format!("--environment staging --region eu --local --repo {repo}");
+    let filled = |line: &str| {
+        let line = if line.starts_with("release") { format!("{line} --at {now}") } else { line.to_owned() };
+        line.replace("WHERE", &place).replace("KEY", &key).replace("TIMER", &timer).replace("REPO", &repo)
+    };
+    let release = filled("release WHERE --key KEY --freshness-key TIMER");
+    for prompt in [None, Some("You read one ticket. Choose what it is about.\n")] {
+        if let Some(text) = prompt {
+            std::fs::write(agency.source.join("clients/acme/prompts/intent.md"), text).expect("written");
+            agency.commit_as("alice", "Reword a prompt", &["*"]).expect("a commit");
+        }
+        let ran = ran(&release);
+        assert_eq!(ran.status, 0, "{}{}", ran.out, ran.err);
+    }
+    let wrong = wrong(folder.path(), Kind::PrivateKey);
+    let stands = || {
+        let repository = branch::open(&agency.source).expect("a repository");
+        branch::tip(&repository, "release/staging/eu").expect("a branch")
+    };
+    let before = stands();
+    for line in PUBLISHING {
+        for (file, said) in &wrong {
+            let line = filled(line).replace('@', file);
+            let ran = ran(&line);
+            assert_eq!(ran.status, 2, "{line}: {}{}", ran.out, ran.err);
+            assert!(ran.err.contains(said), "{line}: {}", ran.err);
+        }
+    }
+    assert_eq!(stands(), before, "nothing was published");
 }
 
 fn approval(folder: &Path) -> String {

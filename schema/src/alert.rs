@@ -221,7 +221,7 @@ rules! {
         "Lines of the agent's log could not be written: a full disk, or the reader of the pipe has gone away. The agent goes on.";
         "Check the disk and whatever takes the agent's output.";
     Clock "clock" Never Cause
-        "The host's clock disagrees with signed times or with the time since boot by more than ten minutes. What expires is judged by the later one, so work may stop early.";
+        "The host's clock is more than ten minutes from where signed times and the time since boot say that it can be. What expires is judged by the later one, so work may stop early.";
         "Fix time synchronisation on the host, then look at `assent-agent status`.";
     Disk "disk" Always Cause
         "Little disk space is left for the state folder (`disk_low`), or none (`disk_full`). With `disk_full` no event is accepted; runs under way go on.";

@@ -7,10 +7,12 @@ use assent_agent::deploy::{Accepted, Board, Change, Place, Workflow};
 use assent_agent::run::Went;
 use assent_schema::canon::Digest;
 use assent_schema::client::Freeze;
+use assent_schema::release::Readmitted;
 use assent_schema::time::{Moment, Period};
 
 use super::fixture::{acme, at};
 use super::table::{Attack, Verdict, attack};
+use super::world::World;
 
 fn plan(n: u8) -> Digest {
     Digest::from_bytes([n; 32])
@@ -26,6 +28,15 @@ fn named(n: u8) -> Accepted {
 
 fn readmitting(n: u8, again: &[u8]) -> Accepted {
     Accepted { readmitted: again.iter().copied().map(plan).collect(), ..named(n) }
+}
+
+/// What a release means for an agent: it lets plan 2 in, as this one says it, since that release; the agent holds another one.
+fn since(sequence: u64, since: u64, holds: (u32, u64)) -> Accepted {
+    let world = World { sequence, ..World::honest() };
+    let mut manifest = world.manifest(&world.listed());
+    manifest.readmitted =
+        vec![Readmitted { since: Some(since), ..Readmitted::now(plan(2), "fixed elsewhere".to_owned()) }];
+    Accepted { readmitted: manifest.lets_in(holds).map(|(plan, _)| plan).collect(), ..named(2) }
 }
 
 fn taking_back(n: u8, back: &[u8]) -> Accepted {
@@ -114,6 +125,24 @@ pub(crate) const ROOM: &[Attack] = &[
     attack("readmission by name", "plan 2 runs", || {
         let mut desk = Desk::with_two_returned();
         desk.accept(&readmitting(2, &[2]));
+        desk.says()
+    }),
+    attack("readmission by name in a release that the agent missed, carried on", "plan 2 runs", || {
+        // It holds 7, under which the plan went back; 8 let it in.
+        let mut desk = Desk::with_two_returned();
+        desk.accept(&since(9, 8, (1, 7)));
+        desk.says()
+    }),
+    attack("a readmission that came before the plan went back, carried on", "plan 1 runs", || {
+        // It holds 8, which let the plan in, and sent it back under that.
+        let mut desk = Desk::with_two_returned();
+        desk.accept(&since(9, 8, (1, 8)));
+        desk.accept(&since(12, 8, (1, 9)));
+        desk.says()
+    }),
+    attack("a readmission of an older generation's number, carried on", "plan 1 runs", || {
+        let mut desk = Desk::with_two_returned();
+        desk.accept(&since(9, 8, (2, 1)));
         desk.says()
     }),
     attack("a release verified again at a restart readmits nothing", "plan 1 runs", || {

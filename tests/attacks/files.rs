@@ -1,6 +1,6 @@
 //! Releases and their files: old ones, mixed ones, endless ones, and files that nobody named.
 
-use assent_agent::verify::{Now, PinnedTrust, Place, verify};
+use assent_agent::verify::{Now, PinnedTrust, Place, verify, verify_after};
 use assent_schema::canon::Digest;
 use assent_schema::release::{FileName, Freshness, Manifest, Readmitted, Returned};
 use assent_schema::time::Period;
@@ -8,7 +8,7 @@ use assent_schema::trust::Namespace;
 
 use super::fixture::{Files, at, bytes, moment, now, place, put};
 use super::table::{Attack, Verdict, attack, because};
-use super::world::{World, after, bent, enrolled, judge, judge_at, judge_by, later, verdict};
+use super::world::{World, accepted, after, bent, enrolled, judge, judge_at, judge_by, later, verdict};
 
 /// The release with this number and predecessor, judged by an agent that accepted the first.
 fn numbered(sequence: u64, previous: fn(Digest) -> Option<Digest>) -> Verdict {
@@ -25,6 +25,26 @@ fn manifest_with(change: fn(&mut Manifest)) -> Verdict {
 /// What a manifest says of a plan that a rollback took back.
 fn back(plan: Digest) -> Vec<Returned> {
     vec![Returned { plan, reason: "rolled back by a release".to_owned() }]
+}
+
+/// A second release that carries a readmission on, judged by an agent that holds the first, which has this one.
+fn carried_on(before: Option<Readmitted>, change: fn(&mut Manifest)) -> Verdict {
+    let mut world = World::honest();
+    let first = world.release_with(|manifest| manifest.readmitted.extend(before.clone()));
+    let held = accepted(&first);
+    let pinned = held.pin(&enrolled());
+    (world.sequence, world.previous) = (2, pinned.manifest);
+    verdict(verify_after(&world.release_with(change), &pinned, &place(), now(), Some(&held)))
+}
+
+/// What a release says of a plan that it names.
+fn let_in(plan: Digest, since: Option<u64>) -> Readmitted {
+    Readmitted { since, ..Readmitted::now(plan, "fixed elsewhere".to_owned()) }
+}
+
+/// A manifest that readmits the plan that it names, since that release.
+fn since(manifest: &mut Manifest, since: u64) {
+    manifest.readmitted.push(let_in(manifest.active[0].plan, Some(since)));
 }
 
 /// Where `returned` belongs in the text of a manifest.
@@ -197,7 +217,7 @@ pub(crate) const ROOM: &[Attack] = &[
         manifest_with(|manifest| {
             let plan = manifest.active[0].plan;
             manifest.returned = back(plan);
-            manifest.readmitted = vec![Readmitted { plan, reason: "fixed elsewhere".to_owned() }];
+            manifest.readmitted = vec![Readmitted::now(plan, "fixed elsewhere".to_owned())];
         })
     }),
     because(
@@ -207,10 +227,56 @@ pub(crate) const ROOM: &[Attack] = &[
         || {
             manifest_with(|manifest| {
                 manifest.returned = back(manifest.active[0].plan);
-                manifest.readmitted = vec![Readmitted { plan: Digest::of_file(b"other"), reason: "fixed".to_owned() }];
+                manifest.readmitted = vec![Readmitted::now(Digest::of_file(b"other"), "fixed".to_owned())];
             })
         },
     ),
+    attack("a readmission that the release before said, carried on", "accepted", || {
+        carried_on(Some(let_in(World::honest().plan_digest(), None)), |manifest| since(manifest, 1))
+    }),
+    because(
+        "a readmission carried on that the release before does not have",
+        "manifest-invalid",
+        "the release before it does not say so",
+        || carried_on(None, |manifest| since(manifest, 1)),
+    ),
+    because(
+        "a readmission carried on that the release before has of another plan",
+        "manifest-invalid",
+        "the release before it does not say so",
+        || carried_on(Some(let_in(Digest::of_file(b"other"), None)), |manifest| since(manifest, 1)),
+    ),
+    because("a readmission carried on from the release itself", "manifest-invalid", "no release before it", || {
+        carried_on(Some(let_in(World::honest().plan_digest(), None)), |manifest| since(manifest, 2))
+    }),
+    because("a readmission carried on from a release to come", "manifest-invalid", "no release before it", || {
+        carried_on(Some(let_in(World::honest().plan_digest(), None)), |manifest| since(manifest, 1_000))
+    }),
+    because("a readmission carried on from no release", "manifest-invalid", "no release before it", || {
+        carried_on(Some(let_in(World::honest().plan_digest(), None)), |manifest| since(manifest, 0))
+    }),
+    because("a readmission carried on of a plan that is not named", "manifest-invalid", "does not name that", || {
+        carried_on(Some(let_in(Digest::of_file(b"other"), None)), |manifest| {
+            manifest.readmitted.push(let_in(Digest::of_file(b"other"), Some(1)));
+        })
+    }),
+    because("a readmission carried on of a plan that went back since", "manifest-invalid", "went back", || {
+        carried_on(Some(let_in(World::honest().plan_digest(), None)), |manifest| {
+            since(manifest, 1);
+            manifest.returned = back(manifest.active[0].plan);
+        })
+    }),
+    because("a readmission said twice, once from before", "manifest-invalid", "it says so twice", || {
+        carried_on(Some(let_in(World::honest().plan_digest(), None)), |manifest| {
+            since(manifest, 1);
+            manifest.readmitted.push(let_in(manifest.active[0].plan, None));
+        })
+    }),
+    because("a readmission whose release is a text", "manifest-invalid", "is malformed", || {
+        let one =
+            format!("\"readmitted\":[{{\"plan\":\"{}\",\"reason\":\"fixed\",\"since\":\"1\"}}],", "11".repeat(32));
+        manifest_text("\"region\":\"eu\",\"schema\"", &format!("{one}\"region\":\"eu\",\"schema\""))
+    }),
     attack("a manifest that says of another plan that it went back", "accepted", || {
         manifest_with(|manifest| manifest.returned = back(Digest::of_file(b"other")))
     }),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use assent_agent::deploy::fresh::{Freshness, judge as judge_age};
 use assent_agent::verify::{Now, verify};
 use assent_schema::time::{Moment, Period};
-use assent_schema::trust::TrustedTime;
+use assent_schema::trust::{ClockWatch, TrustedTime};
 
 use super::fixture::{at, moment, now, place};
 use super::table::{Attack, Verdict, attack};
@@ -37,6 +37,16 @@ fn trusted(passed: Duration, system: Moment) -> Moment {
 fn root_at(instant: Moment) -> Verdict {
     let files = World::honest().release();
     judge_at(&files, &after(&files), Now { expiry: instant, ..now() })
+}
+
+/// What is said of a clock that moved by `moved` while the boot clock moved by `passed`; `unknown` of the time before the start is
+/// known to nobody here.
+fn hour(unknown: Duration, passed: Duration, moved: Period) -> bool {
+    let mut watch = ClockWatch::default();
+    let stored = TrustedTime::start(at().minus(Period::seconds(unknown.as_secs())), Duration::ZERO);
+    assert!(!watch.is_wrong(stored.now(Duration::ZERO), at(), Duration::ZERO));
+    watch.learn(at().minus(Period::hours(5)), None, Duration::ZERO);
+    watch.is_wrong(stored.now(passed), at().plus(moved), passed)
 }
 
 fn told(wrong: bool) -> Verdict {
@@ -90,15 +100,46 @@ pub(crate) const ROOM: &[Attack] = &[
         let time = TrustedTime::start(at(), Duration::from_secs(100));
         if time.now(Duration::ZERO) == at() { Verdict::accepted() } else { Verdict::new("moved", "") }
     }),
-    attack("a clock eleven minutes ahead", "clock", || {
-        told(TrustedTime::start(at(), Duration::ZERO).is_clock_wrong(Duration::ZERO, at().plus(Period::minutes(11))))
+    attack("a clock eleven minutes ahead of what was signed just now", "clock", || {
+        let mut watch = ClockWatch::default();
+        watch.learn(at(), Some(Duration::from_secs(60)), Duration::from_secs(90));
+        told(watch.is_wrong(at(), at().plus(Period::minutes(11)), Duration::from_secs(90)))
     }),
-    attack("a clock eleven minutes behind", "clock", || {
-        told(TrustedTime::start(at(), Duration::ZERO).is_clock_wrong(Duration::ZERO, at().minus(Period::minutes(11))))
+    attack("a clock eleven minutes behind what was signed", "clock", || {
+        told(ClockWatch::default().is_wrong(at(), at().minus(Period::minutes(11)), Duration::ZERO))
     }),
     attack("a clock ten minutes off", "accepted", || {
-        told(TrustedTime::start(at(), Duration::ZERO).is_clock_wrong(Duration::ZERO, at().plus(Period::minutes(10))))
+        let mut watch = ClockWatch::default();
+        watch.learn(at(), Some(Duration::ZERO), Duration::ZERO);
+        let (ahead, behind) = (at().plus(Period::minutes(10)), at().minus(Period::minutes(10)));
+        told([ahead, behind].into_iter().any(|system| watch.is_wrong(at(), system, Duration::ZERO)))
     }),
+    attack("a clock put forward by eleven minutes while the agent runs", "clock", || {
+        let passed = Duration::from_hours(1);
+        told(hour(Duration::ZERO, passed, Period::minutes(71)))
+    }),
+    attack("a clock put forward by an hour that stays so while the host sleeps", "clock", || {
+        told(hour(Duration::ZERO, Duration::from_hours(10), Period::hours(11)))
+    }),
+    attack("a host that slept for an hour, whose clock is right", "accepted", || {
+        told(hour(Duration::ZERO, Duration::from_hours(1), Period::hours(1)))
+    }),
+    attack("an agent that was stopped for an hour, on a host whose clock is right", "accepted", || {
+        // What was stored lacks the hour, and the newest that is there was signed before it.
+        told(hour(Duration::from_hours(1), Duration::from_hours(1), Period::hours(1)))
+    }),
+    attack(
+        "a clock put forward by an hour while the agent was stopped, and signed time that tells it",
+        "clock",
+        || {
+            let mut watch = ClockWatch::default();
+            let system = at().plus(Period::hours(1));
+            assert!(!watch.is_wrong(at(), system, Duration::ZERO), "nobody here can know");
+            let boot = Duration::from_mins(2);
+            watch.learn(at().plus(Period::minutes(1)), Some(Duration::from_mins(1)), boot);
+            told(watch.is_wrong(at().plus(Period::minutes(1)), system.plus(Period::minutes(2)), boot))
+        },
+    ),
     attack("the approval runs out while the plan runs", "off: uncovered", || {
         // The root outlives it here, so that nothing else ends first.
         let mut world = World::honest();

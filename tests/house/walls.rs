@@ -174,8 +174,9 @@ const OWN_FILES: [(&str, &[&str]); 2] = [
             "publish/back.rs", // what stands in the repository's own folder
             "publish/config.rs",
             "publish/newest.rs",
-            "publish/place.rs", // a folder, to be made durable
-            "source/",          // files of the repository, measured there
+            "publish/place.rs",    // a folder, to be made durable
+            "publish/unlocked.rs", // the terminal
+            "source/",             // files of the repository, measured there
         ],
     ),
 ];

@@ -129,3 +129,29 @@ impl Beside {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every command that signs reads its key here: `recover`, which signs by itself, and all that ask an agent.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test makes the files that somebody names")]
+    fn no_command_waits_for_a_key_or_reads_it_without_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        assert!(Command::new("mkfifo").arg(path("pipe")).status().unwrap().success());
+        std::fs::File::create(path("large")).unwrap().set_len(Kind::PrivateKey.most_bytes() + 1).unwrap();
+        for (file, said) in [
+            (path("pipe"), "it is a pipe, not a file".to_owned()),
+            ("/dev/zero".into(), "it is a device, not a file".to_owned()),
+            (folder.path().to_owned(), "it is a folder, not a file".to_owned()),
+            (path("large"), format!("it is larger than {} bytes", Kind::PrivateKey.most_bytes())),
+        ] {
+            let key = Beside { person: "ann".parse().unwrap(), file };
+            let why = key.sign(Namespace::Recover, b"{}").unwrap_err();
+            let why = format!("{why:?} {why}");
+            assert!(why.contains(&said), "{why}");
+        }
+    }
+}

@@ -181,7 +181,9 @@ impl Taken {
             self.workflows().iter().map(|(place, workflow)| (place.clone(), workflow.active.plan)).collect();
         let barred = |digest: &&Digest| matches!(self.standing(digest, now), PlanStanding::Barred(_));
         let denied = self.plans.keys().filter(barred).chain(&self.unsound).copied().collect();
-        let readmitted = self.bundle.manifest.readmitted.iter().map(|one| one.plan).filter(|_| new).collect();
+        // What it lets in, and what those did that this agent missed. One that it had it heard of, whatever went back since.
+        let lets_in = self.bundle.manifest.lets_in(self.before.sequence);
+        let readmitted = lets_in.map(|(plan, _)| plan).filter(|_| new).collect();
         // Not only of a new one: what it says of them holds as long as it is the newest.
         let returned = self.bundle.manifest.stays_back().into_keys().collect();
         let freezes = self.clients.iter().map(|(id, facts)| (id.clone(), facts.freeze.clone())).collect();

@@ -76,9 +76,9 @@ impl Learnt {
 
     /// A release that this agent took lets plans in again.
     pub(super) fn let_in(&mut self, manifest: &Manifest) {
-        let release = (manifest.generation, manifest.sequence);
-        for one in &manifest.readmitted {
-            let newest = self.readmitted.entry(one.plan).or_insert(release);
+        for (plan, first) in manifest.lets_in((0, 0)) {
+            let release = (manifest.generation, first);
+            let newest = self.readmitted.entry(plan).or_insert(release);
             *newest = release.max(*newest);
         }
     }
@@ -135,7 +135,7 @@ mod tests {
 
     fn release(sequence: u64, lets_in: &[u8]) -> Manifest {
         let mut manifest = crate::verify::fixture::manifest(&BTreeMap::new(), sequence, None);
-        let one = |n: &u8| Readmitted { plan: plan(*n), reason: "it was elsewhere".into() };
+        let one = |n: &u8| Readmitted::now(plan(*n), "it was elsewhere".into());
         manifest.readmitted = lets_in.iter().map(one).collect();
         manifest
     }
@@ -162,6 +162,12 @@ mod tests {
         assert_eq!(stays(&learnt), [plan(1), plan(2)]);
         learnt.let_in(&release(7, &[1]));
         assert_eq!(stays(&learnt), [plan(2)]);
+        // What a later one carries on was let in before it went back again, and counts as of then.
+        learnt.hear(returned(&[1]), (generation, 7));
+        let mut carries_on = release(8, &[1, 2]);
+        carries_on.readmitted.iter_mut().zip([7, 6]).for_each(|(one, since)| one.since = Some(since));
+        learnt.let_in(&carries_on);
+        assert_eq!(stays(&learnt), [plan(1)]);
         // The release may come before the word.
         let mut learnt = Learnt::default();
         learnt.let_in(&release(5, &[1]));

@@ -38,6 +38,7 @@ mod standing;
 mod statements;
 mod tasks;
 mod traces;
+mod unread;
 pub mod vaults;
 mod viewers;
 mod watching;

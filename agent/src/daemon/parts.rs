@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use assent_schema::ledger::Checkpoint;
 use assent_schema::status::{Halt, Hold, PullStatus};
@@ -12,6 +13,7 @@ use tokio::sync::Notify;
 use super::agent::{TheEngine, TheField, TheWorld};
 use super::pokes::Pokes;
 use super::releases::Judged;
+use super::unread::Unread;
 use crate::config::Config;
 use crate::control::ledger_desk::LedgerDesk;
 use crate::deploy::Board;
@@ -29,6 +31,10 @@ pub(super) struct Pulling {
     pub(super) pokes: tokio::sync::Mutex<Pokes>,
     /// The commit that was judged last, so that it is not judged again.
     pub(super) judged: Mutex<Option<Judged>>,
+    /// When the agent looked last, by the time since boot, and found the release that it holds; nothing while it refuses one.
+    pub(super) looked: Mutex<Option<Duration>>,
+    /// Looks that ended before there was a release to judge.
+    pub(super) unread: Unread,
     /// What keeps the agent from it.
     pub(super) trouble: Mutex<Option<PullStatus>>,
 }

@@ -180,11 +180,13 @@ impl Agent {
         let commit = match self.transfers.fetch_named(&branch, QUARANTINE, known.as_deref()).await {
             Ok(commit) => commit,
             Err(NotDone { failure, tip }) => {
-                self.refuse_unread(failure, tip.as_deref()).await;
+                self.refuse_unread(failure, &branch, tip.as_deref()).await;
                 return Err(failure);
             }
         };
+        self.fetched().await.or(Err(PullFailure::Broken))?;
         if known.as_ref() == Some(&commit) {
+            lock(&self.pulling.looked).iter_mut().for_each(|looked| *looked = boot);
             return Ok(());
         }
         let taking = self.taking.lock().await;
@@ -201,6 +203,7 @@ impl Agent {
             }
             Err(not_read) => return Err(not_read.failure),
         };
+        let taken = verdict.is_ok();
         let (done, again) = match verdict {
             Ok(taken) => (self.accept(taken, &commit).await, None),
             Err(refusal) => {
@@ -208,7 +211,10 @@ impl Agent {
             }
         };
         match done {
-            Ok(()) => *lock(&self.pulling.judged) = Some(Judged { commit, again }),
+            Ok(()) => {
+                *lock(&self.pulling.judged) = Some(Judged { commit, again });
+                *lock(&self.pulling.looked) = taken.then_some(boot);
+            }
             // Not judged yet: the next look tries again.
             Err(error) => tracing::error!(%error, "a release could not be taken up"),
         }
@@ -237,7 +243,9 @@ impl Agent {
         with.extend(taken.memory()?);
         with.extend(self.lets_in(&taken)?);
         if let Some(signed) = taken.fresh {
-            self.field.learn(signed);
+            // What was signed since the look before; of what was there already nobody knows how old it is.
+            let looked = lock(&self.pulling.looked).filter(|_| before.as_ref().is_some_and(|b| b.fresh < taken.fresh));
+            self.field.learn(signed, looked);
             self.world.clock.learn(signed);
         }
         with.push(self.time_write());
@@ -316,32 +324,36 @@ impl Agent {
         Ok(words.into_iter().map(|note| Write::Note(Box::new(note))).collect())
     }
 
-    /// Says no to what the branch holds where that alone is why it could not be fetched; told once for each commit.
-    async fn refuse_unread(&self, failure: PullFailure, tip: Option<&str>) {
-        let (PullFailure::TooLarge | PullFailure::Garbled, Some(tip)) = (failure, tip) else { return };
-        let _taking = self.taking.lock().await;
-        let what = format!("commit {tip}: {}", failure.sentence());
-        if let Err(error) = self.refuse(&acceptance::Refusal::of_commit(failure.code(), tip, what)).await {
-            tracing::error!(%error, "a refusal could not be kept");
-        }
+    /// Says no to a release: the active one goes on. Told once for each digest and reason.
+    pub(super) async fn refuse(&self, refusal: &acceptance::Refusal) -> Result<(), StoreError> {
+        let alert = watch::alert(&Condition::ReleaseRefused { code: refusal.code.to_owned() });
+        self.say_no(refusal, [entered(refusal), Write::Alert(alert)]).await
     }
 
-    /// Says no to a release: the active one goes on. Told once for each digest and reason.
-    async fn refuse(&self, refusal: &acceptance::Refusal) -> Result<(), StoreError> {
+    /// The same, without a word to on-call.
+    pub(super) async fn enter(&self, refusal: &acceptance::Refusal) -> Result<(), StoreError> {
+        self.say_no(refusal, [entered(refusal)]).await
+    }
+
+    /// Lists it with what is refused, and no more.
+    pub(super) async fn list(&self, refusal: &acceptance::Refusal) -> Result<(), StoreError> {
+        self.say_no(refusal, []).await
+    }
+
+    async fn say_no(
+        &self,
+        refusal: &acceptance::Refusal,
+        words: impl IntoIterator<Item = Write>,
+    ) -> Result<(), StoreError> {
         tracing::warn!(code = refusal.code, digest = %refusal.digest, what = %refusal.what, "a release was refused");
         let name = format!("{REFUSED}{}", refusal.digest);
         let value = refused_state(refusal.code, &refusal.what);
         if self.store.state(&name)?.as_deref() == Some(value.as_slice()) {
             return Ok(());
         }
-        let note =
-            Note::new(Log::Agent, "refused").fact("code", refusal.code).fact("digest", refusal.digest.to_string());
-        let alert = watch::alert(&Condition::ReleaseRefused { code: refusal.code.to_owned() });
-        let mut transaction = Transaction::new(self.world.clock.now())
-            .with(Write::State { name, value: Some(value) })
-            .with(Write::Note(Box::new(note)));
-        transaction.writes.push(Write::Alert(alert));
-        self.store.commit(transaction).await?;
+        let listed = Write::State { name, value: Some(value) };
+        let writes = std::iter::once(listed).chain(words).collect();
+        self.store.commit(Transaction { at: self.world.clock.now(), writes }).await?;
         self.telling.news.notify_one();
         Ok(())
     }
@@ -351,4 +363,10 @@ impl Agent {
         let (of_runs, _) = acceptance::plans_of_open_runs(&*self.store)?;
         Ok(self.board.lock().await.plans().union(&of_runs).copied().collect())
     }
+}
+
+/// The entry of a refusal in the agent's own log.
+fn entered(refusal: &acceptance::Refusal) -> Write {
+    let note = Note::new(Log::Agent, "refused").fact("code", refusal.code).fact("digest", refusal.digest.to_string());
+    Write::Note(Box::new(note))
 }

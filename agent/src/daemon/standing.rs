@@ -9,7 +9,6 @@ use crate::control::standing::Trouble;
 use crate::real::disk;
 use crate::store::{AlertNo, AlertRow, IncidentNo, Store as _, StoreError};
 use crate::sync::lock;
-use crate::world::Clock as _;
 
 /// The code of a disk that is full.
 const FULL: &str = "disk_full";
@@ -35,14 +34,13 @@ impl Agent {
 
     fn standing_of(&self, alerts: Vec<AlertRow>) -> Vec<Trouble> {
         let free = disk::space(self.config.state.folder()).map(|(free, _)| free);
-        let (trusted, system) = (self.field.trusted(), self.world.clock.now().moment());
         let trouble = |row: AlertRow| {
             let (alert, no) = (row.alert, row.no);
             let id = if alert.incident { IncidentNo::new(no).to_string() } else { AlertNo::new(no).to_string() };
             Trouble {
                 id: Some(id),
                 left: free.filter(|_| alert.rule == Rule::Disk),
-                differs: (alert.rule == Rule::Clock).then(|| trusted.since(system).max(system.since(trusted))),
+                differs: (alert.rule == Rule::Clock).then(|| self.field.clock_differs()),
                 rule: alert.rule,
                 code: alert.code,
                 connection: alert.connection,

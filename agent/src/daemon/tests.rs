@@ -30,6 +30,7 @@ use crate::verify::fixture::{self, Files};
 
 mod ledger;
 mod oncall;
+mod readmitted;
 mod releases;
 mod secrets;
 
@@ -266,7 +267,7 @@ async fn a_rollback_is_done_in_under_a_second_and_holds_until_readmitted() {
     site.publish(&third);
     agent.pull().await.unwrap();
     assert_eq!((active(&agent).await, stage(&agent).await), (Some(digest(&one)), Stage::Returned));
-    let readmitted = Readmitted { plan: digest(&two), reason: "the cause was elsewhere".into() };
+    let readmitted = Readmitted::now(digest(&two), "the cause was elsewhere".into());
     site.publish(&release(&two, 4, Some(&third), |manifest| manifest.readmitted.push(readmitted)));
     agent.pull().await.unwrap();
     assert_eq!((active(&agent).await, stage(&agent).await), (Some(digest(&two)), Stage::Trial));
@@ -306,7 +307,7 @@ async fn what_a_release_took_back_stays_back_whatever_later_ones_say() {
     site.publish(&both);
     agent.pull().await.unwrap();
     assert!(agent.status().await.unwrap().refused.iter().any(|refused| refused.code == "manifest-invalid"));
-    let readmitted = Readmitted { plan: digest(&two), reason: "the cause was elsewhere".into() };
+    let readmitted = Readmitted::now(digest(&two), "the cause was elsewhere".into());
     site.publish(&release(&two, 5, Some(&fourth), |manifest| manifest.readmitted.push(readmitted)));
     agent.pull().await.unwrap();
     assert_eq!((active(&agent).await, stage(&agent).await), (Some(digest(&two)), Stage::Trial));

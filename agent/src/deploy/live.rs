@@ -12,7 +12,7 @@ use assent_schema::client::{ClientFacts, ConnectionTo, Endpoint, LEDGER};
 use assent_schema::id::{ClientId, ConnectionId, OperationRef, SlotId, WorkflowId};
 use assent_schema::status::Hold;
 use assent_schema::time::{Moment, Period};
-use assent_schema::trust::TrustedTime;
+use assent_schema::trust::{CLOCK_MOST_APART, ClockWatch, TrustedTime};
 use tokio::sync::mpsc;
 
 use super::board::{Board, Place};
@@ -80,6 +80,7 @@ pub struct Field<C, V> {
     vault: Mutex<Arc<V>>,
     outage: Mutex<Option<VaultError>>,
     time: Mutex<TrustedTime>,
+    watch: Mutex<ClockWatch>,
     snapshot: RwLock<Arc<Snapshot>>,
     holds: RwLock<Arc<[Hold]>>,
     recent: Recent,
@@ -97,12 +98,15 @@ impl<C: Clock, V: Vault> Field<C, V> {
             vault: Mutex::new(Arc::new(vault)),
             outage: Mutex::default(),
             time: Mutex::new(time),
+            watch: Mutex::default(),
             snapshot: RwLock::default(),
             holds: RwLock::default(),
             recent: Recent::default(),
             halted: AtomicBool::new(false),
             ended,
         };
+        // Where the clock stands now is what it is held against from here on.
+        field.clock_differs();
         (field, heard)
     }
 
@@ -194,10 +198,12 @@ impl<C: Clock, V: Vault> Field<C, V> {
         *lock(&self.vault) = Arc::new(vault);
     }
 
-    /// Learns a time that somebody signed.
-    pub fn learn(&self, signed: Moment) {
+    /// Learns a time that somebody signed. `looked` is the time since boot of the look before, in this process, that did not find it.
+    pub fn learn(&self, signed: Moment, looked: Option<Duration>) {
+        let boot = self.clock.boot();
+        lock(&self.watch).learn(signed, looked, boot);
         let mut time = lock(&self.time);
-        *time = time.learn(signed, self.clock.boot());
+        *time = time.learn(signed, boot);
     }
 
     /// The trusted time alone: what is stored.
@@ -217,9 +223,16 @@ impl<C: Clock, V: Vault> Field<C, V> {
         self.clock.now().moment()
     }
 
-    /// Whether the system's clock is far from trusted time.
+    /// How far the system's clock is from where it can be.
+    pub fn clock_differs(&self) -> Period {
+        let (system, boot) = (self.clock.now().moment(), self.clock.boot());
+        let passed = lock(&self.time).now(boot);
+        lock(&self.watch).differs(passed, system, boot)
+    }
+
+    /// Whether that is so far that people must be told.
     pub fn is_clock_wrong(&self) -> bool {
-        lock(&self.time).is_clock_wrong(self.clock.boot(), self.clock.now().moment())
+        self.clock_differs() > CLOCK_MOST_APART
     }
 
     /// How current the knowledge of a client is.

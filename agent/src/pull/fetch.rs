@@ -4,7 +4,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -136,8 +136,22 @@ impl Transfers {
             });
             return work.await.or(Err(PullFailure::Broken))?;
         }
-        let answer = tokio::time::timeout(self.deadline, self.exchange(&request, credential)).await;
-        answer.or(Err(PullFailure::TimedOut))?
+        // Not of the exchange, which the deadline may end: what the child said until then was said.
+        let mut said = Vec::new();
+        let status = tokio::time::timeout(self.deadline, self.exchange(&request, credential, &mut said)).await;
+        let (tip, answer) = transfer::heard(&said);
+        let failure = match status {
+            Err(_) => PullFailure::TimedOut,
+            Ok(Err(failure)) => failure,
+            Ok(Ok(status)) => match answer {
+                Some(Answer::Done { commit }) if status.success() => return Ok(commit),
+                Some(Answer::Failed(failure)) if status.success() => failure,
+                // Ended by a signal: by one of its own limits, or by what it read, which is the same to us.
+                _ if status.signal().is_some() => PullFailure::TooLarge,
+                _ => PullFailure::Broken,
+            },
+        };
+        Err(NotDone { failure, tip })
     }
 
     fn wants_credential(&self) -> bool {
@@ -145,7 +159,12 @@ impl Transfers {
     }
 
     #[expect(clippy::disallowed_methods, reason = "the fetch child is one of the two processes that may be started")]
-    async fn exchange(&self, request: &Request, credential: Option<Content<Vec<u8>>>) -> Result<String, NotDone> {
+    async fn exchange(
+        &self,
+        request: &Request,
+        credential: Option<Content<Vec<u8>>>,
+        said: &mut Vec<u8>,
+    ) -> Result<ExitStatus, PullFailure> {
         let scratch = match self.other {
             Repository::Ssh(..) => Some(Scratch::make(&self.scratch, self.count.fetch_add(1, Ordering::Relaxed))?),
             Repository::Path(_) | Repository::Git(_) | Repository::Https(..) => None,
@@ -167,7 +186,7 @@ impl Transfers {
         let mut group = Group(child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)));
         let bytes = serde_json::to_vec(request).or(Err(PullFailure::Broken))?;
         let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(PullFailure::Broken.into());
+            return Err(PullFailure::Broken);
         };
         input.write_all(&bytes).await.or(Err(PullFailure::Broken))?;
         if let Some(credential) = credential {
@@ -175,20 +194,13 @@ impl Transfers {
             input.write_all(credential.reveal()).await.or(Err(PullFailure::Broken))?;
         }
         drop(input);
-        let mut answer = Vec::new();
-        output.take(MESSAGE_MOST_BYTES).read_to_end(&mut answer).await.or(Err(PullFailure::Broken))?;
+        let mut output = output.take(MESSAGE_MOST_BYTES);
+        // Part by part: what was read stays when the deadline comes.
+        while output.read_buf(said).await.or(Err(PullFailure::Broken))? > 0 {}
         let status = child.wait().await.or(Err(PullFailure::Broken))?;
         // From here on its id may be somebody else's.
         group.0 = None;
-        let (tip, answer) = transfer::heard(&answer);
-        let failure = match answer {
-            Some(Answer::Done { commit }) if status.success() => return Ok(commit),
-            Some(Answer::Failed(failure)) if status.success() => failure,
-            // Ended by a signal: by one of its own limits, or by what it read, which is the same to us.
-            _ if status.signal().is_some() => PullFailure::TooLarge,
-            _ => PullFailure::Broken,
-        };
-        Err(NotDone { failure, tip })
+        Ok(status)
     }
 }
 

@@ -226,7 +226,7 @@ pub fn verify_with_past(
     let seen = files::seen(files)?;
     let sorted = files::sort(&seen)?;
     let roots = trust::roots(&sorted, pinned, place, now)?;
-    let manifest = trust::manifest(&sorted, &roots, pinned, place, now)?;
+    let manifest = trust::manifest(&sorted, &roots, pinned, place, now, before.map(|before| &before.manifest))?;
     files::compare(&manifest, &seen)?;
     let (teams, catalog) = trust::numbered(&sorted, &roots, pinned)?;
     let facts = clients::facts(&sorted, place, roots.newest(), &teams)?;

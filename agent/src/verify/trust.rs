@@ -52,6 +52,7 @@ pub(super) fn manifest(
     pinned: &PinnedTrust,
     place: &Place,
     now: Now,
+    before: Option<&Verified<Manifest>>,
 ) -> Result<Verified<Manifest>, Refusal> {
     let manifest: Verified<Manifest> =
         verify_placed("manifest.json", &sorted.manifest, RoleName::Release, roots, &place.environment, &place.region)
@@ -61,6 +62,7 @@ pub(super) fn manifest(
         let detail = format!("it names {plan} for {client}/{workflow} and says that it went back: {reason}");
         return Err(Refusal::new(RefusalCode::ManifestInvalid, detail));
     }
+    check_readmissions(&manifest, before)?;
     check_number(&manifest, roots, pinned)?;
     let known = pinned.manifest == Some(manifest.digest());
     let window = &manifest.accept;
@@ -70,6 +72,17 @@ pub(super) fn manifest(
         return Err(Refusal::new(RefusalCode::OutsideWindow, detail));
     }
     Ok(manifest)
+}
+
+/// What a release carries on of earlier readmissions is what it can know, and what the release before it says, where that is here.
+fn check_readmissions(manifest: &Manifest, before: Option<&Verified<Manifest>>) -> Result<(), Refusal> {
+    let before = before.filter(|before| manifest.previous == Some(before.digest()));
+    let invented = before.and_then(|before| manifest.invents(before));
+    let invented = || invented.map(|one| (one, "the release before it does not say so"));
+    let Some((one, why)) = manifest.wrong_readmission().or_else(invented) else { return Ok(()) };
+    let since = one.since.map_or_else(String::new, |since| format!(" since release {since}"));
+    let detail = format!("it readmits {}{since}, and {why}", one.plan.short());
+    Err(Refusal::new(RefusalCode::ManifestInvalid, detail))
 }
 
 fn check_number(manifest: &Verified<Manifest>, roots: &RootChain, pinned: &PinnedTrust) -> Result<(), Refusal> {

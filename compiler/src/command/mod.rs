@@ -42,6 +42,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::error::Error;
+use crate::publish::unlocked::OneCommand;
 
 pub use context::{Context, Outcome, Outside};
 
@@ -147,6 +148,7 @@ pub fn main(
             return ExitCode::from(if written.is_ok() { status } else { 2 });
         }
     };
+    let _opened = OneCommand::begins();
     match dispatch(&arguments.command, &mut Context::new(outside, stdout, stderr)) {
         Ok(Outcome::Fine) => ExitCode::SUCCESS,
         Ok(Outcome::Findings) => ExitCode::from(1),

@@ -163,7 +163,7 @@ fn assembled(
     newest::check_agents(&compiled.repository, target, before.as_ref(), roots, &args.believed)?;
     let numbering = Numbering::after(before.as_ref(), roots.newest().generation);
     let reason = args.reason.clone().unwrap_or_default();
-    let readmitted = args.readmitted.iter().map(|plan| Readmitted { plan: *plan, reason: reason.clone() }).collect();
+    let readmitted = args.readmitted.iter().map(|plan| Readmitted::now(*plan, reason.clone())).collect();
     let terms = Terms {
         source: compiled.source.clone(),
         at: compiled.at,
@@ -179,7 +179,8 @@ fn assembled(
     Ok((bundle, heard))
 }
 
-/// The plans of a release that an agent may go on refusing, because an earlier release readmits them and this one does not.
+/// The plans of a release that an agent may go on refusing, because an earlier release readmits them and this one does not say so:
+/// one between the two named another plan.
 fn passed_over<'h>(manifest: &Manifest, heard: &'h Heard) -> impl Iterator<Item = (&'h AgentId, Digest, u64)> {
     let again: BTreeSet<Digest> = manifest.readmitted.iter().map(|one| one.plan).collect();
     let named: BTreeSet<Digest> = manifest.active.iter().map(|active| active.plan).collect();
@@ -202,8 +203,10 @@ fn sign_and_put(args: &Args, compiled: &Compiled, target: &Target, bundle: &Bund
 /// Refuses a release that names what came back there and that it does not let in again by name.
 fn refuse_what_came_back(manifest: &Manifest, target: &Target, heard: &Heard) -> Result<(), Error> {
     let by_release: BTreeMap<Digest, &str> = manifest.stays_back();
-    let readmitted = |plan: &Digest| manifest.readmitted.iter().any(|again| again.plan == *plan);
-    let back = manifest.active.iter().filter(|active| !readmitted(&active.plan)).filter_map(|active| {
+    // What an earlier one let in and what came back since is not let in by saying it again.
+    let now = manifest.readmitted.iter().filter(|again| again.since.is_none());
+    let readmitted: BTreeSet<Digest> = now.map(|again| again.plan).collect();
+    let back = manifest.active.iter().filter(|active| !readmitted.contains(&active.plan)).filter_map(|active| {
         let by_release = by_release.get(&active.plan).map(|reason| (*reason).to_owned());
         let why: Vec<String> = by_release.into_iter().chain(heard.sentence(&active.plan)).collect();
         let (client, workflow, plan) = (&active.client, &active.workflow, active.plan);

@@ -22,7 +22,7 @@ use super::{Context, Format, Outcome};
 use crate::bundle::{ACCEPT_FOR, Bundle, close};
 use crate::error::Error;
 use crate::publish::back::{Heard, heard};
-use crate::publish::prepare::{Published, Target, published, release_of, stays_back};
+use crate::publish::prepare::{Published, Target, carried_on, published, release_of, stays_back};
 use crate::publish::send::{put, roots_of, sign_bundle, sign_freshness};
 use crate::publish::sign::KeyFile;
 use crate::publish::{branch, newest as seen, upon};
@@ -228,9 +228,7 @@ fn roll_back(
     };
     take(&newest.files, &|_| true);
     let mut manifest = newest.manifest.clone();
-    // What the release before let in again it let in once.
-    manifest.readmitted = Vec::new();
-    let mut returned = BTreeMap::new();
+    let (mut returned, mut readmitted) = (BTreeMap::new(), Vec::new());
     for (old, release) in changes {
         take(&release.files, &|name| match name {
             FileName::Plan(digest) => *digest == old.plan,
@@ -245,9 +243,12 @@ fn roll_back(
             }
         }
         if let Some(reason) = &args.readmit {
-            manifest.readmitted.push(Readmitted { plan: old.plan, reason: reason.clone() });
+            readmitted.push(Readmitted::now(old.plan, reason.clone()));
         }
     }
+    // What goes back now is named no more, and was let in for nothing.
+    let named = manifest.active.iter().map(|active| active.plan);
+    manifest.readmitted = carried_on(readmitted, Some(newest), manifest.generation, named);
     returned.extend(stays_back(Some(newest), &manifest.readmitted).into_iter().map(|one| (one.plan, one.reason)));
     manifest.returned = returned.into_iter().map(|(plan, reason)| Returned { plan, reason }).collect();
     drop_unused(&mut files, &manifest);

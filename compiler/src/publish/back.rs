@@ -8,7 +8,7 @@
 //! # Source
 //! trust.md section 6: a plan that went back stays refused, under any sequence, until a release readmits it by name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use assent_schema::canon::{self, Digest};
@@ -19,9 +19,9 @@ use assent_schema::trust::RootChain;
 use git2::{Oid, Repository};
 use serde::{Deserialize, Serialize};
 
+use super::backwards::{Backwards, TooMuch};
 use super::prepare::{Published, Target};
-use super::standing::{said_at, verified_status};
-use super::upon::manifest_of;
+use super::standing::verified_status;
 use super::verdict::{AHEAD_MOST, Evidence};
 use super::{branch, place};
 use crate::error::Error;
@@ -72,8 +72,8 @@ struct Kept {
     signature: String,
 }
 
-/// The generation and sequence of a release, and what it readmitted.
-type Readmission = ((u32, u64), BTreeSet<Digest>);
+/// The plans that a release readmits, each with the generation and sequence of the one that did so first.
+type Readmission = BTreeMap<Digest, (u32, u64)>;
 
 /// A status with what makes it the agent's.
 struct Signed {
@@ -115,8 +115,8 @@ pub fn heard(
         };
         let took = signed.status.release.as_ref().map(|release| (release.generation, release.sequence));
         let answered = |plan: &Digest| {
-            let newer = answers.iter().find(|(number, plans)| Some(*number) > took && plans.contains(plan));
-            newer.map(|((_, sequence), _)| *sequence)
+            let mut first = answers.iter().filter_map(|plans| plans.get(plan));
+            first.find(|number| Some(**number) > took).map(|(_, sequence)| *sequence)
         };
         for (plan, code) in sent {
             if let Some(sequence) = answered(&plan) {
@@ -144,15 +144,17 @@ fn newest(
     let mut why = "it has no status branch".to_owned();
     let mut found = None;
     if let Some(tip) = branch::tip(repository, &name)? {
+        let mut past = Backwards::of(repository);
         // What somebody else wrote on top of it takes nothing away.
         for commit in ancestors(repository, tip) {
-            match said_at(repository, commit, agent, roots) {
-                Evidence::Says(status) => {
+            match past.said(commit, agent, roots) {
+                Ok(Evidence::Says(status)) => {
                     found = Some(Signed { status: *status, at: Some(commit) });
                     break;
                 }
-                Evidence::Broken(broken) if commit == tip => why = broken,
-                Evidence::Broken(_) | Evidence::Missing => {}
+                Ok(Evidence::Broken(broken)) if commit == tip => why = broken,
+                Ok(Evidence::Broken(_) | Evidence::Missing) => {}
+                Err(TooMuch) => break,
             }
         }
     }
@@ -202,8 +204,10 @@ fn keep(repository: &Repository, commit: Oid, file: &PathBuf, agent: &AgentId) -
 /// When an agent first said that it sent a plan back: the oldest status in a row that says so.
 fn since(repository: &Repository, signed: &Signed, plan: &Digest, agent: &AgentId, roots: &RootChain) -> Moment {
     let mut first = signed.status.time;
+    let mut past = Backwards::of(repository);
     for commit in signed.at.into_iter().flat_map(|at| ancestors(repository, at)) {
-        let Evidence::Says(status) = said_at(repository, commit, agent, roots) else { continue };
+        let Ok(said) = past.said(commit, agent, roots) else { break };
+        let Evidence::Says(status) = said else { continue };
         if !status.went_back().any(|(_, _, plans)| plans.contains_key(plan)) {
             break;
         }
@@ -212,7 +216,7 @@ fn since(repository: &Repository, signed: &Signed, plan: &Digest, agent: &AgentI
     first
 }
 
-/// What releases of this generation readmitted, each by its number. The newest was signed, and each names the one before by its
+/// What releases of this generation readmit, the newest first. The newest was signed, and each names the one before by its
 /// digest; whatever else stands in the history counts for nothing.
 fn readmissions(
     repository: &Repository,
@@ -225,11 +229,13 @@ fn readmissions(
     let Some(before) = before.filter(|before| before.manifest.generation == generation) else { return Ok(found) };
     let Some(tip) = branch::tip(repository, &target.branch())? else { return Ok(found) };
     let mut wanted = Some(before.digest);
+    let mut past = Backwards::of(repository);
     for commit in ancestors(repository, tip) {
         let Some(digest) = wanted else { break };
-        let Some(manifest) = manifest_of(repository, commit, digest) else { continue };
-        let plans = manifest.readmitted.iter().map(|one| one.plan).collect();
-        found.push(((manifest.generation, manifest.sequence), plans));
+        let Ok(met) = past.manifest(commit, digest) else { break };
+        let Some(manifest) = met else { continue };
+        let number = |(plan, first)| (plan, (manifest.generation, first));
+        found.push(manifest.lets_in((0, 0)).map(number).collect());
         wanted = manifest.previous;
     }
     Ok(found)

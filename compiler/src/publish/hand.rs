@@ -1,5 +1,6 @@
 //! The keys with which people sign. A plain key file is read here; every other key is used by `ssh-keygen`, which asks for a
-//! passphrase at the terminal, asks `ssh-agent`, and waits for the touch of a security key.
+//! passphrase at the terminal, asks `ssh-agent`, and waits for the touch of a security key. What a passphrase opened signs until the
+//! command ends (`unlocked`).
 //!
 //! Which key it is stands unprotected in every file, so nobody is asked for a passphrase whose signature would not count.
 //!
@@ -13,6 +14,7 @@ use std::process::{Command, Stdio};
 use assent_schema::named::Kind;
 use assent_schema::trust::{BadPrivateKey, Namespace, PublicKey, Signer, sign, verify};
 
+use super::unlocked::{Signs, opened};
 use crate::error::Error;
 use crate::named::read_named;
 
@@ -20,8 +22,17 @@ use crate::named::read_named;
 pub struct Hand {
     file: PathBuf,
     public: PublicKey,
-    /// Nothing where only `ssh-keygen` reaches the private half.
-    own: Option<Signer>,
+    private: Private,
+}
+
+/// Where the private half is.
+enum Private {
+    /// Here.
+    Own(Box<Signer>),
+    /// Behind a passphrase.
+    Locked,
+    /// Where only `ssh-keygen` reaches it: in an agent, in hardware.
+    Elsewhere,
 }
 
 impl Hand {
@@ -33,14 +44,16 @@ impl Hand {
     pub fn read(file: &Path) -> Result<Self, Error> {
         let bytes = zeroize::Zeroizing::new(read_named(file, Kind::PrivateKey)?);
         let refused = |why: &dyn std::fmt::Display| Error::input(format!("{} {why}", file.display()));
-        let (public, own) = match Signer::from_openssh(&bytes) {
-            Ok(own) => (own.public().clone(), Some(own)),
-            Err(BadPrivateKey::Encrypted | BadPrivateKey::Type) => {
-                (Signer::public_of(&bytes).map_err(|why| refused(&why))?, None)
-            }
-            Err(BadPrivateKey::Form) => (public_half(&bytes).map_err(|why| refused(&why))?, None),
+        let half = |private| -> Result<(PublicKey, Private), Error> {
+            Ok((Signer::public_of(&bytes).map_err(|why| refused(&why))?, private))
         };
-        Ok(Self { file: file.to_owned(), public, own })
+        let (public, private) = match Signer::from_openssh(&bytes) {
+            Ok(own) => (own.public().clone(), Private::Own(Box::new(own))),
+            Err(BadPrivateKey::Encrypted) => half(Private::Locked)?,
+            Err(BadPrivateKey::Type) => half(Private::Elsewhere)?,
+            Err(BadPrivateKey::Form) => (public_half(&bytes).map_err(|why| refused(&why))?, Private::Elsewhere),
+        };
+        Ok(Self { file: file.to_owned(), public, private })
     }
 
     /// The public half.
@@ -53,15 +66,32 @@ impl Hand {
     /// # Errors
     /// When `ssh-keygen` does not sign; then [`Error::is_unsigned`] holds.
     pub fn sign(&self, namespace: Namespace, message: &[u8]) -> Result<String, Error> {
-        let Some(own) = &self.own else { return self.sign_elsewhere(namespace, message) };
-        Ok(sign(own, namespace, message))
+        let opened = match &self.private {
+            Private::Own(own) => return Ok(sign(own, namespace, message)),
+            Private::Locked => opened(&self.file, &self.public),
+            Private::Elsewhere => Signs::ByItself,
+        };
+        match opened {
+            Signs::Opened(agent) => self.sign_elsewhere(namespace, message, Some(&agent)),
+            Signs::ByItself => self.sign_elsewhere(namespace, message, None),
+            Signs::Not => Err(self.did_not()),
+        }
+    }
+
+    fn did_not(&self) -> Error {
+        let file = self.file.display();
+        Error::unsigned(format!(
+            "ssh-keygen did not sign with {file}, and says above why: it asks for a passphrase at a terminal, and takes a \
+             public half only for a key that ssh-agent holds (`ssh-add`)"
+        ))
     }
 
     #[expect(clippy::disallowed_methods, reason = "only ssh-keygen reaches every kind of key")]
-    fn sign_elsewhere(&self, namespace: Namespace, message: &[u8]) -> Result<String, Error> {
+    fn sign_elsewhere(&self, namespace: Namespace, message: &[u8], agent: Option<&str>) -> Result<String, Error> {
         let file = self.file.display();
         let mut keygen = Command::new("ssh-keygen");
         keygen.args(["-q", "-Y", "sign", "-n", namespace.as_str(), "-f"]).arg(&self.file);
+        keygen.envs(agent.map(|agent| ("SSH_AUTH_SOCK", agent)));
         // What it asks and says is for the person at the terminal, or for the program that `SSH_ASKPASS` names.
         let mut child = keygen.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(|e| {
             Error::unsigned(format!("{file} is a key that only ssh-keygen signs with, and it did not start: {e}"))
@@ -70,10 +100,7 @@ impl Hand {
         let told = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(message));
         let ended = child.wait_with_output().map_err(|e| Error::io("wait for ssh-keygen", e))?;
         if told.is_err() || !ended.status.success() {
-            return Err(Error::unsigned(format!(
-                "ssh-keygen did not sign with {file}, and says above why: it asks for a passphrase at a terminal, and takes a \
-                 public half only for a key that ssh-agent holds (`ssh-add`)"
-            )));
+            return Err(self.did_not());
         }
         verify(message, &ended.stdout, namespace, &[self.public.clone()].into())
             .map_err(|why| Error::input(format!("what ssh-keygen signed with {file} {why}")))?;

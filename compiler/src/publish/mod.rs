@@ -1,6 +1,7 @@
 //! Signs and writes release branches; the only room that writes to git.
 
 pub mod back;
+mod backwards;
 pub mod branch;
 mod chain;
 mod config;
@@ -19,5 +20,6 @@ pub mod sign;
 pub mod since;
 pub mod spec;
 pub mod standing;
+pub(crate) mod unlocked;
 pub mod upon;
 pub mod verdict;

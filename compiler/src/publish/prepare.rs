@@ -103,7 +103,7 @@ pub struct Terms {
     pub at: Moment,
     /// Its number.
     pub numbering: Numbering,
-    /// Plans that may run again.
+    /// Plans that this release lets in again.
     pub readmitted: Vec<Readmitted>,
     /// Rehearsals of its plans.
     pub rehearsals: Vec<Signed<AgentId>>,
@@ -190,17 +190,19 @@ pub fn gather(
         _ => true,
     };
     let files = &survey.parsed.source.files;
+    let generation = terms.numbering.generation;
+    let readmitted = carried_on(terms.readmitted, before, generation, workflows.iter().map(|one| one.active.plan));
     Ok(Ingredients {
         project: roots.project(),
         environment: target.environment.clone(),
         region: target.region.clone(),
-        generation: terms.numbering.generation,
+        generation,
         sequence: terms.numbering.sequence,
         previous: terms.numbering.previous,
         source: terms.source,
         at: terms.at,
-        returned: stays_back(before, &terms.readmitted),
-        readmitted: terms.readmitted,
+        returned: stays_back(before, &readmitted),
+        readmitted,
         workflows,
         endpoints: checked.endpoints(&target.environment, &target.region),
         trust: kept_trust(trust_files(files, &of_region), before, &of_region)?,
@@ -233,6 +235,24 @@ fn trust_files(files: &Files, of_region: &impl Fn(&Place) -> bool) -> TrustFiles
         }
     }
     found
+}
+
+/// What a release lets in again, and what those before it did, for as long as they name the same plans one after the other: an
+/// agent that missed one of them hears of it still. Each plan once, sorted.
+pub fn carried_on(
+    now: Vec<Readmitted>,
+    before: Option<&Published>,
+    generation: u32,
+    named: impl Iterator<Item = Digest>,
+) -> Vec<Readmitted> {
+    let named: BTreeSet<Digest> = named.collect();
+    let before = before.map(|published| &published.manifest).filter(|manifest| manifest.generation == generation);
+    let earlier = before.into_iter().flat_map(|manifest| {
+        let still = manifest.readmitted.iter().filter(|one| named.contains(&one.plan));
+        still.map(|one| Readmitted { since: Some(one.first(manifest.sequence)), ..one.clone() })
+    });
+    let by_plan: BTreeMap<Digest, Readmitted> = earlier.chain(now).map(|one| (one.plan, one)).collect();
+    by_plan.into_values().collect()
 }
 
 /// What a rollback took back stays so from release to release, until one readmits it by name.

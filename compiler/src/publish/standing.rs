@@ -22,7 +22,7 @@ use crate::source::limits::FILE_MOST_BYTES;
 /// The most releases of one commit that are looked at for what was rolled back.
 const RELEASES_MOST: usize = 1_000;
 /// What an agent says of itself, on its branch.
-const STATUS: &str = "status.json";
+pub(super) const STATUS: &str = "status.json";
 
 /// How one environment and region stands.
 #[derive(Clone, Debug)]

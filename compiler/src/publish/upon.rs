@@ -4,18 +4,19 @@
 //! # Source
 //! trust.md section 7: a stolen push key gives delay.
 
-use std::path::Path;
-
-use assent_schema::canon::{self, Digest};
+use assent_schema::canon::Digest;
 use assent_schema::id::PersonId;
 use assent_schema::release::Manifest;
 use assent_schema::trust::{RoleName, RootChain, SignedFile, verify_placed};
-use git2::{Oid, Repository};
+use git2::Repository;
 
+use super::backwards::{Backwards, TooMuch};
 use super::branch;
 use super::prepare::{Published, Target, release_of};
 use crate::error::Error;
 
+/// The most commits of a branch that are looked at: of a timer that says every ten minutes what is newest, those of two years.
+const COMMITS_MOST: usize = 100_000;
 /// The most releases that are looked at for an older plan.
 const RELEASES_MOST: usize = 1_000;
 
@@ -65,10 +66,13 @@ pub fn before(repository: &Repository, target: &Target, newest: &Published) -> R
     let name = target.branch();
     let tried = |e| Error::git(format!("read the history of {name}"), e);
     let mut found = Vec::new();
+    let mut past = Backwards::of(repository);
     let (mut next, mut wanted) = (branch::tip(repository, &name)?, newest.manifest.previous);
-    while let (Some(id), Some(digest)) = (next, wanted) {
+    for _ in 0..COMMITS_MOST {
+        let (Some(id), Some(digest)) = (next, wanted) else { return Ok(found) };
         next = repository.find_commit(id).map_err(tried)?.parent_id(0).ok();
-        if manifest_of(repository, id, digest).is_none() {
+        let met = past.manifest(id, digest).map_err(|TooMuch| too_much(&name))?;
+        if met.is_none() {
             continue;
         }
         // Somebody may have put the manifest there again with other files: the commit that was made with it lies further back.
@@ -77,13 +81,13 @@ pub fn before(repository: &Repository, target: &Target, newest: &Published) -> R
         wanted = release.manifest.previous.filter(|_| found.len() + 1 < RELEASES_MOST);
         found.push(release);
     }
-    Ok(found)
+    Err(too_much(&name))
 }
 
-/// The manifest of a commit, if it is the one with this digest.
-pub(super) fn manifest_of(repository: &Repository, commit: Oid, digest: Digest) -> Option<Manifest> {
-    let tree = repository.find_commit(commit).ok()?.tree().ok()?;
-    let entry = tree.get_path(Path::new("manifest.json")).ok()?;
-    let bytes = branch::blob(repository, entry.id(), branch::FILE_MOST_BYTES).ok()??;
-    canon::from_bytes(&bytes).ok().filter(|_| Digest::of_file(&bytes) == digest)
+/// That more stands in the past of a branch than is looked at.
+fn too_much(name: &str) -> Error {
+    Error::input(format!(
+        "the history of {name} holds more than is looked at that no release names: somebody put it there. Push the branch as it \
+         was before that"
+    ))
 }

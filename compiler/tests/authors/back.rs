@@ -137,15 +137,54 @@ fn what_an_agent_sent_back_is_released_again_by_name_alone() {
     // By name it goes, and that stays said for whoever releases before the agent took it.
     place.release(&["--readmit", &bad, "--reason", "mended"]).unwrap();
     assert_eq!(place.newest().0["readmitted"], json!([{"plan": bad, "reason": "mended"}]));
-    // An agent that was away meanwhile and takes this one first never hears of it: that is told.
-    assert_eq!(place.passes()["passed_over"], json!({ AGENT: { &bad: 4 } }));
-    // It took that and sent the plan back again.
+    // An agent that was away meanwhile and takes a later one first hears of it from that.
+    for _ in 0..2 {
+        assert!(place.passes().get("passed_over").is_none());
+        assert_eq!(place.newest().0["readmitted"], json!([{"plan": bad, "reason": "mended", "since": 4}]));
+    }
+    // It sent the plan back again under a release that carries that on; later ones carry it on too, and say nothing new.
+    let mut early = place.word("2026-06-01T08:35:00Z", Some(&bad));
+    early["release"]["sequence"] = 5.into();
+    place.put(&early, 41);
+    assert!(place.release(&[]).unwrap_err().contains("says so since"));
+    // So too under the newest.
     place.says("2026-06-01T08:40:00Z", Some(&bad));
     assert!(place.release(&[]).unwrap_err().contains("says so since"));
+    place.release(&["--readmit", &bad, "--reason", "mended again"]).unwrap();
+    assert_eq!(place.newest().0["readmitted"], json!([{"plan": bad, "reason": "mended again"}]));
     // A source that makes another plan is released all the same.
     reword(&place.agency, "bruno", "Say in a word what its writer wants.\n");
     place.passes();
     assert_ne!(place.plan(), bad);
+    assert_eq!(place.newest().0.get("readmitted"), None, "it is carried on as long as the plan stays");
+    // With the plan named again behind another one, an agent that was away all the time never hears of it: that is told.
+    reword(&place.agency, "bruno", "Say what its writer wants.\n");
+    assert_eq!(place.passes()["passed_over"], json!({ AGENT: { &bad: 7 } }));
+    assert_eq!(place.plan(), bad);
+}
+
+/// What a rollback takes back it no longer lets in; what it leaves alone it carries on.
+#[test]
+fn a_rollback_carries_on_what_it_leaves_alone() {
+    let place = Place::new();
+    let bad = place.plan();
+    place.says("2026-06-01T08:20:00Z", Some(&bad));
+    place.release(&["--readmit", &bad, "--reason", "mended"]).unwrap();
+    place.call(&["rollback", "acme/refund"], &["--to", "1"]).unwrap();
+    let (manifest, _) = place.newest();
+    assert_eq!(manifest.get("readmitted"), None);
+    assert_eq!(manifest["returned"], json!([{"plan": bad, "reason": "rolled back by a release"}]));
+    place.call(&["rollback", "acme/refund"], &["--to", "2", "--readmit", "it was elsewhere"]).unwrap();
+    let (manifest, _) = place.newest();
+    assert_eq!(manifest["readmitted"], json!([{"plan": bad, "reason": "it was elsewhere"}]));
+    place.passes();
+    assert_eq!(place.newest().0["readmitted"], json!([{"plan": bad, "reason": "it was elsewhere", "since": 5}]));
+    // Another workflow goes back; this one stays.
+    put(&place.agency.source.join("clients/acme/prompts/topic.md"), b"Say what the ticket is about.\n").unwrap();
+    place.agency.commit_as("bruno", "Reword another prompt", &["*"]).unwrap();
+    place.passes();
+    place.call(&["rollback", "acme/triage"], &[]).unwrap();
+    assert_eq!(place.newest().0["readmitted"], json!([{"plan": bad, "reason": "it was elsewhere", "since": 5}]));
 }
 
 #[test]

@@ -150,7 +150,9 @@ fn keys_in_an_agent_release_roll_back_and_say_what_is_newest() {
     // One key by its passphrase, the other by its public half.
     let (timer, url) = (format!("{timer}.pub"), poked.url());
     let keys = ["--key", &bruno, "--freshness-key", &timer, "--at", "2026-06-01T09:00:00Z"];
+    shell.asks();
     shell.assented(&[&["release"][..], &place, &keys, &["--poke", &url]].concat());
+    assert_eq!(shell.asks(), 1, "one passphrase opens the key for the release and for the poke");
     let asked: Value = serde_json::from_str(&poked.asked()).expect("JSON");
     let poke = asked["poke"].as_str().expect("a poke");
     let armour = asked["signatures"]["bruno"].as_str().expect("a signature");
@@ -161,7 +163,9 @@ fn keys_in_an_agent_release_roll_back_and_say_what_is_newest() {
     std::fs::write(prompt, "You read one ticket. Choose what it is about.\n").expect("a prompt");
     demo.commit_as("alice", "Reword a prompt", &["*"]).expect("a commit");
     shell.assented(&[&["release"][..], &place, &keys].concat());
+    shell.asks();
     shell.assented(&[&["rollback"][..], &place, &keys[..4]].concat());
+    assert_eq!(shell.asks(), 1, "and each command asks anew");
 }
 
 #[test]

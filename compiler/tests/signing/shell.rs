@@ -64,7 +64,9 @@ impl Shell {
     fn asked(answer: &str) -> Self {
         let folder = TempDir::new().expect("a folder");
         let program = folder.path().join("askpass");
-        std::fs::write(&program, format!("#!/bin/sh\n{answer}\n")).expect("a program");
+        let asks = folder.path().join("asks");
+        let text = format!("#!/bin/sh\necho asked >> {}\n{answer}\n", asks.display());
+        std::fs::write(&program, text).expect("a program");
         std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("a program");
         let variables = vec![
             ("SSH_ASKPASS", program.display().to_string()),
@@ -72,6 +74,14 @@ impl Shell {
             ("HOME", folder.path().display().to_string()),
         ];
         Self { folder, variables }
+    }
+
+    /// How often somebody was asked since this was asked last.
+    pub(crate) fn asks(&self) -> usize {
+        let asks = self.folder.path().join("asks");
+        let count = std::fs::read_to_string(&asks).unwrap_or_default().lines().count();
+        std::fs::write(&asks, "").expect("a file");
+        count
     }
 
     /// Puts a variable there.

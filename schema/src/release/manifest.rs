@@ -44,7 +44,8 @@ pub struct Manifest {
     pub accept: Window,
     /// Which plan each workflow runs; sorted by client and workflow.
     pub active: Vec<ActiveWorkflow>,
-    /// Plans that may run again although they were returned or rolled back.
+    /// Plans that may run again although they were returned or rolled back: those that this release lets in, and those that one
+    /// before it did and that it names still; each once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub readmitted: Vec<Readmitted>,
     /// Plans that an earlier release named and that a rollback took back: they stay back in every later release until one
@@ -87,6 +88,22 @@ pub struct Readmitted {
     /// Why.
     #[serde(deserialize_with = "line")]
     pub reason: String,
+    /// The number of the release of this generation that let it in, where that was an earlier one: whoever missed that one hears
+    /// of it still, and whoever sent the plan back since is told nothing new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<u64>,
+}
+
+impl Readmitted {
+    /// What a release lets in by itself.
+    pub fn now(plan: Digest, reason: String) -> Self {
+        Self { plan, reason, since: None }
+    }
+
+    /// The number of the release that let it in first, as one of this number says it.
+    pub fn first(&self, sequence: u64) -> u64 {
+        self.since.unwrap_or(sequence)
+    }
 }
 
 /// A plan that was taken back.
@@ -101,9 +118,11 @@ pub struct Returned {
 }
 
 impl Manifest {
-    /// The plans that stay back with this release: those that were taken back, less those that it lets back in by name.
+    /// The plans that stay back with this release: those that were taken back, less those that it lets back in by name. What an
+    /// earlier one let in was taken back since.
     pub fn stays_back(&self) -> BTreeMap<Digest, &str> {
-        let readmitted: BTreeSet<Digest> = self.readmitted.iter().map(|one| one.plan).collect();
+        let now = self.readmitted.iter().filter(|one| one.since.is_none());
+        let readmitted: BTreeSet<Digest> = now.map(|one| one.plan).collect();
         let stays = self.returned.iter().filter(|one| !readmitted.contains(&one.plan));
         stays.map(|one| (one.plan, one.reason.as_str())).collect()
     }
@@ -112,6 +131,41 @@ impl Manifest {
     pub fn named_though_back(&self) -> impl Iterator<Item = (&ActiveWorkflow, &str)> {
         let back = self.stays_back();
         self.active.iter().filter_map(move |active| back.get(&active.plan).map(|reason| (active, *reason)))
+    }
+
+    /// The plans that it lets in for somebody who holds the release of this number, each with that of the release that did so
+    /// first: what was let in up to there they heard of, and may have sent back since.
+    pub fn lets_in(&self, holds: (u32, u64)) -> impl Iterator<Item = (Digest, u64)> {
+        let first = |one: &Readmitted| (one.plan, one.first(self.sequence));
+        self.readmitted.iter().map(first).filter(move |(_, first)| (self.generation, *first) > holds)
+    }
+
+    /// Why what it says of readmissions is what no honest release says: each plan stands there once; what an earlier release let
+    /// in has the number of one, and is named still.
+    pub fn wrong_readmission(&self) -> Option<(&Readmitted, &'static str)> {
+        let mut seen = BTreeSet::new();
+        let named: BTreeSet<Digest> = self.active.iter().map(|active| active.plan).collect();
+        self.readmitted.iter().find_map(|one| {
+            let why = if !seen.insert(one.plan) {
+                "it says so twice"
+            } else if one.since.is_some_and(|since| since == 0 || since >= self.sequence) {
+                "that is no release before it"
+            } else if one.since.is_some() && !named.contains(&one.plan) {
+                "it does not name that plan"
+            } else {
+                return None;
+            };
+            Some((one, why))
+        })
+    }
+
+    /// What it carries on and the release before it, which is this one, does not have so.
+    pub fn invents(&self, before: &Self) -> Option<&Readmitted> {
+        let had = |one: &&Readmitted| {
+            let same = |other: &Readmitted| Some(other.first(before.sequence)) == one.since && other.plan == one.plan;
+            before.readmitted.iter().any(same)
+        };
+        self.readmitted.iter().filter(|one| one.since.is_some()).find(|one| !had(one))
     }
 }
 

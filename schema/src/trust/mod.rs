@@ -8,6 +8,7 @@
 mod approval;
 mod approvers;
 mod catalog;
+mod clock;
 mod deciders;
 mod emit;
 mod error;
@@ -33,6 +34,7 @@ mod words;
 pub use approval::{Approval, Cancelled, Decision, LASTS_MOST, Statement};
 pub use approvers::{Approvers, ApproversChain, ApproversType};
 pub use catalog::{CatalogLock, CatalogType};
+pub use clock::ClockWatch;
 pub use deciders::Deciders;
 pub use error::{Need, TrustError};
 pub use json::{Placed, verify_placed, verify_rehearsal, verify_status};

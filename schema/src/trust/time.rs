@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::time::{Moment, Period};
 
-/// The difference between trusted time and the system's clock above which people are told.
+/// How far the system's clock may be from where it can be: above it people are told.
 pub const CLOCK_MOST_APART: Period = Period::minutes(10);
 
 /// The latest instant that surely has passed.
@@ -42,12 +42,6 @@ impl TrustedTime {
     /// The instant by which expiry is judged: the later of trusted time and the system's clock.
     pub fn for_expiry(&self, boot: Duration, system: Moment) -> Moment {
         self.now(boot).max(system)
-    }
-
-    /// Whether the system's clock is so far from trusted time that people must be told.
-    pub fn is_clock_wrong(&self, boot: Duration, system: Moment) -> bool {
-        let now = self.now(boot);
-        now.since(system).max(system.since(now)) > CLOCK_MOST_APART
     }
 }
 
@@ -85,14 +79,11 @@ mod tests {
     }
 
     #[test]
-    fn expiry_takes_the_later_clock_and_a_wrong_one_is_told() {
+    fn expiry_takes_the_later_clock() {
         let start = Moment::from_seconds(1_000_000);
         let time = TrustedTime::start(start, secs(0));
         let boot = secs(0);
         assert_eq!(time.for_expiry(boot, start.minus(Period::days(9))), start);
         assert_eq!(time.for_expiry(boot, start.plus(Period::days(9))), start.plus(Period::days(9)));
-        assert!(!time.is_clock_wrong(boot, start.plus(Period::minutes(10))));
-        assert!(time.is_clock_wrong(boot, start.plus(Period::seconds(601))));
-        assert!(time.is_clock_wrong(boot, start.minus(Period::seconds(601))));
     }
 }

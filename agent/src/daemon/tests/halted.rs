@@ -97,7 +97,7 @@ async fn a_plan_that_a_release_lets_in_while_the_agent_stands_still_does_not_sta
         let site = Site::new();
         let first = release(&one, 1, None, |_| ());
         let second = release(&two, 2, Some(&first), |_| ());
-        let readmitted = Readmitted { plan: digest(&two), reason: "the cause was elsewhere".into() };
+        let readmitted = Readmitted::now(digest(&two), "the cause was elsewhere".into());
         let third = release(&two, 3, Some(&second), |manifest| manifest.readmitted.push(readmitted));
         let (agent, _ended) = site.agent().await;
         for (files, plan) in [(&first, &one), (&second, &two)] {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::daemon::refused::REFUSED;
+use crate::pull::PullFailure;
 
 /// Fills what room the pages of the database have left, so that nothing more can be written.
 async fn fill(agent: &Agent) {
@@ -175,7 +176,7 @@ async fn what_cannot_be_fetched_for_what_it_is_is_refused_once_for_each_commit()
         huge.insert("teams.json".into(), noise(400_000 * n));
         site.publish(&huge);
         for _ in 0..2 {
-            assert_eq!(agent.pull().await, Err(crate::pull::PullFailure::TooLarge));
+            assert_eq!(agent.pull().await, Err(PullFailure::TooLarge));
             sizes.push(said());
         }
     }
@@ -223,5 +224,82 @@ async fn a_new_host_reads_in_the_past_of_the_branch_when_a_plan_came_to_its_regi
     repository.reference(&name, after, true, "").unwrap();
     agent.pull().await.unwrap();
     assert_eq!(active(&agent).await, Some(digest(&plan("one"))));
+    assert_eq!(agent.status().await.unwrap().refused.len(), 0);
+}
+
+/// What a child does that is none: told what to do by a file beside it.
+#[expect(clippy::disallowed_methods, reason = "the test writes the program that an agent starts")]
+fn child(site: &Site) -> (PathBuf, impl Fn(&str)) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (program, does) = (site.folder.path().join("child"), site.folder.path().join("does"));
+    std::fs::write(&program, format!("#!/bin/sh\ncat > /dev/null\n. {}\n", does.display())).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+    (program, move |what: &str| std::fs::write(&does, what).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fetch_that_a_limit_ended_is_refused_once_for_each_cause() {
+    let site = Site::new();
+    let first = release(&plan("one"), 1, None, |_| ());
+    site.publish(&first);
+    let commit = {
+        let (agent, _ended) = site.agent().await;
+        agent.pull().await.unwrap();
+        agent.known_commit(Duration::ZERO).unwrap()
+    };
+    let mut config = site.config();
+    config.limits.fetch_time = Period::seconds(2);
+    let (program, does) = child(&site);
+    let (agent, _ended) = build(config, program).await.unwrap();
+    start(&agent).await.unwrap();
+    let tip = "12".repeat(20);
+    let told = format!("printf '{{\"tip\":\"{tip}\"}}\\n'; ");
+    let (stalls, dies) = ("exec sleep 60", "kill -9 $$");
+    let works = format!("printf '{{\"done\":{{\"commit\":\"{commit}\"}}}}'");
+    let entries = || {
+        let size = agent.store.ledger_size(&Log::Agent).unwrap();
+        let alerts = agent.store.alerts().unwrap();
+        (size, alerts.iter().filter(|row| row.alert.rule == Rule::ReleaseRefused).count())
+    };
+    let (before, _) = entries();
+    let branch = "release/production/eu";
+    // What the child does; why; how many entries there are then, and alerts, of which each code has one; what is named.
+    for (what, failure, so_far, named) in [
+        (format!("{told}{stalls}"), PullFailure::TimedOut, (1, 1), vec![&*tip]),
+        (format!("{told}{dies}"), PullFailure::TooLarge, (2, 2), vec![&*tip]),
+        (dies.to_owned(), PullFailure::TooLarge, (3, 2), vec![branch, &*tip]),
+        (stalls.to_owned(), PullFailure::TimedOut, (4, 2), vec![branch, &*tip]),
+    ] {
+        does(&what);
+        for _ in 0..2 {
+            assert_eq!(agent.pull().await, Err(failure), "{what}");
+            assert_eq!(entries(), (before + so_far.0, so_far.1), "{what}");
+        }
+        let refused = agent.status().await.unwrap().refused;
+        assert_eq!(refused.len(), named.len(), "{what}: {refused:?}");
+        let says = |name: &str| refused.iter().any(|one| one.what.as_deref().is_some_and(|what| what.contains(name)));
+        assert!(named.iter().all(|name| says(name)), "{what}: {refused:?}");
+        assert!(refused.iter().any(|one| one.code == failure.code()), "{what}: {refused:?}");
+    }
+    assert_eq!(active(&agent).await, Some(digest(&plan("one"))), "the last good plan runs on");
+    // It works again; then the same cause once more, which is listed and not entered.
+    let (size, _) = entries();
+    for _ in 0..2 {
+        for _ in 0..2 {
+            does(&works);
+            agent.pull().await.unwrap();
+            assert_eq!(agent.status().await.unwrap().refused.len(), 0);
+        }
+        does(stalls);
+        assert_eq!(agent.pull().await, Err(PullFailure::TimedOut));
+        assert_eq!(agent.status().await.unwrap().refused.len(), 1);
+    }
+    assert_eq!(entries().0, size);
+    // What an earlier life of the agent left is taken away too.
+    drop(agent);
+    let (agent, _ended) = site.agent().await;
+    assert_eq!(agent.status().await.unwrap().refused.len(), 1);
+    site.publish(&first);
+    agent.pull().await.unwrap();
     assert_eq!(agent.status().await.unwrap().refused.len(), 0);
 }

@@ -65,6 +65,7 @@ fn in_order(verified: &Verified, history: Option<&History>, notes: &mut Notes) {
 fn returns(verified: &Verified, history: Option<&History>, notes: &mut Notes) {
     let origin = &verified.origin;
     let (mut back, mut unknown): (BTreeMap<Digest, u64>, BTreeSet<u64>) = (BTreeMap::new(), BTreeSet::new());
+    let mut holds = (0, 0);
     for entry in &verified.entries {
         match (&entry.kind, entry.plan) {
             (Kind::RolledBack(rolled), _) => {
@@ -77,7 +78,11 @@ fn returns(verified: &Verified, history: Option<&History>, notes: &mut Notes) {
                 );
             }
             (Kind::Released(release), _) => match history.and_then(|history| history.release(&release.manifest)) {
-                Some(past) => told(&past.manifest, entry.index, &mut back),
+                Some(past) => {
+                    invented(&past.manifest, history, notes);
+                    told(&past.manifest, holds, entry.index, &mut back);
+                    holds = (past.manifest.generation, past.manifest.sequence);
+                }
                 None if history.is_none_or(|history| history.may_have_held(release.sequence)) => back.clear(),
                 None => {}
             },
@@ -103,10 +108,23 @@ fn returns(verified: &Verified, history: Option<&History>, notes: &mut Notes) {
     }
 }
 
-/// What a manifest says of plans that went back: some come again by name, some stay back from then on.
-fn told(manifest: &Manifest, index: u64, back: &mut BTreeMap<Digest, u64>) {
-    for one in &manifest.readmitted {
-        back.remove(&one.plan);
+/// A readmission that a release carries on is one that the release before it has.
+fn invented(manifest: &Manifest, history: Option<&History>, notes: &mut Notes) {
+    let before = manifest.previous.and_then(|previous| history?.release(&previous));
+    let wrong = manifest.wrong_readmission().map(|(one, _)| one);
+    if let Some(one) = wrong.or_else(|| manifest.invents(&before?.manifest)) {
+        let (since, plan, sequence) = (one.first(manifest.sequence), one.plan.short(), manifest.sequence);
+        let said =
+            format!("release {sequence} says that the plan {plan} was let in by release {since}, which is not so.");
+        notes.object("P17", said);
+    }
+}
+
+/// What a manifest says of plans that went back to whoever holds the release of this number: some come again by name, some stay
+/// back from then on.
+fn told(manifest: &Manifest, holds: (u32, u64), index: u64, back: &mut BTreeMap<Digest, u64>) {
+    for (plan, _) in manifest.lets_in(holds) {
+        back.remove(&plan);
     }
     for plan in manifest.stays_back().into_keys() {
         back.entry(plan).or_insert(index);
@@ -119,6 +137,7 @@ mod tests {
     use assent_schema::release::Readmitted;
 
     use super::*;
+    use crate::publish::history::Past;
 
     #[test]
     fn what_a_manifest_took_back_is_back_until_one_readmits_it() {
@@ -126,10 +145,46 @@ mod tests {
             canon::from_bytes(include_bytes!("../../../../tests/vectors/manifest.json")).unwrap();
         let plan = manifest.returned.first().unwrap().plan;
         let mut back = BTreeMap::new();
-        told(&manifest, 4, &mut back);
+        told(&manifest, (0, 0), 4, &mut back);
         assert_eq!(back, [(plan, 4)].into());
-        manifest.readmitted.push(Readmitted { plan, reason: "fixed".to_owned() });
-        told(&manifest, 5, &mut back);
+        // One that an earlier release let in, of which this agent holds that release: it went back since.
+        (manifest.generation, manifest.sequence) = (1, 9);
+        manifest.returned.clear();
+        manifest.readmitted.push(Readmitted { since: Some(8), ..Readmitted::now(plan, "fixed".to_owned()) });
+        told(&manifest, (1, 8), 5, &mut back);
+        assert_eq!(back, [(plan, 4)].into());
+        let mut missed = back.clone();
+        told(&manifest, (1, 7), 5, &mut missed);
+        assert_eq!(missed, BTreeMap::new());
+        manifest.readmitted = vec![Readmitted::now(plan, "fixed".to_owned())];
+        told(&manifest, (1, 8), 6, &mut back);
         assert_eq!(back, BTreeMap::new());
+    }
+    #[test]
+    fn a_readmission_that_the_release_before_does_not_have_is_seen() {
+        let before: Manifest = canon::from_bytes(include_bytes!("../../../../tests/vectors/manifest.json")).unwrap();
+        let digest = Digest::of_file(b"before");
+        let plan = before.active.first().unwrap().plan;
+        let now = || Readmitted::now(plan, "fixed".to_owned());
+        let objects = |manifest: &Manifest, since: u64| {
+            let mut next = Manifest { sequence: 2, previous: Some(digest), returned: Vec::new(), ..before.clone() };
+            next.readmitted = vec![Readmitted { since: Some(since), ..now() }];
+            let past = Past {
+                manifest: manifest.clone(),
+                digest,
+                clients: BTreeMap::new(),
+                teams: None,
+                root: None,
+                approvers: BTreeMap::new(),
+            };
+            let history = History { releases: vec![past], ..History::default() };
+            let mut notes = Notes::default();
+            invented(&next, Some(&history), &mut notes);
+            notes.against.contains_key("P17")
+        };
+        assert!(objects(&before, 1), "the one before says nothing of it");
+        let said = Manifest { readmitted: vec![now()], ..before.clone() };
+        assert!(!objects(&said, 1));
+        assert!(objects(&said, 2), "no release is before itself");
     }
 }
