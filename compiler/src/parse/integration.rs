@@ -368,9 +368,19 @@ fn check_once(once: &Value<'_, '_>, names: &[Name], fields: &BTreeMap<Spanned<Na
     }
 }
 
-/// HTTP statuses after which nothing was done: none of those that say that something was.
+/// HTTP statuses after which nothing was done: none of those that say that something was, and none that leave it open.
 pub(super) fn refusals(value: Value<'_, '_>) -> Option<BTreeSet<u16>> {
-    value.items()?.map(super::value::within(300..=599)).collect()
+    value.items()?.map(refusal).collect()
+}
+
+fn refusal(value: Value<'_, '_>) -> Option<u16> {
+    let given = value.clone();
+    let status = super::value::within(300..=599)(value)?;
+    if may_refuse(status) {
+        return Some(status);
+    }
+    let help = "Remove it. Whether it was done then tells a `confirm`; with an `idempotency` key it is tried again.";
+    given.bad_with_help(&format!("is {status}, after which nobody can know whether it was done"), help.to_owned())
 }
 
 /// HTTP statuses.

@@ -72,11 +72,7 @@ pub(super) fn operation(value: Value<'_, '_>) -> Option<Operation> {
         }),
         poll: table.opt("poll", |value| value.spanned(polled)),
     };
-    if !table.has("effect") && !matches!(operation.method, Method::Get | Method::Post) {
-        let message = format!("`{}` changes something, unless the catalog says otherwise.", operation.method.as_str());
-        let help = "Say what: `effect = \"write\"`, or `effect = \"none\"` where it only reads.";
-        table.lacks::<()>(&["effect"], &message, help);
-    }
+    check_said(&operation, &mut table);
     if let Some(polled) = &operation.poll {
         check_polled(polled, &operation, table.sink());
     }
@@ -98,6 +94,23 @@ pub(super) fn operation(value: Value<'_, '_>) -> Option<Operation> {
     }
     table.done();
     Some(operation)
+}
+
+/// Only a `GET` reads unless the catalog says otherwise, and a `POST` of GraphQL, whose document tells. A search by `POST`
+/// looks like a payment: taken for a read it would be sent again after a lost answer, and clients would sign that it reads.
+fn check_said(operation: &Operation, table: &mut Table<'_, '_>) {
+    let is_told = match operation.method {
+        Method::Get => true,
+        Method::Post => operation.encoding == Encoding::Graphql,
+        Method::Put | Method::Patch | Method::Delete => false,
+    };
+    if is_told || table.has("effect") {
+        return;
+    }
+    let message = format!("`{}` changes something, unless the catalog says otherwise.", operation.method.as_str());
+    let help =
+        "Say what: `effect = \"write\"`, `\"message\"` or `\"money\"`, or `effect = \"none\"` where it only reads.";
+    table.lacks::<()>(&["effect"], &message, help);
 }
 
 /// A step whose answer is a job has no list, no record of somebody's, and keeps no text.

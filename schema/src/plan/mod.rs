@@ -29,9 +29,10 @@ pub use operation::{
     TextFormat,
 };
 pub use outcome::{
-    OUTCOMES, PROVIDER_CODES, STATUSES, UNANSWERED, kept_of_try, meaning, says_no, unanswered_codes, written,
+    OUTCOMES, PROVIDER_CODES, STATUSES, UNANSWERED, kept_of_try, may_refuse, meaning, says_no, unanswered_codes,
+    written,
 };
-pub use pages::{Pages, PagesBy};
+pub use pages::{FirstPage, Pages, PagesBy};
 pub use repeat::{ATTEMPTS_MOST, ErrorRule, Failure, Idempotency, KeyForm, Rate, Retry};
 pub use step::{
     Action, Answer, AskLimit, Awaited, Cancel, Channel, Each, Noted, OnItemError, Spend, Step, Until, WAIT_MOST,

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::Pages;
+use super::outcome::may_refuse;
 use super::repeat::{ErrorRule, Idempotency, Rate, Retry};
 use crate::class::Class;
 use crate::id::{Name, Scope};
@@ -121,7 +122,13 @@ impl Operation {
         field.optional && self.pages.as_ref().is_none_or(|pages| pages.collect != *name)
     }
 
-    /// Whether a parameter is only compared with the answer and never sent.
+    /// Whether surely nothing ran where an answer has this status. `says_when` is whether it says, too, when to come again:
+    /// gateways write 503 also of a server that went away over a request, and say no time then.
+    pub fn surely_not_executed(&self, status: u16, says_when: bool) -> bool {
+        self.not_executed.contains(&status) && may_refuse(status) && (status != 503 || says_when)
+    }
+
+    /// Whether a parameter is only compared with the answer, or only counted, and never sent.
     pub fn only_compares(&self, param: &Name) -> bool {
         self.params.get(param).is_some_and(|param| param.place == Place::None)
     }

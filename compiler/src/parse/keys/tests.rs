@@ -52,6 +52,7 @@ auth = { kind = "none" }
 record = "taken"
 method = "POST"
 path = "/take"
+effect = "none"
 [operation.take.params]
 text = { in = "body", class = "content", type = "text", most_bytes = 10 }
 instant = { in = "body", class = "content", type = "instant", wire = "seconds" }
@@ -81,6 +82,11 @@ record = "listed"
 method = "GET"
 path = "/counted"
 pages = { count = "items", param = "offset", collect = "items", most = 3 }
+[operation.numbered]
+record = "listed"
+method = "GET"
+path = "/numbered"
+pages = { count = "pages", first = 0, param = "page", collect = "items", most = 3 }
 "#;
 
 /// A client and a workflow with what is rarely written.
