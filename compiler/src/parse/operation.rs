@@ -1,13 +1,14 @@
 //! Reads one operation of an integration.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use assent_schema::code::Code;
 use assent_schema::guard::wrong_retry;
 use assent_schema::id::Name;
 use assent_schema::plan::{
-    ATTEMPTS_MOST, Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, Job, Method, OUTCOMES,
-    OwnEvent, Param, Park, Place, Retry,
+    ATTEMPTS_MOST, Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, JSON_MEDIA, Job, Method,
+    OUTCOMES, OwnEvent, Param, Park, Place, Retry, is_json_media,
 };
 use assent_schema::spec::{Operation, Spanned};
 use assent_schema::time::Period;
@@ -20,6 +21,7 @@ use super::integration::{header_name, refusals, statuses};
 use super::pages::{check_kept, check_polled, pages, polled};
 use super::param::{check_targets, param, path_template};
 use super::reader::{Sink, Table, Value};
+use super::tree::Written;
 use super::value::{
     HEADER, answer_place, boolean, constants_by_path, integer, name, parsed, path, period, plain_line, within, word,
 };
@@ -41,17 +43,24 @@ pub(super) fn operation(value: Value<'_, '_>) -> Option<Operation> {
     });
     let whole = sink.findings() == found;
     let template = table.need("path", |value| value.spanned(|value| path_template(&value, &params)));
-    let mut says_place = true;
+    let (mut says_place, mut constants_at) = (true, BTreeMap::new());
     let operation = Operation {
         record: record?,
         method: method?,
         path: template?,
         encoding: table.opt("encoding", word).unwrap_or_default(),
+        media: table.opt("media", media),
         document: table.opt("document", |value| value.spanned(document)),
         effect: table.opt("effect", |v| v.spanned(word)).unwrap_or_else(|| Spanned::new(Effect::None, table.span())),
         scopes: table.set("scopes", name),
         params,
-        constants: table.opt("constants", constants_by_path).unwrap_or_default(),
+        constants: table
+            .opt("constants", |value| {
+                constants_at = places_of(&value);
+                constants_by_path(value)
+            })
+            .unwrap_or_default(),
+        constants_at,
         response: table.opt("response", answer_fields).unwrap_or_default(),
         most_bytes: table.opt("most_bytes", within(1..=ANSWER_BYTES.1)).unwrap_or(ANSWER_BYTES.0),
         timeout: table.opt("timeout", period(Period::seconds(1)..=ATTEMPT.1)).unwrap_or(ATTEMPT.0),
@@ -80,6 +89,10 @@ pub(super) fn operation(value: Value<'_, '_>) -> Option<Operation> {
         check_kept(pages, &operation, table.sink());
     }
     check_document(&operation, &mut table);
+    if operation.media.is_some() && operation.encoding != Encoding::Json {
+        let help = "Remove it, or use `encoding = \"json\"`.";
+        table.bad::<()>("`media` is what an API calls its JSON, and the body is written in another way here.", help);
+    }
     check_compared(&operation, table.sink());
     if !table.is_misspelt("effect") {
         check_targets(&operation, table.sink());
@@ -129,15 +142,16 @@ fn alone(job: &Spanned<Job>, operation: &Operation, sink: &Sink) {
     }
 }
 
-/// Only whose record it must be can be compared without being sent.
+/// Only whose record it must be can be compared without being sent, and an amount that the other side knows be counted.
 fn check_compared(operation: &Operation, sink: &Sink) {
     let party = operation.belongs.as_ref().map(|belongs| belongs.param.as_str());
     // A party that is no parameter is told elsewhere, and may be this one, misspelt.
     if party.is_some_and(|party| !operation.params.contains_key(party)) {
         return;
     }
+    // Of a misspelt effect it is not known whether it moves money.
     let nowhere = |(name, param): &(&Spanned<Name>, &Spanned<Param>)| {
-        param.place == Place::None && Some(name.value.as_str()) != party
+        param.place == Place::None && Some(name.value.as_str()) != party && !param.amount
     };
     for (name, _) in operation.params.iter().filter(nowhere) {
         let message = format!("`{}` goes nowhere, and `belongs` does not compare it.", name.value);
@@ -197,6 +211,22 @@ fn unused(operation: &Operation, table: &mut Table<'_, '_>) {
             "Remove them, or remove `effect`.",
         );
     }
+}
+
+/// What an API calls its JSON.
+fn media(value: Value<'_, '_>) -> Option<String> {
+    let text = value.text()?;
+    match text {
+        JSON_MEDIA => value.bad_with_help("is what is sent anyway", "Remove it.".to_owned()),
+        text if is_json_media(text) => Some(text.to_owned()),
+        _ => value.bad("is not the name of a kind of JSON, like `application/vnd.api+json`"),
+    }
+}
+
+/// Where each member of a table stands.
+fn places_of(value: &Value<'_, '_>) -> BTreeMap<String, Range<usize>> {
+    let Written::Table(members) = value.inner else { return BTreeMap::new() };
+    members.iter().map(|(key, _)| (key.get_ref().to_string(), key.span())).collect()
 }
 
 fn failure(value: Value<'_, '_>) -> Option<Name> {

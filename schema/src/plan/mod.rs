@@ -10,6 +10,7 @@ mod handover;
 mod operation;
 mod outcome;
 mod pages;
+pub mod path;
 mod repeat;
 mod step;
 mod trigger;
@@ -25,8 +26,8 @@ pub use end_codes::{Blame, END_CODES, EndCode, Origin, may_go_on, unanswered, un
 pub use ending::{Ending, NoSuchEnding};
 pub use handover::Handover;
 pub use operation::{
-    Belongs, Confirm, Constant, Effect, Encoding, Job, KEPT_HEADERS, Method, Must, Operation, Param, Park, Place,
-    TextFormat,
+    Belongs, Confirm, Constant, Effect, Encoding, JSON_MEDIA, Job, KEPT_HEADERS, Method, Must, Operation, Param, Park,
+    Place, TextFormat, is_json_media,
 };
 pub use outcome::{
     OUTCOMES, PROVIDER_CODES, STATUSES, UNANSWERED, kept_of_try, may_refuse, meaning, says_no, unanswered_codes,

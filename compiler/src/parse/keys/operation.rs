@@ -6,7 +6,7 @@ use assent_schema::plan::{Effect, Encoding, Failure, KeyForm, Method, Place, Tex
 use super::super::pages::Counted;
 use super::super::value::words;
 use super::catalog::{FIELDS, OWN_EVENT, PREFIX, SHAPE, SHAPE_RULES};
-use super::{Holds, LINE, NAME, PATH, PATH_OR_ALL, PERIOD, RATE, Rule, SCOPE, Table, may, need};
+use super::{Form, Holds, LINE, NAME, PATH, PATH_OR_ALL, PERIOD, RATE, Rule, SCOPE, Table, may, need};
 
 /// One operation.
 pub(super) static OPERATION: Table = Table {
@@ -17,6 +17,11 @@ pub(super) static OPERATION: Table = Table {
         need("method", Holds::Word(words::<Method>), "The HTTP method."),
         need("path", Holds::Text, "The path below the endpoint; each `{hole}` is a parameter with `in = \"path\"`."),
         may("encoding", Holds::Word(words::<Encoding>), "How the request's body is written; `json` unless said."),
+        may(
+            "media",
+            Holds::Form(&MEDIA),
+            "What the API calls its JSON, like `application/vnd.api+json`; `application/json` unless said.",
+        ),
         may("document", Holds::Text, "The query or mutation of a GraphQL request."),
         may(
             "effect",
@@ -51,7 +56,16 @@ pub(super) static OPERATION: Table = Table {
         may("pages", Holds::Table(&PAGES), "How long lists are read, for reads."),
         may("poll", Holds::Table(&POLL), "How its list is walked by those who wait for news in it, for reads."),
     ]],
-    rules: &[],
+    rules: &[
+        Rule::When("method", "PUT", &["effect"]),
+        Rule::When("method", "PATCH", &["effect"]),
+        Rule::When("method", "DELETE", &["effect"]),
+    ],
+};
+
+static MEDIA: Form = Form {
+    pattern: "^[a-z0-9][a-z0-9!#$&^_.+-]*/([a-z0-9][a-z0-9!#$&^_.+-]*[+])?json$",
+    example: "application/vnd.api+json",
 };
 
 /// HTTP statuses.
@@ -67,7 +81,7 @@ static PARAM: Table = Table {
             need(
                 "in",
                 Holds::Word(words::<Place>),
-                "Where it stands in the request; `none` for what `belongs` only compares.",
+                "Where it stands in the request; `none` for what `belongs` only compares, and for an `amount` that the API knows.",
             ),
             may(
                 "at",

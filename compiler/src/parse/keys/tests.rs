@@ -75,6 +75,7 @@ pages = { link_at = "header:Link", param = "page", collect = "items", most = 3 }
 record = "made"
 method = "POST"
 path = "/make"
+media = "application/vnd.api+json"
 effect = "write"
 idempotency = { in = "header", at = "Idempotency-Key", form = "uuid", lives = "1d" }
 [operation.counted]
