@@ -7,6 +7,7 @@ mod chat;
 mod end_codes;
 mod ending;
 mod handover;
+mod hmac;
 mod operation;
 mod outcome;
 mod pages;
@@ -25,6 +26,7 @@ pub use chat::{
 pub use end_codes::{Blame, END_CODES, EndCode, Origin, may_go_on, unanswered, unbuilt};
 pub use ending::{Ending, NoSuchEnding};
 pub use handover::Handover;
+pub use hmac::{Hmac, ProofEncoding, Signed, SignedTime, TimeWire};
 pub use operation::{
     Belongs, Confirm, Constant, Effect, Encoding, JSON_MEDIA, Job, KEPT_HEADERS, Method, Must, Operation, Param, Park,
     Place, TextFormat, is_json_media,

@@ -10,8 +10,8 @@ use crate::class::Class;
 use crate::client::Auth;
 use crate::id::{EventName, IntegrationId, Name, Scope, SlotId};
 use crate::plan::{
-    Belongs, Confirm, Constant, Dialect, Effect, Encoding, ErrorRule, Idempotency, Job, Method, Once, OwnEvent, Pages,
-    Param, Park, Rate, Retry,
+    Belongs, Confirm, Constant, Dialect, Effect, Encoding, ErrorRule, Hmac, Idempotency, Job, Method, Once, OwnEvent,
+    Pages, Param, Park, Rate, Retry,
 };
 use crate::shape::Field;
 use crate::time::Period;
@@ -81,6 +81,8 @@ pub struct Webhook {
     pub dialect: Spanned<Dialect>,
     /// The header that holds the secret, for `token` alone.
     pub header: Option<String>,
+    /// How it is signed, for `hmac` alone.
+    pub hmac: Option<Hmac>,
     /// The slot of the secret.
     pub slot: Spanned<SlotId>,
     /// How to tell an event that our own connection caused.

@@ -48,6 +48,16 @@ const EVERY_SHAPE: &str = r#"
 name = "every"
 summary = "Every shape"
 auth = { kind = "none" }
+[webhook]
+dialect = "hmac"
+slot = "webhook"
+header = "X-Signature"
+encoding = "hex"
+prefix = "v1="
+signed = "{time}.{body}"
+time_header = "X-Time"
+time = "milliseconds"
+tolerance = "2m"
 [operation.take]
 record = "taken"
 method = "POST"
