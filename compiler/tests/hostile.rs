@@ -291,8 +291,13 @@ fn broken_files_are_findings_and_never_a_panic() {
     }
 }
 
-/// What the whole of `assent check` finds, in bounded time: code and file of each.
+/// What the whole of `assent check` finds, in bounded time: code and file of each, once.
 fn checked(all: &Files) -> BTreeSet<(String, String)> {
+    told(all).into_iter().collect()
+}
+
+/// The same, each time that it is told.
+fn told(all: &Files) -> Vec<(String, String)> {
     let (folder, repository) = bare();
     let tree = files(&repository, all);
     commit(&repository, tree);
@@ -364,6 +369,27 @@ fn expressions_that_explode_are_findings() {
         assert!(!found.is_empty(), "`{shown}…` is taken");
         assert!(!found.contains("syntax"), "`{shown}…`: {found:?}");
     }
+}
+
+/// What is above a limit is not compiled all the same, and nobody reads thousands of findings.
+#[test]
+fn steps_and_connections_without_end_are_a_few_findings() {
+    let appended = |path: &str, more: String| {
+        let mut all = example();
+        let file = all.get_mut(path).expect("a file");
+        file.extend(more.into_bytes());
+        told(&all).into_iter().filter(|(_, file)| file == path).count()
+    };
+    let steps = |n| format!("\n[[step]]\nid = \"x{n}\"\nset = {{ a = \"${{nobody{n}.b}}\" }}\n");
+    let few = appended(WORKFLOW, (0..10_000).map(steps).collect());
+    assert!((1..300).contains(&few), "{few} findings of a workflow");
+    let connections = |n| {
+        format!(
+            "\n[connections.c{n}]\nintegration = \"nope\"\n[connections.c{n}.endpoint.production]\nurl = \"https://c{n}.example\"\nregion = \"eu\"\n"
+        )
+    };
+    let few = appended("clients/acme/client.toml", (0..2_000).map(connections).collect());
+    assert!((1..300).contains(&few), "{few} findings of a client");
 }
 
 #[test]

@@ -135,12 +135,34 @@ impl Findings {
         self.found.iter().any(|f| f.code.row().severity == Severity::Error)
     }
 
-    /// All findings, sorted by file, place and code, each once.
+    /// All findings, sorted by file, place and code, each once. Of a file with more than [`OF_A_FILE_MOST`] the last one says
+    /// how many are not told: more would help nobody, and each is shown with its lines.
     pub fn sorted(mut self) -> Vec<Finding> {
         self.found.sort();
         self.found.dedup();
-        self.found
+        let mut told = Vec::new();
+        for of_file in self.found.chunk_by(|one, next| one.span.file == next.span.file) {
+            let (first, rest) = of_file.split_at(of_file.len().min(OF_A_FILE_MOST));
+            told.extend_from_slice(first);
+            told.extend(untold(rest));
+        }
+        told
     }
+}
+
+/// The most findings of one file that are told.
+pub const OF_A_FILE_MOST: usize = 200;
+
+/// That there are more: in the name of the first error among them, so that what fails a check is told.
+fn untold(rest: &[Finding]) -> Option<Finding> {
+    let is_error = |finding: &&Finding| finding.code.row().severity == Severity::Error;
+    let one = rest.iter().find(is_error).or_else(|| rest.first())?;
+    let message = match rest.len() {
+        1 => "1 finding more of this file, this one, is not told.".to_owned(),
+        more => format!("{more} findings more of this file, this one among them, are not told."),
+    };
+    let help = format!("Mend the {OF_A_FILE_MOST} that are told, then check again.");
+    Some(Finding { span: one.span.clone(), code: one.code, message, help: help.into(), path: Vec::new(), brief: None })
 }
 
 /// The most names that advice lists.
@@ -188,6 +210,27 @@ pub fn there_are<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<String>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_file_no_more_is_told_than_anybody_reads() {
+        let of = |file: &str, count: usize| {
+            let mut findings = Findings::new();
+            for place in 0..count {
+                findings.add(Code::UnknownName, Span::new(&file.into(), place..place), format!("number {place}"));
+            }
+            findings
+        };
+        let mut findings = of("b", 3_000);
+        findings.append(of("a", OF_A_FILE_MOST));
+        findings.append(of("c", OF_A_FILE_MOST + 1));
+        let sorted = findings.sorted();
+        assert_eq!(sorted.len(), 3 * OF_A_FILE_MOST + 2);
+        let last = |file: &str| sorted.iter().rfind(|finding| &*finding.span.file == file).unwrap();
+        assert_eq!(last("a").message, "number 199");
+        assert!(last("b").message.starts_with("2800 findings more of this file"), "{}", last("b").message);
+        assert_eq!((last("b").code, last("b").span.start), (Code::UnknownName, 200));
+        assert!(last("c").message.starts_with("1 finding more"));
+    }
 
     #[test]
     fn a_list_of_names_ends_where_a_reader_would() {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use assent_agent::content::Content;
 use assent_agent::sim::{Reply, Service};
 use assent_agent::world::{HttpRequest, HttpResponse, NetFailure, Wall};
 use assent_tests::generate::Dice;
@@ -40,7 +41,7 @@ impl Outside {
             0..=2 => ("no connection", false, Err(NetFailure::NeverConnected), quick),
             3 => ("done, no reply", true, Err(NetFailure::SentNoReply), quick),
             4 => ("not done, no reply", false, Err(NetFailure::SentNoReply), quick),
-            5 => ("503", false, Ok(response(503, Vec::new())), quick),
+            5 => ("503", false, Ok(later(response(503, Vec::new()))), quick),
             6 => ("429", false, Ok(response(429, Vec::new())), quick),
             7 => ("done, 500", true, Ok(response(500, Vec::new())), quick),
             8 => ("done, too late", true, Err(NetFailure::TimedOut), request.timeout),
@@ -48,6 +49,12 @@ impl Outside {
         };
         Some(Fault { name, does, result, after })
     }
+}
+
+/// An answer that says when to come again, as a server does that did not begin.
+fn later(mut answer: HttpResponse) -> HttpResponse {
+    answer.headers.push(("retry-after".to_owned(), Content::new(b"1".to_vec())));
+    answer
 }
 
 impl Service for Outside {

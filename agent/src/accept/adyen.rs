@@ -73,7 +73,7 @@ mod tests {
     }
 
     fn check(body: &str, secret: &str) -> Option<Refused> {
-        let scheme = Scheme { dialect: Dialect::Adyen, header: None };
+        let scheme = Scheme { dialect: Dialect::Adyen, header: None, hmac: None };
         let secrets = Secrets { current: secret.as_bytes(), previous: None };
         let delivery = Delivery { headers: &[], body: body.as_bytes() };
         verify(scheme, delivery, secrets, Moment::from_seconds(0), &[7; 32]).err()

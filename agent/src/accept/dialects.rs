@@ -20,7 +20,7 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::webhook::{Delivery, Refused, Scheme, TARGET};
-use super::{adyen, form};
+use super::{adyen, form, hmac};
 use crate::request::json::Json;
 
 /// The most signatures of one delivery that are looked at.
@@ -62,6 +62,7 @@ pub(super) fn read(scheme: Scheme<'_>, delivery: Delivery<'_>) -> Result<Claim, 
         Dialect::Hubspot => hubspot(delivery),
         Dialect::Twilio => twilio(delivery),
         Dialect::Mailgun => mailgun(delivery),
+        Dialect::Hmac => hmac::read(delivery, scheme.hmac.ok_or(Refused::MissingHeader)?),
         Dialect::Token => token(delivery, scheme.header.ok_or(Refused::MissingHeader)?),
     }
 }
@@ -197,7 +198,7 @@ fn token(delivery: Delivery<'_>, header: &str) -> Result<Claim, Refused> {
 }
 
 /// The one header of this name, as text.
-fn once<'a>(headers: &'a [(String, Vec<u8>)], name: &str) -> Result<&'a str, Refused> {
+pub(super) fn once<'a>(headers: &'a [(String, Vec<u8>)], name: &str) -> Result<&'a str, Refused> {
     let mut values = headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name));
     let (_, value) = values.next().ok_or(Refused::MissingHeader)?;
     if values.next().is_some() {
@@ -207,13 +208,13 @@ fn once<'a>(headers: &'a [(String, Vec<u8>)], name: &str) -> Result<&'a str, Ref
 }
 
 /// Milliseconds since 1970, as whole seconds.
-fn milliseconds(timestamp: &str) -> Result<i64, Refused> {
+pub(super) fn milliseconds(timestamp: &str) -> Result<i64, Refused> {
     let (whole, millis) = timestamp.split_at_checked(timestamp.len().saturating_sub(3)).ok_or(Refused::BadHeader)?;
     if millis.bytes().all(|b| b.is_ascii_digit()) { seconds(whole) } else { Err(Refused::BadHeader) }
 }
 
 /// Seconds since 1970, digits only: another spelling of the same number would be another signed text.
-fn seconds(timestamp: &str) -> Result<i64, Refused> {
+pub(super) fn seconds(timestamp: &str) -> Result<i64, Refused> {
     let plain = (1..=12).contains(&timestamp.len()) && timestamp.bytes().all(|b| b.is_ascii_digit());
     timestamp.parse().ok().filter(|_| plain).ok_or(Refused::BadHeader)
 }
@@ -258,6 +259,7 @@ pub(super) fn decode_secret(dialect: Dialect, secret: &[u8]) -> Result<Zeroizing
         | Dialect::Hubspot
         | Dialect::Twilio
         | Dialect::Mailgun
+        | Dialect::Hmac
         | Dialect::Token => {
             let plain = secret.len() >= SECRET_LEAST_BYTES && !secret.ends_with(b"\n");
             plain.then(|| Zeroizing::new(secret.to_vec())).ok_or(Refused::BadSecret)

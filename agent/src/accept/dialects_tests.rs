@@ -137,7 +137,7 @@ fn what_twilio_publishes_verifies() {
     ] {
         let headers = named(&[&address[..], &[("x-twilio-signature", signature)]].concat());
         let delivery = Delivery { headers: &headers, body: body.as_bytes() };
-        let claim = super::read(Scheme { dialect: Dialect::Twilio, header: None }, delivery).ok().unwrap();
+        let claim = super::read(Scheme { dialect: Dialect::Twilio, header: None, hmac: None }, delivery).ok().unwrap();
         let mut mac = hmac::Hmac::<sha1::Sha1>::new_from_slice(b"12345").unwrap();
         mac.update(&claim.signed);
         assert_eq!(mac.verify_slice(&claim.proofs[0]).is_ok(), genuine, "{body}");
@@ -145,7 +145,7 @@ fn what_twilio_publishes_verifies() {
     let headers = named(&[&address[..], &[("x-twilio-signature", "RSOYDt4T1cUTdK1PDd93/VVr8B8=")]].concat());
     let secrets = Secrets { current: b"a token that is long enough", previous: None };
     let check = |body: &str, headers: &[(String, Vec<u8>)]| {
-        let scheme = Scheme { dialect: Dialect::Twilio, header: None };
+        let scheme = Scheme { dialect: Dialect::Twilio, header: None, hmac: None };
         verify(scheme, Delivery { headers, body: body.as_bytes() }, secrets, Moment::from_seconds(0), &[7; 32]).err()
     };
     assert_eq!(check(call, &headers), Some(Refused::BadSignature));
@@ -164,7 +164,7 @@ fn of_mailgun_a_time_and_a_token_are_signed_and_a_token_counts_once() {
             r#"{{"signature":{{"timestamp":"1770920772","token":"{TOKEN}","signature":"{OWN}","parent-signature":"{ABOVE}"}},"event-data":{{"event":"failed"}}}}"#
         );
         let body = changed.iter().fold(body, |body, (was, is)| body.replace(was, is));
-        let scheme = Scheme { dialect: Dialect::Mailgun, header: None };
+        let scheme = Scheme { dialect: Dialect::Mailgun, header: None, hmac: None };
         let secrets = Secrets { current: secret.as_bytes(), previous: None };
         let delivery = Delivery { headers: &[], body: body.as_bytes() };
         verify(scheme, delivery, secrets, Moment::from_seconds(at), &[7; 32])
@@ -200,7 +200,7 @@ fn check_with(
     secrets: Secrets<'_>,
     later: i64,
 ) -> Result<Authentic, Refused> {
-    let scheme = Scheme { dialect: example.dialect, header: Some("x-token") };
+    let scheme = Scheme { dialect: example.dialect, header: Some("x-token"), hmac: None };
     verify(scheme, Delivery { headers, body }, secrets, Moment::from_seconds(example.at + later), &[7; 32])
 }
 

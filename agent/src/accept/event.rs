@@ -189,6 +189,7 @@ fn challenge(dialect: Dialect, headers: &[(String, Vec<u8>)], json: &Json) -> Op
         | Dialect::Hubspot
         | Dialect::Twilio
         | Dialect::Mailgun
+        | Dialect::Hmac
         | Dialect::Token => return None,
     };
     (text.len() <= CHALLENGE_MOST_BYTES).then(|| text.to_owned())

@@ -51,6 +51,7 @@ pub fn events(dialect: Dialect, body: &[u8]) -> Result<Vec<Cow<'_, [u8]>>, Refus
         | Dialect::Front
         | Dialect::Adyen
         | Dialect::Mailgun
+        | Dialect::Hmac
         | Dialect::Token => Ok(vec![Cow::Borrowed(body)]),
     }
 }

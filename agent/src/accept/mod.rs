@@ -7,6 +7,7 @@ mod dialects;
 pub mod doors;
 pub mod event;
 pub mod form;
+mod hmac;
 pub mod inbox;
 pub mod poll;
 pub mod schedule;

@@ -6,11 +6,11 @@
 //! engine.md section 2.
 
 use assent_schema::canon::Digest;
-use assent_schema::plan::Dialect;
+use assent_schema::plan::{Dialect, Hmac};
 use assent_schema::time::Moment;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, Mac as _};
+use hmac::{Hmac as Keyed, Mac as _};
 use sha1::Sha1;
 use sha2::Sha256;
 
@@ -32,6 +32,8 @@ pub struct Scheme<'a> {
     pub dialect: Dialect,
     /// The header that holds the secret itself; for `token` alone.
     pub header: Option<&'a str>,
+    /// How it is signed; for `hmac` alone.
+    pub hmac: Option<&'a Hmac>,
 }
 
 /// What came in.
@@ -125,7 +127,9 @@ pub fn verify(
     }
     let claim = read(scheme, delivery)?;
     if let Some(seconds) = claim.at {
-        in_time(seconds, now)?;
+        let tolerance = scheme.hmac.and_then(|hmac| hmac.time.as_ref()).map(|time| time.tolerance.as_seconds());
+        let tolerance = tolerance.and_then(|seconds| i64::try_from(seconds).ok()).unwrap_or(TOLERANCE_SECONDS);
+        in_time(seconds, now, tolerance)?;
     }
     if !is_genuine(scheme.dialect, &claim, secrets)? {
         return Err(Refused::BadSignature);
@@ -162,6 +166,7 @@ fn is_genuine(dialect: Dialect, claim: &Claim, secrets: Secrets<'_>) -> Result<b
                 | Dialect::Front
                 | Dialect::Hubspot
                 | Dialect::Mailgun
+                | Dialect::Hmac
                 | Dialect::Adyen => mac(&secret, &claim.signed).is_some_and(|mac| mac.verify_slice(proof).is_ok()),
             };
         }
@@ -175,18 +180,18 @@ fn is_same(secret: &[u8], text: &[u8]) -> bool {
     expected.is_some_and(|expected| mac(secret, text).is_some_and(|mac| mac.verify_slice(&expected).is_ok()))
 }
 
-fn in_time(seconds: i64, now: Moment) -> Result<(), Refused> {
+fn in_time(seconds: i64, now: Moment, tolerance: i64) -> Result<(), Refused> {
     let ahead = seconds.saturating_sub(now.seconds());
     match ahead {
-        _ if ahead > TOLERANCE_SECONDS => Err(Refused::TooNew),
-        _ if ahead < -TOLERANCE_SECONDS => Err(Refused::TooOld),
+        _ if ahead > tolerance => Err(Refused::TooNew),
+        _ if ahead < tolerance.saturating_neg() => Err(Refused::TooOld),
         _ => Ok(()),
     }
 }
 
-fn mac(secret: &[u8], signed: &[u8]) -> Option<Hmac<Sha256>> {
+fn mac(secret: &[u8], signed: &[u8]) -> Option<Keyed<Sha256>> {
     // Any length of key is fine for HMAC; the error exists for other algorithms.
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).ok()?;
+    let mut mac = Keyed::<Sha256>::new_from_slice(secret).ok()?;
     mac.update(signed);
     Some(mac)
 }
@@ -196,7 +201,7 @@ fn mac(secret: &[u8], signed: &[u8]) -> Option<Hmac<Sha256>> {
 /// # Source
 /// RFC 6151 section 2.3 on HMAC with broken hashes; RFC 2202.
 fn sha1(secret: &[u8], signed: &[u8], proof: &[u8]) -> bool {
-    let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(secret) else { return false };
+    let Ok(mut mac) = Keyed::<Sha1>::new_from_slice(secret) else { return false };
     mac.update(signed);
     mac.verify_slice(proof).is_ok()
 }
@@ -273,7 +278,7 @@ mod tests {
         body: &[u8],
         secrets: Secrets<'_>,
     ) -> Result<Authentic, Refused> {
-        let scheme = Scheme { dialect: Dialect::StandardWebhooks, header: None };
+        let scheme = Scheme { dialect: Dialect::StandardWebhooks, header: None, hmac: None };
         verify(scheme, Delivery { headers, body }, secrets, Moment::from_seconds(seconds), &KEY)
     }
 

@@ -122,6 +122,7 @@ fn of_dialect(dialect: Dialect) -> Misfit {
         | Dialect::Hubspot
         | Dialect::Twilio
         | Dialect::Mailgun
+        | Dialect::Hmac
         | Dialect::Token => Misfit {
             what: "is shorter than 8 bytes, or ends with a line break",
             help: "Copy it as the sender shows it; one that can be guessed verifies nothing.",

@@ -40,14 +40,14 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
             Ok(heard) => heard,
             Err(receipt) => return receipt,
         };
-        let Trigger::Webhook { connection, dialect, header, .. } = trigger else {
+        let Trigger::Webhook { connection, dialect, header, hmac, .. } = trigger else {
             return match (heard.is_empty(), compiled.plan.listens()) {
                 (false, _) => Receipt::Heard,
                 (true, true) => Receipt::Ignored,
                 (true, false) => Receipt::Unknown,
             };
         };
-        let scheme = Scheme { dialect: *dialect, header: header.as_deref() };
+        let scheme = Scheme { dialect: *dialect, header: header.as_deref(), hmac: hmac.as_deref() };
         let key = self.webhook_key(&client, &workflow);
         let authentic = match self.check(&client, connection, scheme, delivery, &key).await {
             // Nobody knows whether it is genuine: the sender is to come again.
@@ -172,7 +172,8 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
                 continue;
             }
             tried.push(event.connection.clone());
-            let scheme = Scheme { dialect: event.dialect, header: event.header.as_deref() };
+            let (header, hmac) = (event.header.as_deref(), event.hmac.as_deref());
+            let scheme = Scheme { dialect: event.dialect, header, hmac };
             let authentic = match self.check(client, &event.connection, scheme, delivery, &key).await {
                 Ok(authentic) => authentic,
                 Err(NotChecked::Later) => return Err(Receipt::Unavailable),
@@ -289,8 +290,9 @@ struct Genuine<'a> {
 
 /// Whether what is said of an event to be heard is what the trigger says of its own: who signs it, and how.
 fn is_own(trigger: &Trigger, event: &Awaited) -> bool {
-    let Trigger::Webhook { connection, dialect, header, .. } = trigger else { return false };
-    event.connection == *connection && event.dialect == *dialect && event.header == *header
+    let Trigger::Webhook { connection, dialect, header, hmac, .. } = trigger else { return false };
+    let signs = event.dialect == *dialect && event.header == *header && event.hmac == *hmac;
+    event.connection == *connection && signs
 }
 
 /// By what an event of a delivery is known again that a run heard.

@@ -9,7 +9,9 @@ use assent_schema::canon::Digest;
 use assent_schema::client::ConnectionFacts;
 use assent_schema::expr::Value;
 use assent_schema::id::{ClientId, Name, OperationRef};
-use assent_schema::plan::{Constant, Encoding, KEPT_HEADERS, Method, Operation, Pages, Param, Place};
+use assent_schema::plan::{
+    Constant, Encoding, JSON_MEDIA, KEPT_HEADERS, Method, Operation, Pages, Param, Place, is_json_media,
+};
 use assent_schema::shape::Shape;
 use zeroize::Zeroizing;
 
@@ -119,6 +121,8 @@ struct Parts {
     body: Body,
     has_body: bool,
     secret_header: Option<String>,
+    /// What the API calls its JSON.
+    media: Option<String>,
     /// What the query may hold beside the cursor; all where it is nothing.
     keep: Option<BTreeSet<String>>,
 }
@@ -131,6 +135,7 @@ impl Parts {
             query: Zeroizing::default(),
             headers: Vec::new(),
             body: Body::new(operation),
+            media: operation.media.clone().filter(|media| is_json_media(media)),
             has_body: operation.encoding == Encoding::Graphql
                 || operation.params.values().any(|param| param.place == Place::Body),
             secret_header: connection.auth.header_name(),
@@ -157,7 +162,11 @@ impl Parts {
                 self.header(&param.at, &text)
             }
             Place::Body => self.body.put(&param.at, value, shape),
-            Place::None => Ok(()),
+            // An amount that is counted and not sent is one that could be.
+            Place::None => match shape {
+                Shape::Money { wire } => wire::money(value, wire).map(drop).ok_or(WrongKind::ArgumentMisfit),
+                _ => Ok(()),
+            },
         }
     }
 
@@ -262,8 +271,7 @@ impl Parts {
         let of = |name: &str| self.segments.iter().find(|(there, _)| there.as_str() == name);
         let path = url::fill(template, |name| of(name).map(|(_, text)| text.as_str())).map_err(|bad| match bad {
             BadPath::Segment => {
-                let unfit = |text: &str| matches!(text, "" | "." | "..");
-                let param = self.segments.iter().find(|(_, text)| unfit(text)).map(|(name, _)| name.clone());
+                let param = self.segments.iter().find(|(_, text)| url::is_unfit(text)).map(|(name, _)| name.clone());
                 Wrong { kind: WrongKind::SegmentRefused, param }
             }
             BadPath::TooLong => WrongKind::TooLarge.into(),
@@ -280,14 +288,15 @@ impl Parts {
 
     fn finish(self, method: Method) -> Result<(Vec<Header>, Content<Vec<u8>>), Wrong> {
         let mut headers = self.headers;
-        headers.extend(common_headers());
+        headers.extend(headers_of(self.media.as_deref()));
         if !self.has_body {
             return Ok((headers, Content::default()));
         }
         if method == Method::Get {
             return Err(WrongKind::EndpointRefused.into());
         }
-        headers.push(header("content-type", &self.body.content_type()));
+        let kind = self.media.unwrap_or_else(|| self.body.content_type());
+        headers.push(header("content-type", &kind));
         Ok((headers, self.body.write()?))
     }
 }
@@ -302,8 +311,15 @@ fn page_place(pages: &Pages, cursor: &str) -> Constant {
 
 /// What every request says.
 pub(super) fn common_headers() -> [Header; 3] {
+    headers_of(None)
+}
+
+/// What every request of an operation says. An API that calls its JSON otherwise may still tell of an error in plain JSON.
+fn headers_of(media: Option<&str>) -> [Header; 3] {
     let agent = concat!("assent-agent/", env!("CARGO_PKG_VERSION"));
-    [header("accept", "application/json"), header("accept-encoding", "identity"), header("user-agent", agent)]
+    let accept = media.map(|media| format!("{media}, {JSON_MEDIA};q=0.9"));
+    let accept = header("accept", accept.as_deref().unwrap_or(JSON_MEDIA));
+    [accept, header("accept-encoding", "identity"), header("user-agent", agent)]
 }
 
 pub(super) fn header(name: &str, value: &str) -> Header {

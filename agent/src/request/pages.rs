@@ -175,7 +175,7 @@ impl Paging {
             None => return Ok(None),
             Some(Next::At(cursor)) => (Digest::of_file(cursor.reveal().as_bytes()), cursor),
             Some(Next::Counted(_)) if count == 0 => return Ok(None),
-            Some(Next::Counted(page)) => (page, Content::new(self.counted(pages.by).to_string())),
+            Some(Next::Counted(page)) => (page, Content::new(self.counted(pages).to_string())),
         };
         if !self.seen.insert(mark) {
             // Some APIs name the place behind the last item for ever; an empty page is the end of the list.
@@ -190,9 +190,9 @@ impl Paging {
     }
 
     /// What the next page is asked for with, where the agent counts.
-    fn counted(&self, by: PagesBy) -> usize {
-        match by {
-            PagesBy::Page => self.pages.saturating_add(1),
+    fn counted(&self, pages: &Pages) -> usize {
+        match pages.by {
+            PagesBy::Page => self.pages.saturating_add(usize::from(u8::from(pages.first))),
             PagesBy::Offset | PagesBy::Cursor | PagesBy::Link => self.items,
         }
     }

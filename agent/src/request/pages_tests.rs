@@ -241,6 +241,7 @@ fn a_list_is_counted_until_a_page_is_empty_or_comes_again() {
     let asked = |texts: &[&str]| Ok(texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
     assert_eq!(walked(json!({"by": "offset"}), &pages), asked(&["at=2", "at=3"]));
     assert_eq!(walked(json!({"by": "page"}), &pages), asked(&["at=2", "at=3"]));
+    assert_eq!(walked(json!({"by": "page", "first": 0}), &pages), asked(&["at=1", "at=2"]));
     let said = [("{\"items\":[1],\"more\":true}", ""), ("{\"items\":[2],\"more\":false}", "")];
     assert_eq!(walked(json!({"by": "page", "more_at": "more"}), &said), asked(&["at=2"]));
     let deaf = [("{\"items\":[1,2]}", ""), ("{\"items\":[1,2]}", "")];

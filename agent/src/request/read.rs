@@ -306,7 +306,9 @@ fn by_rule(rule: &ErrorRule, operation: &Operation, response: &HttpResponse) -> 
 }
 
 fn by_status_of(operation: &Operation, response: &HttpResponse) -> Failed {
-    Failed { not_executed: operation.not_executed.contains(&response.status), ..by_status_alone(response) }
+    let failed = by_status_alone(response);
+    let not_executed = operation.surely_not_executed(response.status, failed.retry_after.is_some());
+    Failed { not_executed, ..failed }
 }
 
 /// The failure of an answer for which the catalog has no rules.

@@ -409,6 +409,44 @@ pub(super) fn response(status: u16, body: &str, headers: &[(&str, &str)]) -> Htt
 }
 
 #[test]
+fn what_an_api_calls_its_json_is_sent_and_taken() {
+    let said =
+        |built: &Built, name: &str| headers(built).into_iter().find(|(there, _)| there == name).map(|(_, text)| text);
+    let mut operation = operation(json!({"media": "application/vnd.api+json"}));
+    let given = arguments(&[("id", "1"), ("text", "x")]);
+    let request = built(&operation, &given, &bearer()).ok().unwrap();
+    assert_eq!(said(&request, "content-type").as_deref(), Some("application/vnd.api+json"));
+    assert_eq!(said(&request, "accept").as_deref(), Some("application/vnd.api+json, application/json;q=0.9"));
+    // Not even a plan puts anything else there.
+    operation.media = Some("text/html\r\nX-Evil: 1".to_owned());
+    let request = built(&operation, &given, &bearer()).ok().unwrap();
+    assert_eq!(said(&request, "content-type").as_deref(), Some("application/json"));
+    assert_eq!(said(&request, "accept").as_deref(), Some("application/json"));
+}
+
+#[test]
+fn an_amount_that_the_other_side_knows_is_not_sent() {
+    let shape = json!({"type": "money", "wire": {"value": "", "currency": {"fixed": "EUR"}, "unit": "minor"}});
+    let params = json!({
+        "rate": {"place": "path", "at": "rate", "shape": {"type": "token"}, "class": "reference", "target": true},
+        "price": {"place": "none", "at": "price", "shape": shape, "class": "reference", "amount": true},
+    });
+    let operation = operation(json!({"path": "/labels/{rate}", "effect": "money", "params": params}));
+    let price = |code: &str| {
+        let mut given = arguments(&[("rate", "se-1")]);
+        let money = Currency::new(code).and_then(|currency| Money::new(1_190, currency)).unwrap();
+        given.insert(Name::new("price").unwrap(), Value::Money(money));
+        built(&operation, &given, &bearer())
+    };
+    let request = price("EUR").ok().unwrap().request;
+    assert_eq!(request.target.reveal(), "/v2/labels/se-1");
+    assert!(request.body.reveal().is_empty());
+    assert_eq!(price("USD").err().map(|wrong| wrong.kind), Some(WrongKind::ArgumentMisfit), "it could not be that");
+    let missing = built(&operation, &arguments(&[("rate", "se-1")]), &bearer());
+    assert_eq!(missing.err().map(|wrong| wrong.kind), Some(WrongKind::ArgumentMissing));
+}
+
+#[test]
 fn constants_have_the_type_that_the_catalog_gives_them() {
     let changes = json!({"path": "/t", "params": {}, "constants": {"auto": true, "limit": 5, "kind": "5"}});
     let built = built(&operation(changes), &Arguments::new(), &bearer()).unwrap();

@@ -5,6 +5,8 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use assent_schema::plan::path::{self, Piece, has_form, is_sign, is_unreserved, leads_elsewhere, segments};
+
 use super::limits::TARGET_MOST_BYTES;
 
 /// A checked base URL: `https://host[:port][/path]` without a slash at its end.
@@ -102,16 +104,6 @@ fn is_plain_segment(segment: &str) -> bool {
     !segment.is_empty() && segment != "." && segment != ".." && segment.bytes().all(is_unreserved)
 }
 
-/// RFC 3986 section 2.3.
-fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
-}
-
-/// What stands in a path as it is: unreserved characters, and the colon before a verb, which holes have encoded.
-fn is_literal(byte: u8) -> bool {
-    is_unreserved(byte) || byte == b':'
-}
-
 /// Encodes a text so that it is one value in a query or form, or part of one segment: all but unreserved characters.
 pub fn encode(text: &str, out: &mut String) {
     for byte in text.bytes() {
@@ -140,29 +132,29 @@ pub enum BadPath {
     TooLong,
 }
 
-/// Fills the `{holes}` of an operation's path; each value becomes part of one segment and of no other.
+/// Fills the `{holes}` of an operation's path; each value becomes part of one segment and of no other, and stays in its hole.
 ///
 /// # Errors
 /// [`BadPath`].
 pub fn fill<'v>(template: &str, value: impl Fn(&str) -> Option<&'v str>) -> Result<String, BadPath> {
-    let segments = segments(template).ok_or(BadPath::Template)?;
+    let segments = segments(template).map_err(|_wrong| BadPath::Template)?;
     let mut path = String::new();
-    for segment in &segments {
+    for pieces in &segments {
         path.push('/');
         let begin = path.len();
-        match segment {
-            Segment::Plain(text) => path.push_str(text),
-            Segment::Hole { before, name, after } => {
-                let text = value(name).ok_or(BadPath::Template)?;
-                if text.is_empty() {
-                    return Err(BadPath::Segment);
+        for piece in pieces {
+            match piece {
+                Piece::Text(text) => path.push_str(text),
+                Piece::Hole(name) => {
+                    let text = value(name).ok_or(BadPath::Template)?;
+                    if !may_fill(text, pieces) {
+                        return Err(BadPath::Segment);
+                    }
+                    encode(text, &mut path);
                 }
-                path.push_str(before);
-                encode(text, &mut path);
-                path.push_str(after);
             }
         }
-        if matches!(path.get(begin..), None | Some("" | "." | "..")) {
+        if !pieces.is_empty() && path.get(begin..).is_none_or(leads_elsewhere) {
             return Err(BadPath::Segment);
         }
     }
@@ -172,63 +164,70 @@ pub fn fill<'v>(template: &str, value: impl Fn(&str) -> Option<&'v str>) -> Resu
     if matches(&segments, &path) { Ok(path) } else { Err(BadPath::Mismatch) }
 }
 
+/// Whether a value says something, and nothing of the form that the constants around it give their segment: whoever reads
+/// `Orders('…')` decodes it before they look for the quote.
+fn may_fill(text: &str, pieces: &[Piece<'_>]) -> bool {
+    !text.is_empty() && !(has_form(pieces) && text.bytes().any(is_sign))
+}
+
+/// Whether a value cannot stand in a path, whatever is around it there.
+pub(super) fn is_unfit(text: &str) -> bool {
+    leads_elsewhere(text) || text.bytes().any(is_sign)
+}
+
 /// The names of the holes of a path, in order.
 pub fn holes(template: &str) -> Option<Vec<&str>> {
-    let hole = |segment| match segment {
-        Segment::Hole { name, .. } => Some(name),
-        Segment::Plain(_) => None,
-    };
-    Some(segments(template)?.into_iter().filter_map(hole).collect())
+    segments(template).is_ok().then(|| path::holes(template))
 }
 
 /// What stands in a path where the template has a hole, as it is encoded. The segments are counted from the end: the path of
 /// an endpoint comes first.
 pub fn held<'p>(template: &str, path: &'p str, hole: &str) -> Option<&'p str> {
-    let segments = segments(template)?;
-    segments.iter().rev().zip(path.rsplit('/')).find_map(|(segment, part)| match segment {
-        Segment::Hole { before, name, after } if *name == hole => part.strip_prefix(before)?.strip_suffix(after),
-        Segment::Hole { .. } | Segment::Plain(_) => None,
-    })
+    let segments = segments(template).ok()?;
+    let pairs = segments.iter().rev().zip(path.rsplit('/'));
+    let held = |(pieces, part): (&Vec<Piece<'_>>, &'p str)| {
+        let held = taken_apart(pieces, part)?;
+        held.into_iter().find_map(|(name, value)| (name == hole).then_some(value))
+    };
+    pairs.filter(|(pieces, _)| pieces.contains(&Piece::Hole(hole))).find_map(held)
 }
 
-enum Segment<'t> {
-    Plain(&'t str),
-    Hole { before: &'t str, name: &'t str, after: &'t str },
-}
-
-/// Reads a template: `/a/{b}/c{d}.json`, at most one hole a segment.
-fn segments(template: &str) -> Option<Vec<Segment<'_>>> {
-    let segment = |text: &'_ str| -> bool { text.bytes().all(is_literal) };
-    template
-        .strip_prefix('/')?
-        .split('/')
-        .map(|text| match text.split_once('{') {
-            None => {
-                let plain = !matches!(text, "" | "." | "..") && segment(text);
-                plain.then_some(Segment::Plain(text))
+/// What stands in the holes of a finished segment, if it is one of those pieces. What is between two holes is something that
+/// no value holds, so there is one way to read it.
+fn taken_apart<'t, 'p>(pieces: &[Piece<'t>], part: &'p str) -> Option<Vec<(&'t str, &'p str)>> {
+    let (mut rest, mut open, mut held) = (part, None, Vec::new());
+    for (at, piece) in pieces.iter().enumerate() {
+        let is_last = at.saturating_add(1) == pieces.len();
+        match (piece, open.take()) {
+            (Piece::Text(text), None) => rest = rest.strip_prefix(text)?,
+            (Piece::Text(text), Some(name)) if is_last => {
+                held.push((name, rest.strip_suffix(text)?));
+                rest = "";
             }
-            Some((before, rest)) => {
-                let (name, after) = rest.split_once('}')?;
-                let fine = segment(before) && segment(after) && !name.is_empty();
-                fine.then_some(Segment::Hole { before, name, after })
+            (Piece::Text(text), Some(name)) => {
+                let (value, behind) = rest.split_once(text)?;
+                held.push((name, value));
+                rest = behind;
             }
-        })
-        .collect()
+            (Piece::Hole(name), None) => open = Some(*name),
+            (Piece::Hole(_), Some(_)) => return None,
+        }
+    }
+    if let Some(name) = open {
+        held.push((name, rest));
+        rest = "";
+    }
+    let is_value = |value: &str| !value.is_empty() && value.bytes().all(|b| is_unreserved(b) || b == b'%');
+    (rest.is_empty() && held.iter().all(|(_, value)| is_value(value))).then_some(held)
 }
 
-/// Reads the finished path as a server would and compares it with the template: the same number of segments, the plain
-/// ones unchanged, the others one segment of unreserved and encoded characters.
-fn matches(segments: &[Segment<'_>], path: &str) -> bool {
+/// Reads the finished path as a server would and compares it with the template: the same number of segments, the constants
+/// unchanged, and in each hole unreserved and encoded characters.
+fn matches(segments: &[Vec<Piece<'_>>], path: &str) -> bool {
     let Some(rest) = path.strip_prefix('/') else { return false };
     let parts: Vec<_> = rest.split('/').collect();
     parts.len() == segments.len()
-        && parts.iter().zip(segments).all(|(part, segment)| match segment {
-            Segment::Plain(text) => part == text,
-            Segment::Hole { before, after, .. } => {
-                let middle = part.strip_prefix(before).and_then(|p| p.strip_suffix(after));
-                middle.is_some_and(|m| !m.is_empty() && m.bytes().all(|b| is_unreserved(b) || b == b'%'))
-            }
-        })
+        && parts.iter().zip(segments).all(|(part, pieces)| taken_apart(pieces, part).is_some())
 }
 
 /// The pairs of a query or of a form, decoded.
@@ -265,6 +264,44 @@ mod tests {
         assert_eq!(made("/v1/messages/{id}:send", "a:b"), Ok("/v1/messages/a%3Ab:send".to_owned()));
         assert_eq!(made("/v1/images:annotate/{id}", "7"), Ok("/v1/images:annotate/7".to_owned()));
         assert!(made("/orders/{id}/..", "7").is_err() && made("/orders//{id}", "7").is_err());
+        assert_eq!(made("/api/0/issues/{id}/", "7"), Ok("/api/0/issues/7/".to_owned()));
+        assert_eq!(made("/odata/Orders('{id}')/X", "a b"), Ok("/odata/Orders('a%20b')/X".to_owned()));
+    }
+
+    #[test]
+    fn holes_of_one_segment_are_read_back_as_they_were_written() {
+        let template = "/Lines(Order='{order}',No={no}).json/";
+        let value = |name: &str| if name == "order" { Some("a-1.b") } else { Some("7") };
+        let path = fill(template, value).unwrap();
+        assert_eq!(path, "/Lines(Order='a-1.b',No=7).json/");
+        let path = format!("/base{path}");
+        assert_eq!((held(template, &path, "order"), held(template, &path, "no")), (Some("a-1.b"), Some("7")));
+        let point = fill("/points/{lat},{lng}", |name| Some(if name == "lat" { "52.5" } else { "-13.4" }));
+        assert_eq!(point.as_deref(), Ok("/points/52.5,-13.4"));
+        assert_eq!(held("/a/{b}.json", "/x/a/c.json.json", "b"), Some("c.json"));
+        assert_eq!(held("/a/{b}.json", "/x/a/c", "b"), None);
+    }
+
+    #[test]
+    fn a_hostile_value_stays_in_its_hole() {
+        let hostile = ["1')/Items('2", "1,No=2", "a'b", "a;b", "a=b", "(", ")", "*", "a@b", "!", "$", "&", "+"];
+        for template in ["/Orders('{id}')", "/Orders({id})/X", "/points/{id},0", "/a/{id};v=1", "/@{id}"] {
+            for value in hostile {
+                assert_eq!(fill(template, |_| Some(value)), Err(BadPath::Segment), "{template} {value}");
+            }
+            for value in ["..", ".", "a/b", "a?b", "%27", "a#b", "a\r\nb"] {
+                let Ok(path) = fill(template, |_| Some(value)) else { continue };
+                assert_eq!(path.split('/').count(), template.split('/').count(), "{template} {value}");
+                let part = held(template, &path, "id").unwrap();
+                assert_eq!(decode(part), value, "{template}");
+            }
+        }
+        // Some servers cut off what stands behind a semicolon.
+        for refused in ["..", "."] {
+            assert_eq!(fill("/a/{id};v=1", |_| Some(refused)), Err(BadPath::Segment));
+        }
+        assert_eq!(fill("/{id}/", |_| Some("..")), Err(BadPath::Segment));
+        assert_eq!(fill("/{id}/", |_| Some("")), Err(BadPath::Segment));
     }
 
     #[test]
@@ -320,7 +357,7 @@ mod tests {
     fn templates_hold_plain_segments_and_whole_holes() {
         assert_eq!(holes("/a/{b}/c/{d}.json"), Some(vec!["b", "d"]));
         for bad in
-            ["", "a", "//", "/a/", "/a//b", "/a/..", "/a/{b", "/a/b}", "/a/{}", "/a/{b}{c}", "/a?x={b}", "/%2e/{b}"]
+            ["", "a", "//", "/a//", "/a//b", "/a/..", "/a/{b", "/a/b}", "/a/{}", "/a/{b}{c}", "/a?x={b}", "/%2e/{b}"]
         {
             assert!(holes(bad).is_none(), "{bad}");
         }

@@ -1,5 +1,6 @@
 //! `inline-secret`: something in a file of the commit looks like a secret. The message never says what it is.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use assent_schema::code::Code;
@@ -33,8 +34,21 @@ pub fn secrets(place: &Place, text: &str) -> Vec<Secret> {
     } else if place.holds_keys() {
         tripwire::patterns(text)
     } else {
-        tripwire::secrets(text)
+        let placed = match place {
+            Place::Integration(_) => tripwire::sent_keys(text),
+            Place::Provider(_) | Place::Client(_) | Place::Project => tripwire::keys_in_addresses(text),
+            _ => Vec::new(),
+        };
+        let mut found = tripwire::secrets(text);
+        let is_new = |secret: &Secret| !found.iter().any(|there| overlap(&there.range, &secret.range));
+        let more: Vec<Secret> = placed.into_iter().filter(is_new).collect();
+        found.extend(more);
+        found
     }
+}
+
+fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
+    a.start < b.end && b.start < a.end
 }
 
 /// Reports one. A secret of several lines is shown by its first.

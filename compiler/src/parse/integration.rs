@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use assent_schema::class::Class;
 use assent_schema::client::{Auth, ClientAuth};
 use assent_schema::id::{IntegrationId, Name, SlotId};
-use assent_schema::plan::{ADYEN_SIGNED, Dialect, Once, OwnEvent};
-use assent_schema::shape::{CurrencyWire, Field, Shape, WrittenBy};
+use assent_schema::plan::{ADYEN_SIGNED, Dialect, Hmac, Once, OwnEvent, Signed, SignedTime, may_refuse};
+use assent_schema::shape::{CurrencyWire, Field, InstantWire, Shape, WrittenBy};
 use assent_schema::spec::{ChannelKind, ChannelSpec, Event, Integration, Spanned, Webhook};
+use assent_schema::time::Period;
 
 use super::client::rate;
 use super::field::fields;
@@ -15,7 +16,7 @@ use super::operation::operation;
 use super::place::{path, texts_by_path};
 use super::reader::{Table, Value};
 use super::units::{count_all, minor_units};
-use super::value::{boolean, line, name, not_one_of, parsed, plain_line, word};
+use super::value::{boolean, line, name, not_one_of, parsed, period, plain_line, word};
 
 pub(super) const AUTHS: [&str; 5] = ["header", "basic", "oauth2-client", "oauth2-refresh", "none"];
 
@@ -204,8 +205,57 @@ fn webhook(value: Value<'_, '_>) -> Option<Webhook> {
     let own = table.opt("self", own_event);
     let is_token = dialect.as_ref().is_some_and(|dialect| dialect.value == Dialect::Token);
     let header = if is_token { Some(table.need("header", header_name)?) } else { None };
+    let is_hmac = dialect.as_ref().is_some_and(|dialect| dialect.value == Dialect::Hmac);
+    let parts = is_hmac.then(|| hmac(&mut table));
     table.done();
-    Some(Webhook { dialect: dialect?, slot: slot?, header, own })
+    let hmac = match parts {
+        // What is wrong with it was told.
+        Some(None) => return None,
+        Some(hmac) => hmac,
+        None => None,
+    };
+    Some(Webhook { dialect: dialect?, slot: slot?, header, hmac, own })
+}
+
+/// How far a signed time may be off unless said, and at most.
+const TOLERANCE: (Period, Period) = (Period::minutes(5), Period::hours(1));
+
+/// How a sender signs, by its parts.
+fn hmac(table: &mut Table<'_, '_>) -> Option<Hmac> {
+    let header = table.need("header", header_name);
+    let encoding = table.need("encoding", word);
+    let prefix = table.opt("prefix", plain_line).unwrap_or_default();
+    let signed = table.opt("signed", |value| {
+        let text = value.text()?.to_owned();
+        match Signed::try_from(text) {
+            Ok(signed) => Some(signed),
+            Err(wrong) => value.bad(wrong),
+        }
+    });
+    let time = table.opt("time_header", header_name);
+    let wire = table.opt("time", word).unwrap_or_default();
+    let tolerance = table.opt("tolerance", period(Period::seconds(1)..=TOLERANCE.1)).unwrap_or(TOLERANCE.0);
+    let is_misread = table.has("signed") && signed.is_none();
+    let signed = signed.unwrap_or_default();
+    if !is_misread && signed.has_time() != table.has("time_header") {
+        let (what, help) = if signed.has_time() {
+            ("`signed` has a `{time}`, and nothing says where that stands.", "Name its header in `time_header`.")
+        } else {
+            (
+                "`time_header` names a time, and it is not signed.",
+                "Write `{time}` in `signed`, where the sender has it.",
+            )
+        };
+        return table.bad(what, help);
+    }
+    for key in ["time", "tolerance"] {
+        if table.has(key) && !table.has("time_header") {
+            let message = format!("`{key}` is about a time that is signed, and none is.");
+            return table.bad(&message, "Add `time_header`, or remove it.");
+        }
+    }
+    let time = time.map(|header| SignedTime { header, wire, tolerance });
+    Some(Hmac { header: header?, encoding: encoding?, prefix, signed, time })
 }
 
 /// How to tell what our own connection caused.
@@ -230,7 +280,7 @@ fn event(value: Value<'_, '_>, dialect: Option<Dialect>) -> Option<Event> {
     if let (None, Some(dialect)) = (&once, dialect.filter(|dialect| !signs_identity(*dialect))) {
         table.lacks::<()>(
             &["once"],
-            &format!("`{}` signs neither a time nor a delivery id, and `once` is missing.", dialect.as_str()),
+            &format!("`{}` signs no delivery id, and `once` is missing.", dialect.as_str()),
             "Add `once` with the field of the event by which it is accepted once, of class `reference`.",
         );
     }
@@ -272,6 +322,8 @@ fn signs_identity(dialect: Dialect) -> bool {
         | Dialect::Adyen
         | Dialect::Hubspot
         | Dialect::Twilio
+        // What it is a time of, nobody knows: two events may have the same body.
+        | Dialect::Hmac
         | Dialect::Token => false,
     }
 }
@@ -369,9 +421,19 @@ fn check_once(once: &Value<'_, '_>, names: &[Name], fields: &BTreeMap<Spanned<Na
     }
 }
 
-/// HTTP statuses after which nothing was done: none of those that say that something was.
+/// HTTP statuses after which nothing was done: none of those that say that something was, and none that leave it open.
 pub(super) fn refusals(value: Value<'_, '_>) -> Option<BTreeSet<u16>> {
-    value.items()?.map(super::value::within(300..=599)).collect()
+    value.items()?.map(refusal).collect()
+}
+
+fn refusal(value: Value<'_, '_>) -> Option<u16> {
+    let given = value.clone();
+    let status = super::value::within(300..=599)(value)?;
+    if may_refuse(status) {
+        return Some(status);
+    }
+    let help = "Remove it. Whether it was done then tells a `confirm`; with an `idempotency` key it is tried again.";
+    given.bad_with_help(&format!("is {status}, after which nobody can know whether it was done"), help.to_owned())
 }
 
 /// HTTP statuses.

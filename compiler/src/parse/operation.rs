@@ -1,13 +1,14 @@
 //! Reads one operation of an integration.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use assent_schema::code::Code;
 use assent_schema::guard::wrong_retry;
 use assent_schema::id::Name;
 use assent_schema::plan::{
-    ATTEMPTS_MOST, Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, Job, Method, OUTCOMES,
-    OwnEvent, Param, Park, Place, Retry, bounds,
+    ATTEMPTS_MOST, Belongs, Confirm, Effect, Encoding, ErrorRule, Failure, Idempotency, JSON_MEDIA, Job, Method,
+    OUTCOMES, OwnEvent, Param, Park, Place, Retry, bounds, is_json_media,
 };
 use assent_schema::spec::{Operation, Spanned};
 use assent_schema::time::Period;
@@ -21,6 +22,7 @@ use super::pages::{check_kept, check_polled, pages, polled};
 use super::param::{check_targets, param, path_template};
 use super::place::{HEADER, answer_place, constants_by_path, path};
 use super::reader::{Sink, Table, Value};
+use super::tree::Written;
 use super::value::{boolean, integer, name, parsed, period, plain_line, within, word};
 
 /// The largest answer unless said, in bytes.
@@ -40,17 +42,24 @@ pub(super) fn operation(value: Value<'_, '_>) -> Option<Operation> {
     });
     let whole = sink.findings() == found;
     let template = table.need("path", |value| value.spanned(|value| path_template(&value, &params)));
-    let mut says_place = true;
+    let (mut says_place, mut constants_at) = (true, BTreeMap::new());
     let operation = Operation {
         record: record?,
         method: method?,
         path: template?,
         encoding: table.opt("encoding", word).unwrap_or_default(),
+        media: table.opt("media", media),
         document: table.opt("document", |value| value.spanned(document)),
         effect: table.opt("effect", |v| v.spanned(word)).unwrap_or_else(|| Spanned::new(Effect::None, table.span())),
         scopes: table.set("scopes", name),
         params,
-        constants: table.opt("constants", constants_by_path).unwrap_or_default(),
+        constants: table
+            .opt("constants", |value| {
+                constants_at = places_of(&value);
+                constants_by_path(value)
+            })
+            .unwrap_or_default(),
+        constants_at,
         response: table.opt("response", answer_fields).unwrap_or_default(),
         most_bytes: table.opt("most_bytes", within(bounds::RESPONSE_BYTES)).unwrap_or(RESPONSE_BYTES),
         timeout: table.opt("timeout", period(bounds::ATTEMPT)).unwrap_or(ATTEMPT),
@@ -71,11 +80,7 @@ pub(super) fn operation(value: Value<'_, '_>) -> Option<Operation> {
         }),
         poll: table.opt("poll", |value| value.spanned(polled)),
     };
-    if !table.has("effect") && !matches!(operation.method, Method::Get | Method::Post) {
-        let message = format!("`{}` changes something, unless the catalog says otherwise.", operation.method.as_str());
-        let help = "Say what: `effect = \"write\"`, or `effect = \"none\"` where it only reads.";
-        table.lacks::<()>(&["effect"], &message, help);
-    }
+    check_said(&operation, &mut table);
     if let Some(polled) = &operation.poll {
         check_polled(polled, &operation, table.sink());
     }
@@ -83,6 +88,10 @@ pub(super) fn operation(value: Value<'_, '_>) -> Option<Operation> {
         check_kept(pages, &operation, table.sink());
     }
     check_document(&operation, &mut table);
+    if operation.media.is_some() && operation.encoding != Encoding::Json {
+        let help = "Remove it, or use `encoding = \"json\"`.";
+        table.bad::<()>("`media` is what an API calls its JSON, and the body is written in another way here.", help);
+    }
     check_compared(&operation, table.sink());
     if !table.is_misspelt("effect") {
         check_targets(&operation, table.sink());
@@ -97,6 +106,23 @@ pub(super) fn operation(value: Value<'_, '_>) -> Option<Operation> {
     }
     table.done();
     Some(operation)
+}
+
+/// Only a `GET` reads unless the catalog says otherwise, and a `POST` of GraphQL, whose document tells. A search by `POST`
+/// looks like a payment: taken for a read it would be sent again after a lost answer, and clients would sign that it reads.
+fn check_said(operation: &Operation, table: &mut Table<'_, '_>) {
+    let is_told = match operation.method {
+        Method::Get => true,
+        Method::Post => operation.encoding == Encoding::Graphql,
+        Method::Put | Method::Patch | Method::Delete => false,
+    };
+    if is_told || table.has("effect") {
+        return;
+    }
+    let message = format!("`{}` changes something, unless the catalog says otherwise.", operation.method.as_str());
+    let help =
+        "Say what: `effect = \"write\"`, `\"message\"` or `\"money\"`, or `effect = \"none\"` where it only reads.";
+    table.lacks::<()>(&["effect"], &message, help);
 }
 
 /// A step whose answer is a job has no list, no record of somebody's, and keeps no text.
@@ -115,15 +141,16 @@ fn alone(job: &Spanned<Job>, operation: &Operation, sink: &Sink) {
     }
 }
 
-/// Only whose record it must be can be compared without being sent.
+/// Only whose record it must be can be compared without being sent, and an amount that the other side knows be counted.
 fn check_compared(operation: &Operation, sink: &Sink) {
     let party = operation.belongs.as_ref().map(|belongs| belongs.param.as_str());
     // A party that is no parameter is told elsewhere, and may be this one, misspelt.
     if party.is_some_and(|party| !operation.params.contains_key(party)) {
         return;
     }
+    // Of a misspelt effect it is not known whether it moves money.
     let nowhere = |(name, param): &(&Spanned<Name>, &Spanned<Param>)| {
-        param.place == Place::None && Some(name.value.as_str()) != party
+        param.place == Place::None && Some(name.value.as_str()) != party && !param.amount
     };
     for (name, _) in operation.params.iter().filter(nowhere) {
         let message = format!("`{}` goes nowhere, and `belongs` does not compare it.", name.value);
@@ -183,6 +210,22 @@ fn unused(operation: &Operation, table: &mut Table<'_, '_>) {
             "Remove them, or remove `effect`.",
         );
     }
+}
+
+/// What an API calls its JSON.
+fn media(value: Value<'_, '_>) -> Option<String> {
+    let text = value.text()?;
+    match text {
+        JSON_MEDIA => value.bad_with_help("is what is sent anyway", "Remove it.".to_owned()),
+        text if is_json_media(text) => Some(text.to_owned()),
+        _ => value.bad("is not the name of a kind of JSON, like `application/vnd.api+json`"),
+    }
+}
+
+/// Where each member of a table stands.
+fn places_of(value: &Value<'_, '_>) -> BTreeMap<String, Range<usize>> {
+    let Written::Table(members) = value.inner else { return BTreeMap::new() };
+    members.iter().map(|(key, _)| (key.get_ref().to_string(), key.span())).collect()
 }
 
 fn failure(value: Value<'_, '_>) -> Option<Name> {

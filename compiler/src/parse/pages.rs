@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use assent_schema::code::Code;
-use assent_schema::plan::{Method, Pages, PagesBy, Param, Place, bounds};
+use assent_schema::plan::{FirstPage, Method, Pages, PagesBy, Param, Place, bounds};
 use assent_schema::shape::{CurrencyWire, InstantWire, Shape};
 use assent_schema::spec::{Operation, Polled, Spanned};
 use serde::Deserialize;
@@ -102,6 +102,17 @@ pub(super) fn pages(value: Value<'_, '_>) -> Option<Pages> {
             "Keep the one that the API has.",
         ),
     };
+    let first = table.opt("first", first_page);
+    if matches!(count, Some(Counted::Pages)) && !table.has("first") {
+        let help = "Write `first = 0` or `first = 1`, as the API's description has it: with `first = 0` its second page is 1, \
+                    with `first = 1` it is 2. Taken for the other one, a page would be left out, and nothing would tell.";
+        table.lacks::<()>(&["first"], "The number of the first page is missing.", help);
+    }
+    // A word that is none was told.
+    let misread = table.has("count") && count.is_none();
+    if !misread && !matches!(count, Some(Counted::Pages)) && table.has("first") {
+        return table.bad("`first` is the number of the first page, and no pages are counted here.", "Remove `first`.");
+    }
     let more_at = table.opt("more_at", json_path);
     let param = table.need("param", path);
     let place = table.opt("in", |value| one_of(value, [Place::Query, Place::Body], "is none of `query`, `body`"));
@@ -121,6 +132,7 @@ pub(super) fn pages(value: Value<'_, '_>) -> Option<Pages> {
     let (by, cursor_at) = by?;
     Some(Pages {
         by,
+        first: first.unwrap_or_default(),
         cursor_at,
         more_at,
         param: param?,
@@ -131,6 +143,10 @@ pub(super) fn pages(value: Value<'_, '_>) -> Option<Pages> {
         keep,
         cut,
     })
+}
+
+fn first_page(value: Value<'_, '_>) -> Option<FirstPage> {
+    FirstPage::try_from(within(0..=1_u8)(value)?).ok()
 }
 
 /// The names of the query that further pages are asked for with; none of them is something to say, too.

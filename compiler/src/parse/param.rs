@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use assent_schema::class::Class;
 use assent_schema::code::Code;
 use assent_schema::id::Name;
+use assent_schema::plan::path::segments;
 use assent_schema::plan::{Effect, Param, Place};
 use assent_schema::shape::Shape;
 use assent_schema::spec::{Operation, Spanned};
@@ -43,10 +44,15 @@ pub(super) fn param(value: Value<'_, '_>, param_name: &str) -> Option<Param> {
     };
     let fits = match param.place {
         Place::Body => true,
-        Place::None => is_one_value(&param.shape),
+        // An amount that the other side knows is counted here and not sent.
+        Place::None => is_one_value(&param.shape) || (param.amount && matches!(param.shape, Shape::Money { .. })),
         Place::Query => in_query(&param.shape),
         Place::Path | Place::Header => is_one_value(&param.shape) || matches!(param.shape, Shape::Money { .. }),
     };
+    if param.place == Place::None && !fits && matches!(param.shape, Shape::Money { .. }) {
+        let help = "Write `amount = true` where it says how much money moves, else say in `in` where it is sent.";
+        return table.bad("What is money and not sent is an `amount`.", help);
+    }
     if !fits {
         return table.bad(
             "Records, and lists of them, stand in the body alone; other lists in the body or the query.",
@@ -63,8 +69,8 @@ pub(super) fn param(value: Value<'_, '_>, param_name: &str) -> Option<Param> {
             "Name the member in `at`.",
         );
     }
-    // In the query both are values side by side.
-    if param.place != Place::Query && shares_place(&param.shape) {
+    // In the query both are values side by side, and what is not sent stands nowhere.
+    if !matches!(param.place, Place::Query | Place::None) && shares_place(&param.shape) {
         return shared_place(&table);
     }
     if param.place == Place::Path && param.optional {
@@ -129,20 +135,12 @@ fn is_one_value(shape: &Shape) -> bool {
 /// A path below the endpoint whose `{holes}` are exactly the parameters of the path.
 pub(super) fn path_template(value: &Value<'_, '_>, params: &BTreeMap<Spanned<Name>, Spanned<Param>>) -> Option<String> {
     let text = value.text()?;
-    let Some(rest) = text.strip_prefix('/') else { return value.bad("does not begin with `/`") };
+    if let Err(wrong) = segments(text) {
+        return value.bad(&wrong.to_string());
+    }
     let mut holes = BTreeSet::new();
-    for segment in rest.split('/') {
-        let hole = segment.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?)));
-        let (before, hole, after) = match hole {
-            Some((before, (hole, after))) => (before, Some(hole), after),
-            None => (segment, None, ""),
-        };
-        let literal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~' | b':');
-        let is_plain = before.bytes().chain(after.bytes()).all(literal);
-        if !is_plain || (hole.is_none() && matches!(segment, "" | "." | "..")) {
-            return value.bad("has a segment of something else than `A-Z a-z 0-9 - _ . ~ :` around one `{parameter}`");
-        }
-        if let Some(hole) = hole.filter(|hole| !holes.insert(*hole)) {
+    for hole in assent_schema::plan::path::holes(text) {
+        if !holes.insert(hole) {
             return value.bad(&format!("has `{{{hole}}}` twice"));
         }
     }

@@ -88,7 +88,14 @@ fn workflow(mut table: Table<'_, '_>, stem: &WorkflowId) -> Workflow {
     if trigger.is_none() {
         unread.extend(Name::new("trigger"));
     }
+    let (mut count, mut is_too_long) = (0_usize, false);
     let steps = table.list("step", |value| {
+        count = count.saturating_add(count_of(&value));
+        if count > STEPS_MOST {
+            // What is behind the limit is not looked at, and any name may be that of a step there.
+            (is_too_long, nameless) = (true, true);
+            return None;
+        }
         let before = sink.refusals();
         let step = step(value.clone());
         if sink.refusals() > before {
@@ -108,7 +115,7 @@ fn workflow(mut table: Table<'_, '_>, stem: &WorkflowId) -> Workflow {
     });
     if !table.has("step") {
         table.lacks::<()>(&["step"], "The workflow has no steps.", "Add at least one `[[step]]`.");
-    } else if steps.iter().map(|step| step.inner().len().saturating_add(1)).sum::<usize>() > STEPS_MOST {
+    } else if is_too_long {
         table.bad::<()>(&format!("The workflow has more than {STEPS_MOST} steps."), "Split it into several workflows.");
     }
     let cancels = table.list("cancel", cancel);
@@ -139,6 +146,13 @@ fn workflow(mut table: Table<'_, '_>, stem: &WorkflowId) -> Workflow {
         unread,
         nameless,
     }
+}
+
+/// How many steps a step is, those inside it included.
+fn count_of(value: &Value<'_, '_>) -> usize {
+    let Written::Table(step) = value.inner else { return 1 };
+    let inner = step.get("step").and_then(|inner| inner.get_ref().as_array()).map_or(0, <[_]>::len);
+    inner.saturating_add(1)
 }
 
 /// The ids of a step and of those inside it; nothing where one of them has none.

@@ -38,6 +38,7 @@ fn resolve(operation: &spec::Operation) -> Operation {
         method: operation.method,
         path: operation.path.value.clone(),
         encoding: operation.encoding,
+        media: operation.media.clone(),
         document: value(operation.document.as_ref()),
         effect: operation.effect.value,
         scopes: operation.scopes.iter().map(|scope| scope.value.clone()).collect(),

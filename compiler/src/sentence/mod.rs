@@ -219,7 +219,12 @@ fn requests(data_use: &DataUse) -> String {
         let always = if always.is_empty() { String::new() } else { format!(" with {}", always.join(" and ")) };
         let document = asked.document.as_ref().map(|text| format!(" with the document {}", quoted(text)));
         let document = document.unwrap_or_default();
-        format!("`{operation}` by `{} {}`{always}{document}", asked.method.as_str(), asked.path)
+        let media = asked.media.as_ref().map(|media| format!(" in `{media}`")).unwrap_or_default();
+        let unsent = asked.unsent.as_ref().map(|amount| {
+            format!(" (`{amount}` is counted here and not sent: what moves is what the other side says)")
+        });
+        let unsent = unsent.unwrap_or_default();
+        format!("`{operation}` by `{} {}`{media}{always}{document}{unsent}", asked.method.as_str(), asked.path)
     });
     said.collect::<Vec<_>>().join(", ")
 }

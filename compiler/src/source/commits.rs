@@ -19,6 +19,9 @@ use crate::error::Error;
 /// The longest chain of commits that is walked; of more nobody can tell who signed them.
 const COMMITS_MOST: usize = 1_000_000;
 
+/// The most parents of one commit: each is compared with each other.
+const PARENTS_MOST: usize = 64;
+
 /// One commit.
 #[derive(Clone, Debug)]
 pub struct Change {
@@ -256,8 +259,9 @@ impl Reader<'_> {
     /// What a commit changed, and its parents.
     fn change(&mut self, id: Oid) -> Result<(Change, Vec<Oid>), git2::Error> {
         let commit = self.repository.find_commit(id)?;
-        let parents = commit.parents().map(|parent| parent.tree()).collect::<Result<Vec<_>, _>>()?;
-        let ids: Vec<Oid> = commit.parent_ids().collect();
+        let ids = parents_of(&commit)?;
+        let trees = ids.iter().map(|id| self.repository.find_commit(*id)?.tree());
+        let parents = trees.collect::<Result<Vec<_>, git2::Error>>()?;
         let tree = commit.tree()?;
         let before: Vec<Option<Tree<'_>>> = parents.iter().cloned().map(Some).collect();
         let bases = bases(self.repository, &ids)?;
@@ -365,6 +369,18 @@ impl Reader<'_> {
         }
         Ok(())
     }
+}
+
+/// The parents of a commit, each once: whoever pushes commits of their own making may name one as often as they like.
+fn parents_of(commit: &git2::Commit<'_>) -> Result<Vec<Oid>, git2::Error> {
+    let (mut ids, mut seen) = (Vec::new(), BTreeSet::new());
+    ids.extend(commit.parent_ids().filter(|id| seen.insert(*id)));
+    if ids.len() > PARENTS_MOST {
+        return Err(git2::Error::from_str(&format!(
+            "it has more than {PARENTS_MOST} parents, and no merge that git makes has"
+        )));
+    }
+    Ok(ids)
 }
 
 /// The trees of the commits from which the parents of a merge went apart; an empty one where there is none.

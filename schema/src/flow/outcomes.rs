@@ -46,7 +46,7 @@ pub(super) fn outcomes(operation: &Operation, attempts: u32, cached: bool) -> us
 fn answered(operation: &Operation) -> impl Iterator<Item = End<'_>> {
     let end = |operation: &Operation, code, status: u16, kind| {
         let said_no = matches!(kind, Failure::Permanent | Failure::Conflict);
-        End { code, status: Some(status), kind, not_executed: operation.not_executed.contains(&status), said_no }
+        End { code, status: Some(status), kind, not_executed: operation.surely_not_executed(status, true), said_no }
     };
     let rules = operation.errors.iter().flat_map(move |rule| {
         let listed = rule.status.iter().map(|status| written(*status));
@@ -81,7 +81,7 @@ fn unfit(operation: &Operation) -> impl Iterator<Item = End<'_>> {
             code,
             status: Some(status),
             kind: Failure::Permanent,
-            not_executed: operation.not_executed.contains(&status),
+            not_executed: operation.surely_not_executed(status, true),
             said_no: false,
         };
         [Some("bad_answer"), graphql].into_iter().flatten().map(end)

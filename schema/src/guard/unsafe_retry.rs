@@ -3,7 +3,7 @@
 use super::{Breach, Judged, at};
 use crate::code::Code;
 use crate::flow::Part;
-use crate::plan::Effect;
+use crate::plan::{Effect, may_refuse};
 
 /// Reports each effect with several attempts that the API cannot tell apart, at its `retry`.
 ///
@@ -16,7 +16,7 @@ pub(super) fn check(judged: &Judged<'_>) -> Vec<Breach> {
             let operation = called.operation;
             let worst = called.retry.worst(operation.timeout);
             let (said, help) = match &operation.idempotency {
-                None if operation.not_executed.is_empty() => (
+                None if !operation.not_executed.iter().any(|status| may_refuse(*status)) => (
                     format!(
                         "`{}` tries `{}` up to {} times, and the API cannot tell that it is the same request.",
                         called.step.id, called.reference, called.retry.attempts

@@ -8,9 +8,11 @@ mod chat;
 mod end_codes;
 mod ending;
 mod handover;
+mod hmac;
 mod operation;
 mod outcome;
 mod pages;
+pub mod path;
 mod repeat;
 mod step;
 mod trigger;
@@ -26,14 +28,16 @@ pub use chat::{
 pub use end_codes::{Blame, END_CODES, EndCode, Origin, may_go_on, unanswered, unbuilt};
 pub use ending::{Ending, NoSuchEnding};
 pub use handover::Handover;
+pub use hmac::{Hmac, ProofEncoding, Signed, SignedTime, TimeWire};
 pub use operation::{
-    Belongs, Confirm, Constant, Effect, Encoding, Job, KEPT_HEADERS, Method, Must, Operation, Param, Park, Place,
-    TextFormat,
+    Belongs, Confirm, Constant, Effect, Encoding, JSON_MEDIA, Job, KEPT_HEADERS, Method, Must, Operation, Param, Park,
+    Place, TextFormat, is_json_media,
 };
 pub use outcome::{
-    OUTCOMES, PROVIDER_CODES, STATUSES, UNANSWERED, kept_of_try, meaning, says_no, unanswered_codes, written,
+    OUTCOMES, PROVIDER_CODES, STATUSES, UNANSWERED, kept_of_try, may_refuse, meaning, says_no, unanswered_codes,
+    written,
 };
-pub use pages::{Pages, PagesBy};
+pub use pages::{FirstPage, Pages, PagesBy};
 pub use repeat::{ATTEMPTS_MOST, ErrorRule, Failure, Idempotency, KeyForm, Rate, Retry};
 pub use step::{
     Action, Answer, AskLimit, Awaited, Cancel, Channel, Each, Noted, OnItemError, Spend, Step, Until, WAIT_MOST,

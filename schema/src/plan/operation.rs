@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::Pages;
+use super::outcome::may_refuse;
 use super::repeat::{ErrorRule, Idempotency, Rate, Retry};
 use crate::class::Class;
 use crate::id::{Name, Scope};
@@ -54,6 +55,9 @@ pub struct Operation {
     pub path: String,
     /// How the request's body is written.
     pub encoding: Encoding,
+    /// What the API calls its JSON, where that is not `application/json`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media: Option<String>,
     /// The document that a GraphQL request carries; the catalog's own text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<String>,
@@ -121,9 +125,20 @@ impl Operation {
         field.optional && self.pages.as_ref().is_none_or(|pages| pages.collect != *name)
     }
 
-    /// Whether a parameter is only compared with the answer and never sent.
+    /// Whether surely nothing ran where an answer has this status. `says_when` is whether it says, too, when to come again:
+    /// gateways write 503 also of a server that went away over a request, and say no time then.
+    pub fn surely_not_executed(&self, status: u16, says_when: bool) -> bool {
+        self.not_executed.contains(&status) && may_refuse(status) && (status != 503 || says_when)
+    }
+
+    /// Whether a parameter is only compared with the answer, or only counted, and never sent.
     pub fn only_compares(&self, param: &Name) -> bool {
         self.params.get(param).is_some_and(|param| param.place == Place::None)
+    }
+
+    /// The amount that is counted here and never sent: the other side knows how much money moves.
+    pub fn unsent_amount(&self) -> Option<&Name> {
+        self.params.iter().find(|(_, param)| param.amount && param.place == Place::None).map(|(name, _)| name)
     }
 }
 
@@ -199,6 +214,22 @@ impl Method {
             Self::Delete => "DELETE",
         }
     }
+}
+
+/// What all APIs but a few call their JSON.
+pub const JSON_MEDIA: &str = "application/json";
+
+/// Whether a text is the name of a kind of JSON: a type and a subtype that ends in `json`, without parameters.
+///
+/// # Source
+/// RFC 6838 sections 4.2 and 4.2.8.
+pub fn is_json_media(text: &str) -> bool {
+    let name = |part: &str| {
+        let begins = part.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        begins && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"!#$&-^_.+".contains(&b))
+    };
+    let parts = text.split_once('/').filter(|(kind, subtype)| name(kind) && name(subtype));
+    text.len() <= 127 && parts.is_some_and(|(_, subtype)| subtype == "json" || subtype.ends_with("+json"))
 }
 
 /// How a request's body is written.
@@ -281,7 +312,7 @@ pub enum Place {
     Header,
     /// A member of the body.
     Body,
-    /// Nowhere: whose record it must be is only compared with the answer.
+    /// Nowhere: whose record it must be is only compared with the answer, and an amount that the other side knows is only counted.
     None,
 }
 

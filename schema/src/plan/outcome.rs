@@ -31,6 +31,18 @@ pub fn says_no(status: u16) -> bool {
     SAY_NO.contains(&status)
 }
 
+/// Statuses after which nobody can know whether something was done: somebody on the way gave up waiting for the one behind, or
+/// the one who was at it broke down.
+///
+/// # Source
+/// RFC 9110 sections 15.5.9 and 15.6; nginx (499) and Cloudflare (520 to 524) write of themselves that no answer came.
+const TELLS_NOTHING: [u16; 10] = [408, 499, 500, 502, 504, 520, 521, 522, 523, 524];
+
+/// Whether a status can say that surely nothing was done.
+pub fn may_refuse(status: u16) -> bool {
+    !TELLS_NOTHING.contains(&status)
+}
+
 /// What the agent itself says of a request that did not fail, or of an effect that was found not to be there; and of a try of an
 /// `ask` that another one follows. No rule may call a failure so: it would be taken for that.
 pub const OUTCOMES: [&str; 7] = ["accepted", "cached", "confirmed", "not_done", "ok", "shadow", UNANSWERED];
@@ -87,6 +99,16 @@ pub fn meaning(status: u16) -> (Failure, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_who_can_know_it_says_that_nothing_was_done() {
+        for status in [301, 400, 404, 409, 422, 425, 429, 501, 503, 505] {
+            assert!(may_refuse(status), "{status}");
+        }
+        for status in [408, 499, 500, 502, 504, 520, 522, 524] {
+            assert!(!may_refuse(status), "{status}");
+        }
+    }
 
     #[test]
     fn other_statuses_are_written_as_their_class() {

@@ -29,7 +29,7 @@ pub enum PagesBy {
     Link,
     /// By how many items came so far; an empty page is the end.
     Offset,
-    /// By the number of the page, the first one being 1; an empty page is the end.
+    /// By the number of the page; an empty page is the end.
     Page,
 }
 
@@ -45,6 +45,42 @@ fn is_by_cursor(by: &PagesBy) -> bool {
     *by == PagesBy::Cursor
 }
 
+/// The number of a list's first page, where pages are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub enum FirstPage {
+    /// 0: the second page is 1.
+    Zero,
+    /// 1: the second page is 2.
+    #[default]
+    One,
+}
+
+impl TryFrom<u8> for FirstPage {
+    type Error = &'static str;
+    fn try_from(number: u8) -> Result<Self, Self::Error> {
+        match number {
+            0 => Ok(Self::Zero),
+            1 => Ok(Self::One),
+            _ => Err("a list's first page is 0 or 1"),
+        }
+    }
+}
+
+impl From<FirstPage> for u8 {
+    fn from(first: FirstPage) -> Self {
+        match first {
+            FirstPage::Zero => 0,
+            FirstPage::One => 1,
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_one(first: &FirstPage) -> bool {
+    *first == FirstPage::One
+}
+
 /// How long lists are read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,6 +88,9 @@ pub struct Pages {
     /// How the place of the next page is told.
     #[serde(default, skip_serializing_if = "is_by_cursor")]
     pub by: PagesBy,
+    /// The number of the first page, where pages are counted. Taken for the other one, a page would be left out.
+    #[serde(default, skip_serializing_if = "is_one")]
+    pub first: FirstPage,
     /// The path of the next cursor or link in the answer; empty or absent at the end. Empty where the answer's body holds none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub cursor_at: String,

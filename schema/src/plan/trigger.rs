@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Argument;
+use super::{Argument, Hmac};
 use crate::id::{ConnectionId, EventName, Name, OperationRef};
 use crate::shape::Field;
 use crate::time::Period;
@@ -24,6 +24,9 @@ pub enum Trigger {
         /// The header that holds the secret, for `token` alone.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         header: Option<String>,
+        /// How it is signed, for `hmac` alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hmac: Option<Box<Hmac>>,
         /// How the event is told from others: a path in the body and the value that it has there.
         matches: BTreeMap<String, String>,
         /// What the event's record is called, for data uses.
@@ -207,6 +210,9 @@ pub struct Event {
     /// The header that holds the secret, for `token` alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header: Option<String>,
+    /// How it is signed, for `hmac` alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hmac: Option<Box<Hmac>>,
     /// How the event is told from others: a path in the body and the value that it has there.
     pub matches: BTreeMap<String, String>,
     /// What the event's record is called, for data uses.
@@ -256,6 +262,8 @@ pub enum Dialect {
     Twilio,
     /// Mailgun's `signature`, which stands in the body and signs a time and an id alone.
     Mailgun,
+    /// HMAC-SHA256 over the body, perhaps with a time, by the parts that the catalog names.
+    Hmac,
     /// A header that equals a secret.
     Token,
 }
@@ -289,7 +297,8 @@ impl Dialect {
             | Self::Front
             | Self::Adyen
             | Self::Hubspot
-            | Self::Twilio => true,
+            | Self::Twilio
+            | Self::Hmac => true,
             Self::Mailgun | Self::Token => false,
         }
     }
@@ -309,6 +318,7 @@ impl Dialect {
             Self::Hubspot => "hubspot",
             Self::Twilio => "twilio",
             Self::Mailgun => "mailgun",
+            Self::Hmac => "hmac",
             Self::Token => "token",
         }
     }

@@ -1,6 +1,7 @@
 //! `catalog/integrations/<name>.toml`: everything that HTTP leaves open.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,8 +10,8 @@ use crate::class::Class;
 use crate::client::Auth;
 use crate::id::{EventName, IntegrationId, Name, Scope, SlotId};
 use crate::plan::{
-    Belongs, Confirm, Constant, Dialect, Effect, Encoding, ErrorRule, Idempotency, Job, Method, Once, OwnEvent, Pages,
-    Param, Park, Rate, Retry,
+    Belongs, Confirm, Constant, Dialect, Effect, Encoding, ErrorRule, Hmac, Idempotency, Job, Method, Once, OwnEvent,
+    Pages, Param, Park, Rate, Retry,
 };
 use crate::shape::Field;
 use crate::time::Period;
@@ -80,6 +81,8 @@ pub struct Webhook {
     pub dialect: Spanned<Dialect>,
     /// The header that holds the secret, for `token` alone.
     pub header: Option<String>,
+    /// How it is signed, for `hmac` alone.
+    pub hmac: Option<Hmac>,
     /// The slot of the secret.
     pub slot: Spanned<SlotId>,
     /// How to tell an event that our own connection caused.
@@ -110,6 +113,8 @@ pub struct Operation {
     pub path: Spanned<String>,
     /// How the request's body is written.
     pub encoding: Encoding,
+    /// What the API calls its JSON, where that is not `application/json`.
+    pub media: Option<String>,
     /// The document that a GraphQL request carries.
     pub document: Option<Spanned<String>>,
     /// What it changes outside.
@@ -120,6 +125,8 @@ pub struct Operation {
     pub params: BTreeMap<Spanned<Name>, Spanned<Param>>,
     /// Members of the body that are always the same, by path; of a `GET`, values of the query by name.
     pub constants: BTreeMap<String, Constant>,
+    /// Where each of them stands.
+    pub constants_at: BTreeMap<String, Range<usize>>,
     /// Its answer's fields.
     pub response: BTreeMap<Spanned<Name>, Spanned<Field>>,
     /// The largest answer, in bytes; 1 MiB unless said.

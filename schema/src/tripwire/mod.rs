@@ -11,6 +11,7 @@ mod named;
 mod numbers;
 mod pairs;
 mod personal;
+mod placed;
 mod secret;
 mod values;
 
@@ -18,6 +19,7 @@ use std::ops::Range;
 
 pub use bytes::{Located, Searched, is_binary, readable, search};
 pub use personal::{Personal, PersonalKind, personal};
+pub use placed::{keys_in_addresses, sent_keys};
 pub use secret::{Secret, patterns, secrets};
 
 /// A text with every secret and everything personal in it replaced by `*`, for excerpts that people see.

@@ -13,8 +13,15 @@ const LEAST_DIGITS: usize = 2;
 const LEAST_DIFFERENT: usize = 6;
 
 /// The last words of a name that holds a secret; words of two parts may be written in one, or with one sign between.
-const NAMES: [(&str, &str); 8] = [
+const NAMES: [(&str, &str); 15] = [
     ("api", "key"),
+    ("api", "token"),
+    ("private", "token"),
+    ("personal", "token"),
+    ("session", "token"),
+    ("license", "key"),
+    ("subscription", "key"),
+    ("user", "key"),
     ("auth", "token"),
     ("access", "token"),
     ("private", "key"),
@@ -147,6 +154,9 @@ mod tests {
             format!("the private key is: `{key}`"),
             format!("DATADOG_APIKEY='{key}'"),
             format!("passwd:\t{key}"),
+            format!("X-Api-Token: {key}"),
+            format!("Private-Token={key}"),
+            format!("Ocp-Apim-Subscription-Key: {key}"),
             format!("access-token\n= x\naccess-token = {key}."),
         ] {
             assert_eq!(found(&text), [key.as_str()], "{text}");

@@ -20,6 +20,8 @@ pub(super) struct Asked<'o> {
     path: &'o str,
     encoding: &'o Encoding,
     #[serde(skip_serializing_if = "Option::is_none")]
+    media: Option<&'o String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     document: Option<&'o String>,
     effect: Effect,
     scopes: &'o BTreeSet<Scope>,
@@ -81,6 +83,7 @@ impl<'o> Asked<'o> {
             method,
             path,
             encoding,
+            media,
             document,
             effect,
             scopes,
@@ -108,6 +111,7 @@ impl<'o> Asked<'o> {
             method: *method,
             path,
             encoding,
+            media: media.as_ref(),
             document: document.as_ref(),
             effect: *effect,
             scopes,

@@ -197,9 +197,10 @@ fn within<T: PartialOrd>(most: Option<T>, limit: Option<T>) -> bool {
 
 /// What is asked for is the same; of the answer no more is read, and nothing from elsewhere.
 fn request_covers(approved: &RequestUse, derived: &RequestUse) -> bool {
-    let RequestUse { method, path, digest, answers, constants, document } = derived;
+    let RequestUse { method, path, digest, answers, constants, document, media, unsent } = derived;
     let same = (method, path, digest) == (&approved.method, &approved.path, &approved.digest)
-        && (constants, document) == (&approved.constants, &approved.document);
+        && (constants, document) == (&approved.constants, &approved.document)
+        && (media, unsent) == (&approved.media, &approved.unsent);
     same && answers.iter().all(|(name, at)| approved.answers.get(name) == Some(at))
 }
 

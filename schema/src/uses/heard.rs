@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{read_at, spelled};
 use crate::canon::{self, CanonError, Digest};
 use crate::id::Name;
-use crate::plan::{AfterFile, Argument, Dialect, Event, Once, OwnEvent, Poll, Trigger};
+use crate::plan::{AfterFile, Argument, Dialect, Event, Hmac, Once, OwnEvent, Poll, Trigger};
 use crate::shape::Field;
 
 /// How an event is known and read, as the client signs it. Which fields come, and how private they are, the reads say.
@@ -34,6 +34,8 @@ struct Known<'e> {
     dialect: Dialect,
     #[serde(skip_serializing_if = "Option::is_none")]
     header: Option<&'e str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hmac: Option<&'e Hmac>,
     matches: &'e BTreeMap<String, String>,
     #[serde(rename = "self", skip_serializing_if = "Option::is_none")]
     own: Option<&'e OwnEvent>,
@@ -69,8 +71,9 @@ impl EventUse {
 
     fn taken_by(trigger: &Trigger) -> Result<Option<(String, Self)>, CanonError> {
         match trigger {
-            Trigger::Webhook { connection, event, dialect, header, matches, once, own, fields, .. } => {
-                let known = Known { dialect: *dialect, header: header.as_deref(), matches, own: own.as_ref() };
+            Trigger::Webhook { connection, event, dialect, header, hmac, matches, once, own, fields, .. } => {
+                let (header, hmac) = (header.as_deref(), hmac.as_deref());
+                let known = Known { dialect: *dialect, header, hmac, matches, own: own.as_ref() };
                 let once = once.iter().flat_map(Once::names).cloned().collect();
                 Ok(Some((format!("{connection}.{event}"), Self { once, ..Self::with(&known, fields)? })))
             }
@@ -92,8 +95,9 @@ impl EventUse {
 
     /// The same of an event that is no trigger.
     pub(super) fn of_event(of: &Event) -> Result<(String, Self), CanonError> {
-        let Event { connection, event, dialect, header, matches, record: _, fields, own } = of;
-        let known = Known { dialect: *dialect, header: header.as_deref(), matches, own: own.as_ref() };
+        let Event { connection, event, dialect, header, hmac, matches, record: _, fields, own } = of;
+        let (header, hmac) = (header.as_deref(), hmac.as_deref());
+        let known = Known { dialect: *dialect, header, hmac, matches, own: own.as_ref() };
         Ok((format!("{connection}.{event}"), Self::with(&known, fields)?))
     }
 

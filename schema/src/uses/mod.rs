@@ -209,6 +209,12 @@ pub struct RequestUse {
     /// The GraphQL document that is sent, likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<String>,
+    /// What the API calls its JSON, where that is not `application/json`, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media: Option<String>,
+    /// The amount that is counted here and not sent, as the other side knows it: what moves there is what it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsent: Option<Name>,
 }
 
 impl RequestUse {
@@ -227,7 +233,9 @@ impl RequestUse {
             read_at(name.as_str(), field, &mut answers)?;
         }
         let (constants, document) = (operation.constants.clone(), operation.document.clone());
-        Ok(Self { method: operation.method, path: operation.path.clone(), digest, answers, constants, document })
+        let (media, unsent) = (operation.media.clone(), operation.unsent_amount().cloned());
+        let (method, path) = (operation.method, operation.path.clone());
+        Ok(Self { method, path, digest, answers, constants, document, media, unsent })
     }
 }
 

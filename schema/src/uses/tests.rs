@@ -309,6 +309,7 @@ fn every_fact_of_an_operation_but_its_pace_is_signed() {
         ("path", json!("/elsewhere")),
         ("encoding", json!("form")),
         ("document", json!("{ all }")),
+        ("media", json!("application/vnd.api+json")),
         ("params", json!({})),
         ("constants", json!({"to": "me"})),
         ("not_executed", json!([418])),
@@ -326,6 +327,7 @@ fn what_is_sent_each_time_is_signed_in_words() {
     let mut facts = serde_json::to_value(refund().operations.values().next().expect("an operation")).expect("json");
     facts["constants"] = json!({"to": "me", "silent": true});
     facts["document"] = json!("{ all }");
+    facts["media"] = json!("application/vnd.api+json");
     let operation: Operation = serde_json::from_value(facts).expect("an operation");
     let asked = RequestUse::of(&operation).expect("a request");
     let written = serde_json::to_value(&asked).expect("json");
@@ -336,7 +338,13 @@ fn what_is_sent_each_time_is_signed_in_words() {
         serde_json::from_value(used).expect("a use")
     };
     assert!(covers(&used(&written), &used(&written)));
-    for (member, value) in [("constants", json!({"to": "you", "silent": true})), ("document", json!("{ some }"))] {
+    assert_eq!(written["media"], json!("application/vnd.api+json"));
+    for (member, value) in [
+        ("constants", json!({"to": "you", "silent": true})),
+        ("document", json!("{ some }")),
+        ("media", json!("application/json")),
+        ("unsent", json!("amount")),
+    ] {
         let mut told = written.clone();
         told[member] = value;
         assert!(!covers(&used(&told), &used(&written)), "{member}");
@@ -397,6 +405,7 @@ fn the_digest_of_a_request_is_that_of_the_operation_without_its_pace() {
     let mut full = operations.first().expect("an operation").clone();
     for (member, value) in [
         ("document", json!("{ all }")),
+        ("media", json!("application/vnd.api+json")),
         ("constants", json!({"to": "me"})),
         ("not_executed", json!([418])),
         ("idempotency", json!({"place": "header", "at": "X", "lives": "1d"})),

@@ -222,7 +222,7 @@ impl Way {
                 let soon = http_date(now().plus(Period::seconds(1)));
                 go(stream, &refusal("429 Too Many Requests", Some(soon))).await
             }
-            Fault::Unavailable => go(stream, &refusal("503 Service Unavailable", None)).await,
+            Fault::Unavailable => go(stream, &refusal("503 Service Unavailable", Some("1".to_owned()))).await,
             Fault::DoneAndError => {
                 self.ask(request).await?;
                 go(stream, &refusal("500 Internal Server Error", None)).await

@@ -39,14 +39,20 @@ pub(super) struct Horn {
     once: &'static str,
     /// Whether what it sends is signed: else a read has to confirm it first.
     signs: bool,
+    /// How it signs, where the dialect is parts.
+    parts: &'static str,
 }
 
 const fn horn(role: &'static str, dialect: &'static str, once: &'static str) -> Horn {
-    Horn { role, dialect, once, signs: true }
+    Horn { role, dialect, once, signs: true, parts: "" }
+}
+
+const fn by_parts(role: &'static str, parts: &'static str) -> Horn {
+    Horn { role, dialect: "hmac", once: "\"blow\"", signs: true, parts }
 }
 
 /// All of them.
-pub(super) const HORNS: [Horn; 11] = [
+pub(super) const HORNS: [Horn; 15] = [
     horn("stripe", "stripe", ""),
     horn("github", "github", "\"blow\""),
     horn("shopify", "shopify", "\"blow\""),
@@ -57,7 +63,22 @@ pub(super) const HORNS: [Horn; 11] = [
     horn("adyen", "adyen", "\"blow\""),
     horn("hubspot", "hubspot", "[\"blow\", \"order_id\"]"),
     horn("twilio", "twilio", "\"blow\""),
-    Horn { role: "mailgun", dialect: "mailgun", once: "", signs: false },
+    Horn { role: "mailgun", dialect: "mailgun", once: "", signs: false, parts: "" },
+    by_parts("xero", "header = \"X-Xero-Signature\"\nencoding = \"base64\"\n"),
+    by_parts(
+        "timed",
+        "header = \"X-Signature\"\nencoding = \"hex\"\nprefix = \"v1=\"\nsigned = \"{time}.{body}\"\n\
+         time_header = \"X-Time\"\ntime = \"seconds\"\ntolerance = \"2m\"\n",
+    ),
+    by_parts(
+        "precise",
+        "header = \"X-Signature\"\nencoding = \"hex\"\nsigned = \"v0:{time}:{body}\"\ntime_header = \"X-Time\"\n\
+         time = \"milliseconds\"\n",
+    ),
+    by_parts(
+        "dated",
+        "header = \"X-Signature\"\nencoding = \"hex\"\nsigned = \"{body}{time}\"\ntime_header = \"X-Date\"\ntime = \"iso\"\n",
+    ),
 ];
 
 impl Horn {
@@ -83,6 +104,8 @@ impl Horn {
         ];
         let text =
             words.iter().fold(include_str!("horn.toml").to_owned(), |text, (word, with)| text.replace(word, with));
+        let slot = "slot = \"webhook\"\n";
+        let text = text.replacen(slot, &[slot, self.parts].concat(), 1);
         if self.dialect == "zendesk" { text.replacen("[webhook]", HELPDESK, 1) } else { text }
     }
 

@@ -41,8 +41,10 @@ impl<W: World, S: Store, D: Deployed, R: Registry> FrontDesk<W, S, D, R> {
         let Ok(mut inside) = Inside::enter(self, &client) else { return refused(NotTaken::TooMany) };
         let delivery = Delivery { headers: &headers, body: body.reveal() };
         let scheme = match &chat {
-            Chat::Slack { .. } => Scheme { dialect: Dialect::Slack, header: None },
-            Chat::Helpdesk { answer, .. } => Scheme { dialect: answer.dialect, header: answer.header.as_deref() },
+            Chat::Slack { .. } => Scheme { dialect: Dialect::Slack, header: None, hmac: None },
+            Chat::Helpdesk { answer, .. } => {
+                Scheme { dialect: answer.dialect, header: answer.header.as_deref(), hmac: answer.hmac.as_deref() }
+            }
         };
         let place = format!("{client}\0{connection}\0chat");
         let key = *keyed(self.webhook_key.reveal(), Purpose::Webhook, place.as_bytes()).as_bytes();

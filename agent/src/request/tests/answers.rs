@@ -127,7 +127,7 @@ fn an_answer_holds_what_is_declared_though_nothing_reads_it() {
 
 #[test]
 fn rules_come_first_and_the_status_after_them() {
-    let operation = operation(json!({"not_executed": [429, 503], "errors": [
+    let operation = operation(json!({"not_executed": [429, 503, 504], "errors": [
         {"status": [409], "body": {"at": "error.code", "equals": "already_refunded"}, "kind": "conflict", "code": "already_refunded"},
         {"body": {"at": "ok", "equals": "false"}, "kind": "permanent", "code": "not_ok"},
         {"status": [404], "kind": "transient", "code": "not_yet"},
@@ -157,6 +157,12 @@ fn rules_come_first_and_the_status_after_them() {
         (Some(7), true, false)
     );
     assert!(!read(&operation, &response(500, "", &[])).err().unwrap().not_executed);
+    // A gateway that lost its server writes 503, too, and then says no time; who gave up waiting knows nothing.
+    let not_executed =
+        |status, headers: &[(&str, &str)]| read(&operation, &response(status, "", headers)).err().unwrap().not_executed;
+    assert!(not_executed(503, &[("retry-after", "30")]));
+    assert!(!not_executed(503, &[]) && !not_executed(503, &[("retry-after", "soon")]));
+    assert!(!not_executed(504, &[("retry-after", "30")]), "whatever the catalog says");
 }
 
 #[test]

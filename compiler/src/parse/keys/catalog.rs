@@ -12,8 +12,8 @@ use super::super::integration::AUTHS;
 use super::super::value::words;
 use super::operation::OPERATION;
 use super::{
-    CURRENCY, ENDPOINT, EVENT, HEADER, Holds, ID, Key, Kind, LINE, MOMENT, NAME, PATH, PATH_OR_ALL, RATE, Rule, Table,
-    may, need,
+    CURRENCY, ENDPOINT, EVENT, HEADER, Holds, ID, Key, Kind, LINE, MOMENT, NAME, PATH, PATH_OR_ALL, PERIOD, RATE, Rule,
+    Table, may, need,
 };
 
 /// `catalog/integrations/<name>.toml`.
@@ -96,10 +96,32 @@ static WEBHOOK: Table = Table {
     groups: &[&[
         need("dialect", Holds::Word(words::<Dialect>), "Its way of signing."),
         need("slot", Holds::Form(&ID), "The slot of the secret."),
-        may("header", Holds::Form(&HEADER), "The header that holds the secret, for `token` alone."),
+        may(
+            "header",
+            Holds::Form(&HEADER),
+            "The header that holds the secret, for `token`; the signature, for `hmac`.",
+        ),
+        may("encoding", Holds::Words(&["hex", "base64"]), "How the signature is written, for `hmac`."),
+        may("prefix", Holds::Form(&LINE), "What stands before it in the header, like `sha256=`, for `hmac`."),
+        may(
+            "signed",
+            Holds::Text,
+            "What is signed, for `hmac`: `{body}`, perhaps with `{time}` and signs around it; `{body}` unless said.",
+        ),
+        may("time_header", Holds::Form(&HEADER), "The header that holds the signed time, for `hmac`."),
+        may(
+            "time",
+            Holds::Words(&["seconds", "milliseconds", "iso"]),
+            "How that time is written, for `hmac`; `seconds` unless said.",
+        ),
+        may(
+            "tolerance",
+            Holds::Form(&PERIOD),
+            "How far it may be from the agent's clock, either way, for `hmac`; `5m` unless said, at most `1h`.",
+        ),
         may("self", Holds::Table(&OWN_EVENT), "How to tell what our own connection caused."),
     ]],
-    rules: &[Rule::When("dialect", "token", &["header"])],
+    rules: &[Rule::When("dialect", "token", &["header"]), Rule::When("dialect", "hmac", &["header", "encoding"])],
 };
 
 static CHANNEL: Table = Table {

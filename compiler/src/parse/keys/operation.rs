@@ -6,7 +6,7 @@ use assent_schema::plan::{Effect, Encoding, Failure, KeyForm, Method, Place, Tex
 use super::super::pages::Counted;
 use super::super::value::words;
 use super::catalog::{FIELDS, OWN_EVENT, PREFIX, SHAPE, SHAPE_RULES};
-use super::{Holds, LINE, NAME, PATH, PATH_OR_ALL, PERIOD, RATE, Rule, SCOPE, Table, may, need};
+use super::{Form, Holds, LINE, NAME, PATH, PATH_OR_ALL, PERIOD, RATE, Rule, SCOPE, Table, may, need};
 
 /// One operation.
 pub(super) static OPERATION: Table = Table {
@@ -17,8 +17,17 @@ pub(super) static OPERATION: Table = Table {
         need("method", Holds::Word(words::<Method>), "The HTTP method."),
         need("path", Holds::Text, "The path below the endpoint; each `{hole}` is a parameter with `in = \"path\"`."),
         may("encoding", Holds::Word(words::<Encoding>), "How the request's body is written; `json` unless said."),
+        may(
+            "media",
+            Holds::Form(&MEDIA),
+            "What the API calls its JSON, like `application/vnd.api+json`; `application/json` unless said.",
+        ),
         may("document", Holds::Text, "The query or mutation of a GraphQL request."),
-        may("effect", Holds::Word(words::<Effect>), "What it changes outside; `none` unless said."),
+        may(
+            "effect",
+            Holds::Word(words::<Effect>),
+            "What it changes outside; `none` of a `GET` and of a query of GraphQL, unless said. All else must say it.",
+        ),
         may("scopes", Holds::List(&Holds::Form(&SCOPE)), "The permissions that it needs."),
         may("params", Holds::Map(&NAME, &Holds::Table(&PARAM)), "Its parameters, by name."),
         may(
@@ -34,7 +43,7 @@ pub(super) static OPERATION: Table = Table {
         may("most_bytes", Holds::Within(1, 16 << 20), "The largest answer, in bytes; 1 MiB unless said."),
         may("timeout", Holds::Form(&PERIOD), "The longest time for one attempt; `10s` unless said."),
         may("errors", Holds::List(&Holds::Table(&ERROR)), "How failures are told apart; the first that fits counts."),
-        may("not_executed", REFUSALS, "Statuses after which surely nothing was done."),
+        may("not_executed", REFUSALS, "Statuses after which surely nothing was done; 503 with `Retry-After` alone."),
         may("idempotency", Holds::Table(&IDEMPOTENCY), "How the API deduplicates, for effects."),
         may("retry", Holds::Table(&RETRY), "How it is retried unless a step says otherwise."),
         may("confirm", Holds::Table(&CONFIRM), "The read that tells whether it happened, for effects."),
@@ -47,7 +56,16 @@ pub(super) static OPERATION: Table = Table {
         may("pages", Holds::Table(&PAGES), "How long lists are read, for reads."),
         may("poll", Holds::Table(&POLL), "How its list is walked by those who wait for news in it, for reads."),
     ]],
-    rules: &[],
+    rules: &[
+        Rule::When("method", "PUT", &["effect"]),
+        Rule::When("method", "PATCH", &["effect"]),
+        Rule::When("method", "DELETE", &["effect"]),
+    ],
+};
+
+static MEDIA: Form = Form {
+    pattern: "^[a-z0-9][a-z0-9!#$&^_.+-]*/([a-z0-9][a-z0-9!#$&^_.+-]*[+])?json$",
+    example: "application/vnd.api+json",
 };
 
 /// HTTP statuses.
@@ -63,7 +81,7 @@ static PARAM: Table = Table {
             need(
                 "in",
                 Holds::Word(words::<Place>),
-                "Where it stands in the request; `none` for what `belongs` only compares.",
+                "Where it stands in the request; `none` for what `belongs` only compares, and for an `amount` that the API knows.",
             ),
             may(
                 "at",
@@ -193,6 +211,11 @@ static PAGES: Table = Table {
         may("link_at", Holds::Form(&PATH), "Where it holds a link to the next page: a path, or `header:Link`."),
         may("count", Holds::Word(words::<Counted>), "What the agent counts where the API hands out neither."),
         may(
+            "first",
+            Holds::Within(0, 1),
+            "The number of the first page, for `count = \"pages\"`, where it must be said: 0 or 1.",
+        ),
+        may(
             "more_at",
             Holds::Form(&PATH),
             "Where the answer says whether there is another page, if nothing else does.",
@@ -217,7 +240,7 @@ static PAGES: Table = Table {
             "Whether a part of a longer list is enough; else the step fails. `false` unless said.",
         ),
     ]],
-    rules: &[Rule::One(&["cursor_at", "link_at", "count"])],
+    rules: &[Rule::One(&["cursor_at", "link_at", "count"]), Rule::When("count", "pages", &["first"])],
 };
 
 static POLL: Table = Table {

@@ -48,10 +48,21 @@ const EVERY_SHAPE: &str = r#"
 name = "every"
 summary = "Every shape"
 auth = { kind = "none" }
+[webhook]
+dialect = "hmac"
+slot = "webhook"
+header = "X-Signature"
+encoding = "hex"
+prefix = "v1="
+signed = "{time}.{body}"
+time_header = "X-Time"
+time = "milliseconds"
+tolerance = "2m"
 [operation.take]
 record = "taken"
 method = "POST"
 path = "/take"
+effect = "none"
 [operation.take.params]
 text = { in = "body", class = "content", type = "text", most_bytes = 10 }
 instant = { in = "body", class = "content", type = "instant", wire = "seconds" }
@@ -74,6 +85,7 @@ pages = { link_at = "header:Link", param = "page", collect = "items", most = 3 }
 record = "made"
 method = "POST"
 path = "/make"
+media = "application/vnd.api+json"
 effect = "write"
 idempotency = { in = "header", at = "Idempotency-Key", form = "uuid", lives = "1d" }
 [operation.counted]
@@ -81,6 +93,11 @@ record = "listed"
 method = "GET"
 path = "/counted"
 pages = { count = "items", param = "offset", collect = "items", most = 3 }
+[operation.numbered]
+record = "listed"
+method = "GET"
+path = "/numbered"
+pages = { count = "pages", first = 0, param = "page", collect = "items", most = 3 }
 "#;
 
 /// A client and a workflow with what is rarely written.

@@ -342,6 +342,8 @@ static REQUEST: Table = Table {
             "What is sent each time as the catalog has it, by where it stands.",
         ),
         may("document", Holds::Text, "The GraphQL document that is sent."),
+        may("media", Holds::Text, "What the API calls its JSON, where that is not `application/json`."),
+        may("unsent", Holds::Form(&NAME), "The amount that is counted and not sent, as the other side knows it."),
     ]],
     rules: &[],
 };

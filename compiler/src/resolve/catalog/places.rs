@@ -30,7 +30,13 @@ pub(super) fn check(unit: &Unit<Integration>, operation: &Operation, report: &mu
     for (position, one) in sent.iter().enumerate() {
         if one.place == Place::Header && is_kept(&unit.spec.auth.value, &one.at) {
             let message = format!("{} goes into `{}`, a header that the agent sets itself.", one.what, one.at);
-            report.add(Code::BadValue, &one.span, message);
+            let help = match one.at.to_ascii_lowercase().as_str() {
+                "accept" | "content-type" => {
+                    "Remove it. What an API calls its JSON stands in `media`, like `media = \"application/vnd.api+json\"`."
+                }
+                _ => "Remove it. What authorises a request stands in `auth`; how it is framed is the agent's.",
+            };
+            report.add_with_help(Code::BadValue, &one.span, message, help.to_owned());
         }
         let before = sent.get(..position).unwrap_or_default();
         if let Some(other) = before.iter().find(|other| other.what != one.what && meets(operation, one, other)) {
@@ -115,15 +121,15 @@ fn sent(operation: &Operation) -> Vec<Sent> {
         let what = "The cursor of `pages`".to_owned();
         sent.push(Sent { what, place: pages.place, at: pages.param.clone(), span: pages.span.clone() });
     }
-    // The source says no place of a constant; what it meets has one.
     let constants = operation.constants.keys().map(|at| {
+        let span = operation.constants_at.get(at).unwrap_or(&operation.path.span).clone();
         let (place, name) = match at.strip_prefix(HEADER) {
             Some(name) => (Place::Header, name),
             None if operation.method == Method::Get => (Place::Query, at.as_str()),
             None => (Place::Body, at.as_str()),
         };
         let what = format!("The constant `{at}`");
-        Sent { what, place, at: name.to_owned(), span: operation.path.span.clone() }
+        Sent { what, place, at: name.to_owned(), span }
     });
     constants.chain(sent).collect()
 }

@@ -99,7 +99,11 @@ fn request((operation, asked): (&OperationRef, &RequestUse)) -> String {
 fn constants((operation, asked): (&OperationRef, &RequestUse)) -> Vec<String> {
     let document = asked.document.iter().map(|text| format!("{operation}: the document {}", quoted(text)));
     let always = asked.constants.iter().map(|(at, value)| format!("{operation}: {}", always(at, value)));
-    always.chain(document).collect()
+    let media = asked.media.iter().map(|media| format!("{operation}: in {}", quoted(media)));
+    let unsent = asked.unsent.iter().map(|amount| {
+        format!("{operation}: {amount} is counted here and not sent; what moves is what the other side says")
+    });
+    always.chain(document).chain(media).chain(unsent).collect()
 }
 
 fn answers((operation, asked): (&OperationRef, &RequestUse)) -> Vec<String> {
