@@ -12,7 +12,7 @@ use assent_schema::uses::{AskedBefore, DataUse, derive_after};
 
 use super::{Approvals, expressions, hidden, unused_personal, unused_value};
 use crate::lower::{self, Lowered};
-use crate::resolve::{self, Client};
+use crate::resolve::{self, Client, Pruned};
 
 /// What was found out about one client's workflows.
 #[derive(Clone, Debug, Default)]
@@ -103,7 +103,7 @@ pub(super) fn judge(client: &mut Client, findings: &mut Findings) -> Judged {
         hidden::workflow(&facts.client, &part.plan.workflow, findings);
         expressions::check_part(&facts, &part, findings);
     }
-    let mut before = AskedBefore::default();
+    let mut before = Before::default();
     for (name, workflow) in &mut client.workflows {
         let found = judge_workflow(&facts, workflow, &mut before, findings);
         if found.is_none() {
@@ -114,20 +114,27 @@ pub(super) fn judge(client: &mut Client, findings: &mut Findings) -> Judged {
     judged
 }
 
+/// What was made for other workflows of a client and need not be made again.
+#[derive(Default)]
+struct Before {
+    pruned: Pruned,
+    asked: AskedBefore,
+}
+
 /// The candidate plan gives way to the lowered one, so that a source of thousands of workflows is held once.
 fn judge_workflow(
     facts: &ClientFacts,
     workflow: &mut resolve::Workflow,
-    before: &mut AskedBefore,
+    before: &mut Before,
     findings: &mut Findings,
 ) -> Option<JudgedWorkflow> {
     if !workflow.is_whole {
         expressions::check_lost(facts, workflow, findings);
         return None;
     }
-    let lowered = lower::lower(workflow);
+    let lowered = lower::lower(workflow, &mut before.pruned);
     let flows = expressions::check(facts, workflow, &lowered.plan, findings)?;
-    let uses = derive_after(&lowered.plan, facts, &flows, before);
+    let uses = derive_after(&lowered.plan, facts, &flows, &mut before.asked);
     let breaches = guard::breaches(&lowered.plan, &flows, facts);
     let idle = unused_personal::idle(&workflow.plan);
     let unused = unused_value::unused(&workflow.plan, &flows);

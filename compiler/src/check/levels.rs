@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use assent_schema::canon::Digest;
 use assent_schema::code::Code;
+use assent_schema::expr::remembering;
 use assent_schema::finding::{Finding, Findings};
 use assent_schema::id::ClientId;
 use assent_schema::time::Moment;
@@ -211,27 +212,7 @@ impl Work for Levels<'_> {
     fn part(&self, begun: &Begun, number: usize) -> Result<Part, Error> {
         let Begun::Open(open) = begun else { return Ok(Part::default()) };
         let these = open.pending.chunks(PART).nth(number).unwrap_or_default();
-        if open.keys.is_none() {
-            return self.look(open, these);
-        }
-        // Each by itself, so that each is known by itself.
-        let mut all = Part::default();
-        for one in these {
-            let Some(key) = workflow_key(one) else { continue };
-            let known = open.known.get(&key).and_then(|known| Some((known.clone(), known.findings()?)));
-            let (known, findings) = if let Some((known, findings)) = known {
-                self.question.parts.count(0, known.bytes);
-                (known, findings)
-            } else {
-                let part = self.look(open, std::slice::from_ref(one))?;
-                (Known::new(&part.findings, &part.needs, 0, part.bytes), part.findings)
-            };
-            all.findings.append(findings);
-            all.needs.add(known.needs.clone());
-            all.bytes += known.bytes;
-            all.known.push((key, known));
-        }
-        Ok(all)
+        remembering(|| self.part_of(open, these))
     }
 
     fn end(&self, begun: Begun, parts: Vec<Part>) -> Done {
@@ -308,6 +289,31 @@ impl Levels<'_> {
         let known = keys.map(|(recall, _, own)| recall.workflows(&id, own, &at)).unwrap_or_default();
         let keys = keys.map(|(_, whole, own)| (whole, own));
         Ok(Open { id, survey, findings, pending, at, files, bytes, keys, known })
+    }
+
+    /// Looks at the workflows of one part, or recalls them.
+    fn part_of(&self, open: &Open, these: &[Pending]) -> Result<Part, Error> {
+        if open.keys.is_none() {
+            return self.look(open, these);
+        }
+        // Each by itself, so that each is known by itself.
+        let mut all = Part::default();
+        for one in these {
+            let Some(key) = workflow_key(one) else { continue };
+            let known = open.known.get(&key).and_then(|known| Some((known.clone(), known.findings()?)));
+            let (known, findings) = if let Some((known, findings)) = known {
+                self.question.parts.count(0, known.bytes);
+                (known, findings)
+            } else {
+                let part = self.look(open, std::slice::from_ref(one))?;
+                (Known::new(&part.findings, &part.needs, 0, part.bytes), part.findings)
+            };
+            all.findings.append(findings);
+            all.needs.add(known.needs.clone());
+            all.bytes += known.bytes;
+            all.known.push((key, known));
+        }
+        Ok(all)
     }
 
     /// Looks at some workflows of a client.
