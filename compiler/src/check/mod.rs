@@ -16,7 +16,6 @@
 //! language.md sections 5 and 6, trust.md sections 1 to 4.
 
 mod approval_expired;
-mod approval_files;
 mod approval_invalid;
 mod bad_schedule;
 mod breaches;
@@ -82,7 +81,6 @@ use crate::parse::Parsed;
 use crate::resolve::{self, Client, Resolved};
 use crate::source::{Parts, Shelf};
 
-pub use approval_files::ApprovalFiles;
 pub use ending::Ending;
 pub use judged::{Judged, JudgedWorkflow, sorted};
 pub use trust::{Approvals, Trusted};

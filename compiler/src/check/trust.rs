@@ -18,7 +18,6 @@ use assent_schema::trust::{
 use assent_schema::uses::{Coverage, DataUse};
 
 use super::View;
-use super::approval_files::ApprovalFiles;
 use super::ending::ENDS_SOON;
 use super::instant::At;
 use crate::parse::{Parsed, anchor, value_place};
@@ -58,7 +57,7 @@ pub struct Approvals {
     /// Which of these too few of today's approvers signed.
     pub below: BTreeSet<Digest>,
     /// The file of each approval.
-    pub files: ApprovalFiles,
+    pub files: BTreeMap<Digest, String>,
 }
 
 impl Trusted {
@@ -120,7 +119,7 @@ pub(super) fn gather_client(
     match ApproversChain::walk(roots.newest(), roots.project(), client, &approvers) {
         Ok(chain) => {
             let statements = given.len();
-            let named = ApprovalFiles::of(&parsed.source, client);
+            let named = given.iter().map(|(file, signed)| (Digest::of_file(&signed.bytes), file.clone())).collect();
             let Gathered { known, claimed, below } = gather_statements(&files, given, chain, client, at, findings);
             let now = at.among(times(&known));
             trusted
@@ -189,7 +188,7 @@ fn approvals(
         told: Coverage::new(lapsed.into_iter().map(|approved| approved.used).chain(claimed)),
         lapsed: by_statement.into_iter().map(|(statement, uses)| (statement, Coverage::new(uses))).collect(),
         below,
-        files: ApprovalFiles::default(),
+        files: BTreeMap::new(),
     }
 }
 

@@ -20,10 +20,9 @@ use crate::time::Period;
 /// Approved uses, kept so that whether one of them covers a derived use is looked up and not searched for.
 ///
 /// # Shape
-/// By workflow, since most uses are told apart by that; then sorted by what must be equal. Those that are may be wider or
-/// narrower in the rest.
+/// Sorted by what must be equal; those that are may be wider or narrower in the rest.
 #[derive(Clone, Debug)]
-pub struct Coverage<U>(Vec<(Option<WorkflowId>, Vec<U>)>);
+pub struct Coverage<U>(Vec<U>);
 
 impl<U> Default for Coverage<U> {
     fn default() -> Self {
@@ -36,24 +35,14 @@ impl<U: Borrow<DataUse>> Coverage<U> {
     pub fn new(approved: impl IntoIterator<Item = U>) -> Self {
         let mut approved: Vec<U> = approved.into_iter().collect();
         approved.sort_by(|a, b| fixed(a.borrow()).cmp(&fixed(b.borrow())));
-        let mut of_workflows: Vec<(Option<WorkflowId>, Vec<U>)> = Vec::new();
-        for one in approved {
-            let used: &DataUse = one.borrow();
-            match of_workflows.last_mut() {
-                Some((last, uses)) if *last == used.workflow => uses.push(one),
-                _ => of_workflows.push((used.workflow.clone(), vec![one])),
-            }
-        }
-        Self(of_workflows)
+        Self(approved)
     }
 
     /// Whether one of the uses covers a derived one.
     pub fn covers(&self, derived: &DataUse) -> bool {
-        let of_workflow = self.0.binary_search_by(|(workflow, _)| workflow.cmp(&derived.workflow));
-        let Some((_, uses)) = of_workflow.ok().and_then(|place| self.0.get(place)) else { return false };
         let wanted = fixed(derived);
-        let first = uses.partition_point(|given| fixed(given.borrow()) < wanted);
-        let equal = uses.iter().skip(first).take_while(|given| fixed((*given).borrow()) == wanted);
+        let first = self.0.partition_point(|given| fixed(given.borrow()) < wanted);
+        let equal = self.0.iter().skip(first).take_while(|given| fixed((*given).borrow()) == wanted);
         equal.into_iter().any(|given| is_wider(given.borrow(), derived))
     }
 

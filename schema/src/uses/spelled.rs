@@ -94,26 +94,8 @@ where
     V: Deserialize<'de>,
     D: Deserializer<'de>,
 {
-    struct Tables<K, V>(PhantomData<(K, V)>);
-
-    impl<'de, K: Deserialize<'de> + Ord, V: Deserialize<'de>> Visitor<'de> for Tables<K, V> {
-        type Value = BTreeMap<K, V>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a map")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-            let mut tables = BTreeMap::new();
-            while let Some((key, Table(value))) = members.next_entry()? {
-                tables.insert(key, value);
-            }
-            Ok(tables)
-        }
-    }
-
-    let tables = from.deserialize_map(Tables(PhantomData))?;
-    if tables.is_empty() { Err(left_out()) } else { Ok(tables) }
+    let tables: BTreeMap<K, Table<V>> = some(from)?;
+    Ok(tables.into_iter().map(|(key, Table(value))| (key, value)).collect())
 }
 
 /// For a table of lists that are sorted.
