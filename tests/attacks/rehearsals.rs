@@ -47,7 +47,7 @@ fn carried_to(
     let first = bytes(&first);
     (world.sequence, world.previous) = (2, Some(Digest::of_file(&first)));
     bend(&mut world);
-    let past = &mut |digest| (digest == Digest::of_file(&first)).then(|| found(first.clone()));
+    let past = &mut |digest: Digest| (digest == Digest::of_file(&first)).then(|| found(first.clone()));
     verdict(verify_with_past(&world.release(), pinned, &place(), now(), None, past))
 }
 

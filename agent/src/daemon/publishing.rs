@@ -205,8 +205,7 @@ impl Rehearsed {
 }
 
 /// Runs the scenarios of plans that were not rehearsed yet, or long ago, or by another program, where root asks this agent to.
-/// Returns the signed statements
-/// and what says that they were made.
+/// Returns the signed statements and what says that they were made.
 async fn rehearsals(agent: &Arc<Agent>) -> (BTreeMap<String, Vec<u8>>, Vec<Write>) {
     let (mut files, mut done) = (BTreeMap::new(), Vec::new());
     let Some(taken) = agent.taken() else { return (files, done) };

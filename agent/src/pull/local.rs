@@ -1,7 +1,8 @@
 //! Transfers with a repository on this machine: objects are looked up there and put into a pack here, or the other way round. For
 //! the child process alone, which has limits.
 //!
-//! What comes is the commit that a branch stands at, with its files: nobody here asks what stood there before.
+//! What comes is the commit that a branch stands at, with its files. What stood there before only an agent asks for that has
+//! accepted nothing yet, and of that nothing but the manifests.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -11,11 +12,17 @@ use std::path::Path;
 use git2::{ErrorClass, ErrorCode, ObjectType, Odb, Oid, Repository, RepositoryOpenFlags};
 
 use super::loose::{self, Unsound};
+use super::shelf::ACCEPTED;
 use super::transfer::OBJECTS_MOST;
 use super::{PullFailure, line, weigh};
 
 /// The deepest folder that is looked into: what lies deeper is no part of any release, and refused by its place.
 const DEPTH_MOST: usize = 64;
+
+/// The most commits of the past that are asked for.
+const PAST_MOST: usize = 10_000;
+/// What is asked of each.
+const MANIFEST: &str = "manifest.json";
 
 fn open(path: &Path) -> Result<Repository, PullFailure> {
     Repository::open_ext(path, RepositoryOpenFlags::NO_SEARCH, [] as [&OsStr; 0]).map_err(|error| unreachable(&error))
@@ -74,6 +81,9 @@ fn bring(repository: &Repository, other: &Repository, tip: Oid, most_bytes: u64)
         ObjectType::Commit => {
             let tree = other.find_commit(tip).map_err(failed)?.tree_id();
             lacking.folder(tree, DEPTH_MOST)?;
+            if !has_accepted(repository)? {
+                lacking.past(tip)?;
+            }
         }
         ObjectType::Tree => lacking.folder(tip, DEPTH_MOST)?,
         // Whoever reads it refuses it.
@@ -106,6 +116,12 @@ fn bring(repository: &Repository, other: &Repository, tip: Oid, most_bytes: u64)
     pack.commit().map(drop).map_err(failed)
 }
 
+/// Whether a release is kept here.
+fn has_accepted(repository: &Repository) -> Result<bool, PullFailure> {
+    let mut kept = repository.references_glob(&format!("{ACCEPTED}*")).or(Err(PullFailure::Broken))?;
+    Ok(kept.next().is_some())
+}
+
 /// What is not here of what leads from somewhere.
 struct Lacking<'r> {
     other: &'r Repository,
@@ -127,6 +143,26 @@ impl Lacking<'_> {
             self.found.push(id);
         }
         Ok(true)
+    }
+
+    /// Notes the commits before one, each with its manifest, as far as there is room.
+    fn past(&mut self, tip: Oid) -> Result<(), PullFailure> {
+        let before = |id| self.other.find_commit(id).ok()?.parent_id(0).ok();
+        let line: Vec<Oid> = std::iter::successors(before(tip), |id| before(*id)).take(PAST_MOST).collect();
+        for id in line {
+            // One that is cut off there ends the line.
+            let Ok(commit) = self.other.find_commit(id) else { break };
+            let Ok(tree) = commit.tree() else { break };
+            if self.seen.len().saturating_add(3) > OBJECTS_MOST {
+                break;
+            }
+            self.put(id)?;
+            self.put(tree.id())?;
+            if let Some(manifest) = tree.get_name(MANIFEST).filter(|entry| entry.kind() == Some(ObjectType::Blob)) {
+                self.put(manifest.id())?;
+            }
+        }
+        Ok(())
     }
 
     /// A folder that is here may lack what stands in it: so each is looked into.

@@ -53,7 +53,7 @@ impl Judged {
 
     /// The uses that are approved and will not be when what ends soon has ended.
     pub fn ends_with<'j>(&'j self, approvals: &'j Approvals) -> impl Iterator<Item = &'j DataUse> {
-        let ends = |one: &&DataUse| approvals.approved.covers(one) && !approvals.lasting.covers(one);
+        let ends = move |one: &&DataUse| approvals.approved.covers(one) && !approvals.lasting.covers(one);
         self.uses().filter(move |one| !approvals.ending.is_empty() && ends(one))
     }
 
