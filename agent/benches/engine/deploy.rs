@@ -41,10 +41,33 @@ const POLLS: u32 = 200;
 
 /// A large release in one process: taken into the agent's own repository, which its child does, read, verified, staged.
 pub(crate) struct Staged {
-    pub(crate) fetch: Duration,
-    pub(crate) read: Duration,
-    pub(crate) verify: Duration,
-    pub(crate) stage: Duration,
+    pub(crate) fetch: Took,
+    pub(crate) read: Took,
+    pub(crate) verify: Took,
+    pub(crate) stage: Took,
+}
+
+/// What something took: by the clock, which others on the same cores lengthen, and of all cores together.
+pub(crate) struct Took {
+    wall: Duration,
+    processor: Duration,
+}
+
+impl Took {
+    pub(crate) fn wall(&self) -> Duration {
+        self.wall
+    }
+
+    pub(crate) fn processor(&self) -> Duration {
+        self.processor
+    }
+}
+
+fn took<R>(work: impl FnOnce() -> R) -> (R, Took) {
+    let (began, before) = (Instant::now(), figures::cpu_with_children());
+    let done = work();
+    let wall = began.elapsed();
+    (done, Took { wall, processor: figures::cpu_with_children().saturating_sub(before) })
 }
 
 fn store(folder: &std::path::Path) -> Sqlite {
@@ -85,29 +108,23 @@ pub(crate) fn large() -> Vec<(&'static str, Staged)> {
     let (mut all, mut before) = (Vec::new(), None);
     for what in ["all of them new", "the same again", "one of them new"] {
         process::publish(&agency, &release.files());
-        let began = Instant::now();
-        let tip = transfer::work(&request, None).expect("a commit");
-        let fetch = began.elapsed();
-        let began = Instant::now();
-        let files = read::read(&repository, &tip).expect("a release");
-        let read = began.elapsed();
+        let (tip, fetch) = took(|| transfer::work(&request, None).expect("a commit"));
+        let (files, read) = took(|| read::read(&repository, &tip).expect("a release"));
         let now_all = Now { expiry: now, clock: now, trusted: now };
-        let bundle = verify_after(&files, &pinned, &place, now_all, before.as_ref()).expect("an honest release");
-        let verified = began.elapsed();
-        let named = bundle.workflows.iter().map(|(place, workflow)| (place.clone(), workflow.active.plan)).collect();
-        assert!(bundle.workflows.values().all(|workflow| workflow.off.is_empty()), "everything is approved");
-        let accepted = Accepted { named, ..Accepted::default() };
-        let proposal = board.accept(&accepted, now);
-        let transaction = switch::transaction(&proposal, RealClock.now()).expect("a transaction");
-        if !transaction.writes.is_empty() {
-            runtime.block_on(store.commit(transaction)).expect("a commit");
-        }
-        board.apply(proposal);
-        let staged = began.elapsed();
-        all.push((
-            what,
-            Staged { fetch, read, verify: verified.saturating_sub(read), stage: staged.saturating_sub(verified) },
-        ));
+        let (bundle, verify) =
+            took(|| verify_after(&files, &pinned, &place, now_all, before.as_ref()).expect("an honest release"));
+        let ((), stage) = took(|| {
+            let named = bundle.workflows.iter().map(|(place, one)| (place.clone(), one.active.plan)).collect();
+            assert!(bundle.workflows.values().all(|workflow| workflow.off.is_empty()), "everything is approved");
+            let accepted = Accepted { named, ..Accepted::default() };
+            let proposal = board.accept(&accepted, now);
+            let transaction = switch::transaction(&proposal, RealClock.now()).expect("a transaction");
+            if !transaction.writes.is_empty() {
+                runtime.block_on(store.commit(transaction)).expect("a commit");
+            }
+            board.apply(proposal);
+        });
+        all.push((what, Staged { fetch, read, verify, stage }));
         pinned = bundle.pin(&pinned);
         before = Some(bundle);
         if what == "the same again" {
