@@ -19,6 +19,9 @@ impl Show for LogSummary {
             "    at least {} runs accepted, {} ended; {} bodies are gone",
             self.accepted, self.finished, self.gone
         )?;
+        if self.unsigned > 0 {
+            writeln!(out, "    {} entries after them have no checkpoint yet and were not looked at", self.unsigned)?;
+        }
         for Told { entry, kind, time, why, actor, ranges } in &self.told {
             let by = actor.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
             let spans: Vec<_> = ranges.iter().map(|(first, last)| format!("{first} to {last}")).collect();
