@@ -17,6 +17,7 @@ use super::{Context, Outcome};
 use crate::check::{Survey, survey};
 use crate::compare::{Absent, absent, compare, state};
 use crate::error::Error;
+use crate::publish::unheld::{Unheld, unheld};
 use crate::publish::{branch, opened};
 use crate::show::plan as text;
 use crate::source::{File, Parts, Place, open_commit, resolve_commit};
@@ -67,6 +68,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     let at = args.at.unwrap_or_else(|| context.now());
     let repository = branch::open(&args.repo)?;
     let Range { base, head } = Range::of(&repository, &args.range)?;
+    let source = resolve_commit(&repository, &head).ok();
     let mut base = base.map(|base| open_commit(&repository, base)).transpose()?;
     let before = base.as_ref().map(|base| base as &dyn Parts);
     let (absent, (head, found)) = if args.worktree {
@@ -85,7 +87,16 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     if let Some(client) = &args.draft {
         let away = absent.iter().filter(|absent| absent.client == *client && absent.is.is_some());
         all_here(&away.map(|absent| absent.client.clone()).collect::<Vec<_>>(), "")?;
-        let draft = draft(&head, &found, client, at)?;
+        let theirs: Vec<Unheld> = match (source, head.trusted.roots.as_deref()) {
+            (Some(source), Some(roots)) => unheld(&repository, source, roots)?,
+            _ => Vec::new(),
+        };
+        let theirs: Vec<&Unheld> = theirs.iter().filter(|one| one.said.client == *client).collect();
+        for one in &theirs {
+            context.note(&format!("assent: {}", one.sentence()))?;
+        }
+        let known = theirs.iter().map(|one| one.said.serial).max().unwrap_or(0);
+        let draft = draft(&head, &found, (client, known), at)?;
         context.print(&draft)?;
         return Ok(Outcome::of(false));
     }
@@ -137,8 +148,8 @@ impl Range {
     }
 }
 
-/// The approval file that a client still has to sign.
-fn draft(survey: &Survey, found: &Findings, client: &ClientId, at: Moment) -> Result<String, Error> {
+/// The approval file that a client still has to sign, above a serial that an agent knows.
+fn draft(survey: &Survey, found: &Findings, (client, known): (&ClientId, u64), at: Moment) -> Result<String, Error> {
     let judged = survey.judged.get(client).ok_or_else(|| Error::input(format!("there is no client `{client}`")))?;
     if judged.missing.is_empty() {
         return Err(Error::input(if found.any_errors() {
@@ -155,7 +166,8 @@ fn draft(survey: &Survey, found: &Findings, client: &ClientId, at: Moment) -> Re
         project: digest("trust/root/1.toml".into())?,
         client: client.clone(),
         approvers: digest(format!("clients/{client}/approvers/1.toml"))?,
-        serial: next_serial(survey, client),
+        // Not below what an agent knows and the source does not: it would be dead at birth.
+        serial: next_serial(survey, client).max(known.saturating_add(1)),
         given: at,
         says: Decision::Approve(Approval::new(at.plus(DRAFT_LASTS), judged.missing.clone())),
     };

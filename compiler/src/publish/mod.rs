@@ -19,5 +19,6 @@ pub mod sign;
 pub mod since;
 pub mod spec;
 pub mod standing;
+pub mod unheld;
 pub mod upon;
 pub mod verdict;
