@@ -22,7 +22,7 @@ use super::repository::{RemoteArgs, SourceArgs, all_here};
 use super::{Context, Format, Outcome, rehearsing};
 use crate::check::{Options, examine, survey_project, unassigned_author};
 use crate::error::Error;
-use crate::evidence::{Holder, Log, Note, Region, Row, Seen, Verdict, Whole, judge, read};
+use crate::evidence::{Agents, Holder, Log, Note, Region, Row, Seen, Verdict, Whole, judge, read};
 use crate::named::{read_named, text_named};
 use crate::publish::history::{History, checkpoints, history};
 use crate::publish::prepare::{Target, published};
@@ -127,7 +127,7 @@ pub(super) fn gather(
     progress.say("verifying ledgers");
     let name = survey.parsed.project.as_ref().map(|project| project.spec.name.value.clone());
     let name = name.ok_or_else(|| Error::input("assent.toml is missing or cannot be read"))?;
-    let logs = logs(given, &repository, roots.newest(), &name)?;
+    let logs = logs(given, &repository, &roots, &name)?;
     let (files, too_large, postmortems) = walk(&repository, commit)?;
     progress.done();
     let findings = findings.sorted();
@@ -211,15 +211,17 @@ impl Given {
 }
 
 /// Verifies the exports, each with what others hold of it: what its agent published, and what somebody kept.
-fn logs(given: Given, repository: &Repository, root: &Root, project: &ProjectName) -> Result<Vec<Log>, Error> {
+fn logs(given: Given, repository: &Repository, roots: &RootChain, project: &ProjectName) -> Result<Vec<Log>, Error> {
     let Given { files, origins, mut notes } = given;
-    let agents: BTreeSet<&AgentId> = origins.iter().map(|origin| &origin.agent).collect();
-    for (agent, entry) in agents.into_iter().filter_map(|agent| root.agents.get_key_value(agent)) {
+    let named: BTreeSet<&AgentId> = origins.iter().map(|origin| &origin.agent).collect();
+    // Also of those that were taken out: what they wrote before is theirs.
+    let agents: Agents = roots.ever().into_iter().map(|(agent, (entry, _))| (agent.clone(), entry.clone())).collect();
+    for (agent, entry) in named.into_iter().filter_map(|agent| agents.get_key_value(agent)) {
         let target = Target { environment: entry.environment.clone(), region: entry.region.clone() };
         let published = checkpoints(repository, &target, agent, &origins)?;
         notes.extend(published.into_iter().map(|(text, since)| Note { holder: Holder::Branch { since }, text }));
     }
-    Ok(files.iter().map(|(file, bytes)| read(file, bytes, root, project, &notes)).collect())
+    Ok(files.iter().map(|(file, bytes)| read(file, bytes, &agents, project, &notes)).collect())
 }
 
 /// A checkpoint that somebody kept, of one of these logs.
