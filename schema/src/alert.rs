@@ -213,7 +213,7 @@ rules! {
         "`assent explain CODE` says why reading fails. Polling goes on; the alert is over when it works again. For `from_the_future`, check the clock of the API and of the host.";
     Lag "lag" Never Cause
         "The agent came more than ten seconds late to its own work. Everything may be slow.";
-        "Check the host: CPU, memory and disk. If load is high for good, give it more, or move clients to another agent.";
+        "Check the host: CPU, memory and disk. If load is high for good, give it more: one agent runs all clients of its region.";
     Heartbeat "heartbeat" Never Cause
         "Nobody takes the dead-man's ping. If the agent died now, nobody would notice.";
         "Check the address in `[heartbeat]` of `agent.toml` and the service behind it.";

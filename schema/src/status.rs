@@ -73,6 +73,9 @@ pub struct Status {
     /// Plans that went back of workflows that no release names any more, with the code of the reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub returned: BTreeMap<ClientId, BTreeMap<WorkflowId, BTreeMap<Digest, String>>>,
+    /// Rejections and withdrawals that count here and that its release does not hold: they were handed to it directly.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub statements: Vec<StatementStatus>,
 }
 
 impl Status {
@@ -83,6 +86,60 @@ impl Status {
         let others =
             self.returned.iter().flat_map(|(client, all)| all.iter().map(move |(id, plans)| (client, id, plans)));
         named.chain(others).filter(|(_, _, plans)| !plans.is_empty())
+    }
+}
+
+/// A rejection or withdrawal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StatementStatus {
+    /// Whose.
+    pub client: ClientId,
+    /// SHA-256 of its file.
+    pub digest: Digest,
+    /// What it says.
+    pub decision: SaidNo,
+    /// Its serial: an approval counts against it with a higher one alone.
+    pub serial: u64,
+    /// Whether it ends every use.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub all: bool,
+    /// The workflows of which it ends every use.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub workflows: BTreeSet<WorkflowId>,
+    /// The uses that it ends one by one.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub uses: BTreeSet<Digest>,
+}
+
+/// How a client says no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SaidNo {
+    /// To what is proposed.
+    Reject,
+    /// To what it approved.
+    Withdraw,
+}
+
+impl StatementStatus {
+    /// What it is, as people say it.
+    pub fn noun(&self) -> &'static str {
+        match self.decision {
+            SaidNo::Reject => "rejection",
+            SaidNo::Withdraw => "withdrawal",
+        }
+    }
+
+    /// What it ends, as a part of a sentence.
+    pub fn ends(&self) -> String {
+        if self.all {
+            return "all uses".to_owned();
+        }
+        let workflows = self.workflows.iter().map(|name| format!("all uses of `{name}`"));
+        let uses = self.uses.iter().map(|digest| format!("the use {}", digest.short()));
+        let all: Vec<String> = workflows.chain(uses).collect();
+        if all.is_empty() { "no use".to_owned() } else { all.join(", ") }
     }
 }
 

@@ -5,7 +5,7 @@ use assent_schema::canon::Digest;
 use assent_schema::id::AgentId;
 use assent_schema::release::FileName;
 use assent_schema::time::Period;
-use assent_schema::trust::{ClientEntry, Namespace, Person, RoleName, Root, Rule, SignedFile, check};
+use assent_schema::trust::{AgentEntry, ClientEntry, Namespace, Person, RoleName, Root, Rule, SignedFile, check};
 
 use super::fixture::{acme, agent, bytes, id, key, moment, people, put, text};
 use super::table::{Attack, Verdict, attack, because};
@@ -57,6 +57,23 @@ const TWO: &[By] = &["ann", "ben"];
 
 pub(crate) const ROOM: &[Attack] = &[
     attack("an honest third version", "accepted", || third_judged(TWO, |_| ())),
+    because("a second production agent of the region", "root-invalid", "one agent runs a region", || {
+        third_judged(TWO, |root| {
+            drop(root.agents.insert(id("eu-production-2"), agent("eu-production-2", "production")))
+        })
+    }),
+    because("the same, as one whose rehearsals count", "root-invalid", "one agent runs a region", || {
+        third_judged(TWO, |root| {
+            let entry = AgentEntry { rehearses: true, ..agent("eu-production-2", "production") };
+            root.agents.insert(id("eu-production-2"), entry);
+        })
+    }),
+    attack("a second agent in the version that takes the first one out", "accepted", || {
+        third_judged(TWO, |root| {
+            root.agents.insert(id("eu-staging-3"), agent("eu-staging-3", "staging"));
+            root.agents.remove(&id::<AgentId>("eu-staging-2"));
+        })
+    }),
     because("a root signed by one person where two are needed", "root-invalid", "1 of the 2 people needed", || {
         signed_by(2, &["ann"])
     }),

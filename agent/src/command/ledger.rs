@@ -1,4 +1,4 @@
-//! `assent-agent ledger`: what happened, verified on the way out. While an agent runs, it signs a checkpoint first.
+//! `assent-agent ledger`: what happened, verified on the way out. Before it writes something out, the agent signs a checkpoint.
 
 mod shown;
 
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use assent_schema::id::{ClientId, PersonId};
-use assent_schema::ledger::{LogKey, Token};
+use assent_schema::ledger::{Checkpoint, LogKey, Token};
 use assent_schema::named::Kind;
 use assent_schema::time::Moment;
 
@@ -298,6 +298,14 @@ fn finish(answer: LedgerAnswer, to: Option<&To<'_>>, out: &mut Output<'_>) -> Re
         }
         LedgerAnswer::NotThere => Err(Error::refused("the ledger has no such log or entry")
             .help("`assent-agent runs` shows the name of each run.")),
+        LedgerAnswer::Unreadable => {
+            Err(Error::refused("no entry of that run can be read: bodies of this log are gone")
+                .help("`assent-agent ledger verify` says which entries; prove one by its place, `--index`."))
+        }
+        LedgerAnswer::OtherLog { origin, log } => {
+            Err(Error::environment(format!("the checkpoint that was named is of the log {origin}, not of {log}"))
+                .help("Name the client that it is of, and `--life` where that log ended with a recovery."))
+        }
         LedgerAnswer::Written(files) => to.map_or_else(|| Err(unexpected()), |to| take(&files, to, out)),
         LedgerAnswer::Logs(_) => Err(unexpected()),
     }
@@ -347,7 +355,13 @@ fn copy(from: &mut File, to: &Path) -> io::Result<()> {
 }
 
 fn read_note(path: &Path) -> Result<String, Error> {
-    named::text(path, Kind::Checkpoint).tried(|| format!("cannot read the checkpoint `{}`", path.display()))
+    let note = named::text(path, Kind::Checkpoint);
+    let note = note.tried(|| format!("cannot read the checkpoint `{}`", path.display()))?;
+    match Checkpoint::peek(&note) {
+        Ok(_) => Ok(note),
+        Err(_) => Err(Error::environment(format!("`{}` is no checkpoint", path.display()))
+            .help("A checkpoint is what the agent publishes, what a witness cosigned, or the end of an export.")),
+    }
 }
 
 #[cfg(test)]

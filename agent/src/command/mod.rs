@@ -33,6 +33,7 @@ mod recover;
 mod rollback;
 mod run;
 mod runs;
+mod statements;
 mod status;
 mod transfer;
 mod vault;
@@ -117,6 +118,8 @@ enum Command {
     Run(run::Args),
     /// Shows how the agent and its workflows stand.
     Status(status::Args),
+    /// Prints the statements that clients handed to the agent and no release holds, to be committed.
+    Statements(statements::Args),
     /// Lists runs, shows one with its journal, lets some go on or ends them.
     Runs(runs::Args),
     /// Lists the work that automation could not finish, takes it out or hands it on.
@@ -151,6 +154,7 @@ fn dispatch(command: &Command, call: &Call, out: &mut Output<'_>) -> Result<(), 
         Command::Enrol(args) => enrol::run(args, call, out),
         Command::Run(args) => run::run(args, call, out),
         Command::Status(args) => status::run(args, call, out),
+        Command::Statements(args) => statements::run(args, call, out),
         Command::Runs(args) => runs::run(args, call, out),
         Command::Queue(args) => queue::run(args, call, out),
         Command::Incidents(args) => incidents::run(args, call, out),

@@ -120,6 +120,17 @@ impl Show for Status {
                 human(status, out)?;
             }
         }
+        for said in &self.statements {
+            writeln!(
+                out,
+                "SAID NO {}: a {}, serial {} ({}), ends {}; no release holds it: `assent-agent statements` prints it, to be committed",
+                said.client,
+                said.noun(),
+                said.serial,
+                said.digest.short(),
+                said.ends()
+            )?;
+        }
         for hold in &self.holds {
             let Hold { why, by, since, until, .. } = hold;
             writeln!(out, "HELD {} since {since} until {until}, by {by}: {why}", named(hold))?;

@@ -11,7 +11,7 @@ use super::form::Form;
 use super::handling::Handling;
 use super::incidents::IncidentAnswer;
 use super::ledger::{Erased, LedgerAnswer, LegalHold};
-use super::rows::{QueueRow, RolledBack, RunRow, RunStory};
+use super::rows::{HandedRow, QueueRow, RolledBack, RunRow, RunStory};
 use super::standing::Trouble;
 use crate::people::wire::Challenge;
 use crate::run::Reread;
@@ -32,6 +32,8 @@ pub enum Answer {
     Run(Option<Box<RunStory>>),
     /// What was read again.
     Reread(Vec<ReadAgain>),
+    /// Statements that clients handed over and no release holds.
+    Statements(Vec<HandedRow>),
     /// The manual queue, oldest first.
     Queue(Vec<QueueRow>),
     /// What went back, and what could not.

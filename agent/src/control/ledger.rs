@@ -151,6 +151,15 @@ pub enum LedgerAnswer {
     },
     /// There is no such log, run or entry.
     NotThere,
+    /// A checkpoint that was named is of another log.
+    OtherLog {
+        /// Which that one is of.
+        origin: Origin,
+        /// Which was asked about.
+        log: Origin,
+    },
+    /// No entry of such a run can be read, and bodies of the log are gone: whether one was of it cannot be told.
+    Unreadable,
 }
 
 /// What was found in a log that verifies.
@@ -178,6 +187,9 @@ pub struct LogSummary {
     pub accepted: u64,
     /// Runs ended, at least.
     pub finished: u64,
+    /// Entries after the newest checkpoint: none is signed over them yet, and they were not looked at.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unsigned: u64,
 }
 
 /// What was made unreadable on request.
@@ -190,6 +202,10 @@ pub struct Erased {
     pub runs: u64,
     /// How many runs about the same person are under way: their entries stay.
     pub open: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Where the store keeps the legal hold of each log.
@@ -240,6 +256,7 @@ impl LogSummary {
             witnessed: Vec::new(),
             accepted,
             finished,
+            unsigned: 0,
         }
     }
 }

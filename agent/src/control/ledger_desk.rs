@@ -1,5 +1,6 @@
-//! Who answers about the ledger: the same in the running agent and over its folder. A checkpoint is signed first; what is
-//! written out stands in the state folder until the command takes it.
+//! Who answers about the ledger: the same in the running agent and over its folder. Whether a log verifies is asked of the
+//! checkpoints that are there, and signs none; before something is written out one is signed. What is written out stands in the
+//! state folder until the command takes it.
 
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
@@ -18,8 +19,7 @@ use serde_json::Value;
 use super::ledger::{Demand, ENTRIES_MOST, LEGAL, LedgerAnswer, LedgerQuestion, LogSummary, OutFile, Witnessed};
 use crate::identity::Identity;
 use crate::ledger::{
-    AnswerError, DayKeys, PublishError, Publishers, Reader, RoundError, Target, announced, changed, ended,
-    ended_checkpoint, kept, window_of,
+    AnswerError, DayKeys, Publishers, Reader, RoundError, Target, announced, ended, ended_checkpoint, kept, window_of,
 };
 use crate::real::RealDisk;
 use crate::store::{Log, Store, StoreError, life};
@@ -34,6 +34,8 @@ pub struct LedgerDesk {
     disk: Arc<RealDisk>,
     host: Arc<HostKey>,
     publishers: Publishers<Arc<RealDisk>>,
+    /// Checkpoints that were pushed, as they were found; nothing of them is verified.
+    pushed: Vec<String>,
     /// How many files were written to be taken: each has a place of its own.
     written: Arc<AtomicU64>,
 }
@@ -49,7 +51,12 @@ impl LedgerDesk {
         drop(std::fs::remove_dir_all(state.join(OUT)));
         let publishers = Publishers::new(own, identity.ledger.clone(), Arc::clone(&disk));
         let (host, written) = (Arc::clone(&identity.host), Arc::default());
-        Self { state: state.to_path_buf(), disk, host, publishers, written }
+        Self { state: state.to_path_buf(), disk, host, publishers, pushed: Vec::new(), written }
+    }
+
+    /// Takes up checkpoints that were pushed: whatever verifies must continue those that the log's key signed.
+    pub fn pushed(&mut self, notes: impl IntoIterator<Item = String>) {
+        self.pushed.extend(notes);
     }
 
     /// The publishers, for the round of each minute.
@@ -69,18 +76,12 @@ impl LedgerDesk {
         }
     }
 
-    /// Signs what is new, which all answers are about. The rest may take long, and needs the desk no more.
+    /// Signs what is new where something is to be written out, which that is about. The rest may take long, and needs the desk no
+    /// more.
     ///
     /// # Errors
     /// As [`LedgerDesk::answer`].
     pub fn prepare(&mut self, store: &impl Store, question: LedgerQuestion) -> Result<Prepared, LedgerBroken> {
-        match self.publishers.round(store) {
-            Ok(_) => {}
-            Err(RoundError::Refused(log, what)) => {
-                return Ok(Prepared::Answer(Box::new(self.refused(store, &log, what))));
-            }
-            Err(other) => return Err(LedgerBroken(other.to_string())),
-        }
         let (log, ask) = match question {
             LedgerQuestion::Logs => {
                 let broken = |e: StoreError| LedgerBroken(e.to_string());
@@ -106,34 +107,52 @@ impl LedgerDesk {
         // Named by its life, and not over.
         let now = life(store).map_err(|e| LedgerBroken(e.to_string()))?;
         let log = if matches!(&log, Log::Ended(ended) if ended.life() == now) { log.written() } else { log };
-        let key = self.publishers.log_key(&log).map_err(|e| LedgerBroken(e.to_string()))?;
-        let checkpoint = match &log {
-            Log::Ended(_) => ended_checkpoint(store, &log, &key).map_err(|e| LedgerBroken(e.to_string()))?,
-            Log::Agent | Log::Client(_) => self.publishers.last(&log).cloned(),
-        };
-        let Some(checkpoint) = checkpoint else {
-            return Ok(Prepared::Answer(Box::new(LedgerAnswer::NotThere)));
-        };
-        let (state, disk, host) = (self.state.clone(), Arc::clone(&self.disk), Arc::clone(&self.host));
-        let written = Arc::clone(&self.written);
-        Ok(Prepared::Ask(Box::new(Asked { state, disk, host, written, log, key, checkpoint, ask })))
+        if matches!(ask, Ask::Verify(..)) {
+            return self.asked(store, log, ask);
+        }
+        match self.publishers.round(store) {
+            Ok(_) => self.asked(store, log, ask),
+            // Nothing of it is given out; what is wrong with it, and where, is said as `verify` says it.
+            Err(RoundError::Refused(wrong, _)) => self.asked(store, wrong, Ask::Verify(None, Demand::default())),
+            Err(other) => Err(LedgerBroken(other.to_string())),
+        }
     }
 
-    /// A log that does not continue its last checkpoint, with the entries that are missing or changed.
-    fn refused(&self, store: &impl Store, log: &Log, what: PublishError) -> LedgerAnswer {
-        let code = what.code().to_owned();
-        let published = self.publishers.last(log).map_or(0, |last| last.head().size);
-        let here = store.ledger_size(log).unwrap_or(0);
-        let place = match what {
-            PublishError::Smaller => ExportFault::among(here, published, Fault::WrongSize),
-            PublishError::Inconsistent => {
-                let (begin, end) = changed(store, log, published).unwrap_or((0, published));
-                ExportFault::among(begin, end, Fault::NotConsistent)
-            }
-            PublishError::BadCheckpoint(_) => ExportFault::at(None, Fault::BadCheckpoint),
+    /// What is still to be read of one log, with its newest checkpoint.
+    fn asked(&mut self, store: &impl Store, log: Log, ask: Ask) -> Result<Prepared, LedgerBroken> {
+        let broken = |e: StoreError| LedgerBroken(e.to_string());
+        let answer = |answer| Ok(Prepared::Answer(Box::new(answer)));
+        let fault = |fault: Fault| LedgerAnswer::Fault { index: None, until: None, code: fault.to_string() };
+        let key = self.publishers.log_key(&log).map_err(|e| LedgerBroken(e.to_string()))?;
+        let kept = match &log {
+            Log::Ended(_) => ended_checkpoint(store, &log, &key).map_err(broken)?,
+            Log::Agent | Log::Client(_) => match self.publishers.newest(&log) {
+                Ok(newest) => newest,
+                Err(RoundError::Refused(..)) => return answer(fault(Fault::BadCheckpoint)),
+                Err(other) => return Err(LedgerBroken(other.to_string())),
+            },
         };
-        LedgerAnswer::Fault { index: place.index, until: place.until, code }
+        let pushed = self.pushed.iter().filter_map(|note| Checkpoint::verify(note, &key, &[]).ok());
+        let mut known: Vec<Checkpoint> = kept.into_iter().chain(pushed).collect();
+        known.sort_by_key(|checkpoint| checkpoint.head().size);
+        let Some(checkpoint) = known.pop() else {
+            // Whoever took the checkpoint away could have cut the log as well.
+            let rows = !matches!(log, Log::Ended(_)) && store.ledger_size(&log).map_err(broken)? > 0;
+            return answer(if rows { fault(Fault::NoCheckpoint) } else { LedgerAnswer::NotThere });
+        };
+        if let Some(origin) = ask.notes().find_map(|note| of_another(note, checkpoint.head())) {
+            return answer(LedgerAnswer::OtherLog { origin, log: checkpoint.head().origin.clone() });
+        }
+        let older = known.into_iter().map(|checkpoint| checkpoint.head().clone()).collect();
+        let (state, disk, host) = (self.state.clone(), Arc::clone(&self.disk), Arc::clone(&self.host));
+        let written = Arc::clone(&self.written);
+        Ok(Prepared::Ask(Box::new(Asked { state, disk, host, written, log, key, checkpoint, older, ask })))
     }
+}
+
+/// Which log a checkpoint that somebody named says to be of, where that is another one; what is none at all is judged later.
+fn of_another(note: &str, head: &Head) -> Option<Origin> {
+    Checkpoint::peek(note).ok().map(|named| named.origin).filter(|origin| *origin != head.origin)
 }
 
 /// A question that needs the desk no more, or its answer.
@@ -189,6 +208,8 @@ pub struct Asked {
     log: Log,
     key: LogKey,
     checkpoint: Checkpoint,
+    /// Others of it that are known: it must have grown out of them.
+    older: Vec<Head>,
     ask: Ask,
 }
 
@@ -204,6 +225,7 @@ impl Asked {
                 Ok(LedgerAnswer::Fault { index, until, code: fault.to_string() })
             }
             Err(AnswerError::NotThere) => Ok(LedgerAnswer::NotThere),
+            Err(AnswerError::Unreadable) => Ok(LedgerAnswer::Unreadable),
             Err(other) => Err(LedgerBroken(other.to_string())),
         }
     }
@@ -220,11 +242,16 @@ impl Asked {
                 for note in &notes {
                     reader.since(note, None)?;
                 }
-                let older: Vec<Head> = notes.iter().filter_map(|note| Checkpoint::peek(note).ok()).collect();
+                let named = notes.iter().filter_map(|note| Checkpoint::peek(note).ok());
+                let older: Vec<Head> = named.chain(self.older.iter().cloned()).collect();
                 let summary = reader.verify(&older)?;
+                let all = store.ledger_size(log).map_err(AnswerError::Store)?;
+                // What a log that ended has beyond its checkpoint was never published.
+                let over = matches!(log, Log::Ended(_));
+                let unsigned = if over { 0 } else { all.saturating_sub(checkpoint.head().size) };
                 let legal = store.state(&format!("{LEGAL}{log}")).map_err(AnswerError::Store)?;
                 let legal = legal.and_then(|bytes| canon::from_bytes(&bytes).ok());
-                Ok(LedgerAnswer::Verified(LogSummary { witnessed, ..LogSummary::new(summary, legal) }))
+                Ok(LedgerAnswer::Verified(LogSummary { witnessed, unsigned, ..LogSummary::new(summary, legal) }))
             }
             Ask::Export => {
                 let name = checkpoint.head().origin.export_name();
@@ -295,4 +322,16 @@ enum Ask {
     Export,
     Prove(Target),
     Since(String, Option<String>),
+}
+
+impl Ask {
+    /// The checkpoints that it names.
+    fn notes(&self) -> impl Iterator<Item = &str> {
+        let (one, other) = match self {
+            Self::Verify(since, _) => (since.as_deref(), None),
+            Self::Since(since, until) => (Some(since.as_str()), until.as_deref()),
+            Self::Export | Self::Prove(_) => (None, None),
+        };
+        one.into_iter().chain(other)
+    }
 }

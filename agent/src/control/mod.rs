@@ -25,7 +25,7 @@ pub mod stored;
 pub use answer::{Answer, ReadAgain, RotationSaid};
 pub use handling::{Chosen, HandledRun, Handling, Mode, Verb, VerbKind, Which};
 pub use question::{HoldAt, Question, Said};
-pub use rows::{QueueRow, RolledBack, RunRow, RunState, RunStory, Written};
+pub use rows::{HandedRow, QueueRow, RolledBack, RunRow, RunState, RunStory, Written};
 
 /// The largest question or answer, in bytes.
 pub const MESSAGE_MOST_BYTES: u64 = 16 * 1024 * 1024;

@@ -11,6 +11,7 @@ use super::{Answer, Question};
 use crate::config::Config;
 use crate::error::{Context as _, Error};
 use crate::identity::Identity;
+use crate::pull::{branch, push};
 use crate::real::RealDisk;
 use crate::store::{Books, LedgerRow, Note, Sqlite, StoreError, life};
 use crate::world::Wall;
@@ -57,10 +58,21 @@ pub fn no_agent() -> Error {
 fn ledger(config: &Config, question: &LedgerQuestion) -> Result<LedgerAnswer, Error> {
     let store = open(&config.state.database())?;
     let disk = RealDisk::open(config.state.folder()).tried(|| "cannot open the state folder".into())?;
-    let identity = Identity::load(&disk).tried(|| "cannot sign a checkpoint".into())?;
+    let identity = Identity::load(&disk).tried(|| "cannot read the keys of the ledger".into())?;
     let life = life(&store).tried(|| "cannot read the journal".into())?;
     let own = Origin { life, ..Origin::first(config.project.clone(), config.agent.clone()) };
     let mut desk = LedgerDesk::new(config.state.folder(), Arc::new(disk), own, &identity);
+    // The folder alone proves little: what others may have seen counts too, as far as it lies here.
+    desk.pushed(pushed(config));
     let answer = desk.answer(&store, question.clone());
     answer.map_err(|LedgerBroken(what)| Error::environment(format!("cannot answer about the ledger: {what}")))
+}
+
+/// The checkpoints of the agent's own branch, as they were pushed and as they are to be.
+fn pushed(config: &Config) -> Vec<String> {
+    let repository = config.state.repository();
+    let name = push::branch(&config.environment, &config.region, &config.agent);
+    let commits = push::known(&repository, &name).into_iter();
+    let branches = commits.filter_map(|commit| branch::read(&repository, &commit, config.agent.as_str()).ok());
+    branches.flat_map(|branch| branch.checkpoints.into_values()).collect()
 }

@@ -48,6 +48,8 @@ pub enum Question {
     Status,
     /// What stands of the agent itself.
     Standing,
+    /// The statements that clients handed over and that its release does not hold.
+    Statements,
     /// Runs, newest first.
     Runs {
         /// Of this client only.
@@ -207,6 +209,7 @@ impl Question {
             | Self::Run { .. }
             | Self::Queue
             | Self::Standing
+            | Self::Statements
             | Self::RollBack { .. }
             | Self::Hold { .. }
             | Self::Resume { .. }

@@ -1,7 +1,9 @@
 //! Runs as lists show them, one run as a story, and what a rollback did.
 
+use std::collections::BTreeMap;
+
 use assent_schema::canon::Digest;
-use assent_schema::id::{ClientId, Name, WorkflowId};
+use assent_schema::id::{ClientId, Name, PersonId, WorkflowId};
 use assent_schema::time::Moment;
 use serde::{Deserialize, Serialize};
 
@@ -192,4 +194,22 @@ mod tests {
         }
         assert!(RunState::from_str("failled", false).is_err());
     }
+}
+
+/// A statement that was handed to the agent and that its release does not hold, as the files that it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HandedRow {
+    /// Whose.
+    pub client: ClientId,
+    /// SHA-256 of the file.
+    pub digest: Digest,
+    /// What it says: `approve`, `reject` or `withdraw`.
+    pub decision: String,
+    /// Its serial.
+    pub serial: u64,
+    /// The file.
+    pub text: String,
+    /// The signatures over it, by who made them.
+    pub signatures: BTreeMap<PersonId, String>,
 }

@@ -331,6 +331,7 @@ impl Agent {
             vault: self.field.vault_outage().map(|error| error.code().to_owned()),
             keyring: self.world.keyring.is_refused().then(|| KEYRING_REFUSED.to_owned()),
             refused,
+            statements: self.said_no(),
         })
     }
 

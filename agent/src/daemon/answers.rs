@@ -61,6 +61,8 @@ impl Clerk {
         match question {
             Question::Status => agent.status().await.map(|status| Answer::Status(Box::new(status))),
             Question::Standing => agent.standing().map(Answer::Standing),
+            // They carry their own signatures, and stand in the next release for everybody to read.
+            Question::Statements => Ok(Answer::Statements(agent.handed())),
             Question::Pull => {
                 agent.pull_wanted().notify_one();
                 Ok(Answer::Done)
@@ -84,6 +86,7 @@ impl Clerk {
         match question {
             Question::Status
             | Question::Standing
+            | Question::Statements
             | Question::Pull
             | Question::OpenVault
             | Question::Form { .. }
@@ -255,7 +258,7 @@ fn not_erased(no: NotErased) -> Answer {
             "`assent-agent ledger release` ends it.",
         ),
         NotErased::Nothing { open: 0 } => {
-            let help = "A reference is a whole value of class `reference`, as `assent-agent runs show` prints it.";
+            let help = "A reference is a whole value of class `reference`, as `assent-agent runs show --format json` prints it.";
             ("no entry is about that reference".to_owned(), help)
         }
         NotErased::Nothing { open } => (

@@ -83,6 +83,10 @@ impl Agent {
         // What it kept of its own checkpoints, which may be newer than a database that was put back.
         let kept = Branch { status: None, checkpoints: self.kept_checkpoints()? };
         self.compare(&kept).await?;
+        // What it pushed, or was about to, as far as that lies here: whoever took the one away need not know of the other.
+        for commit in push::known(&self.config.state.repository(), &self.branch()) {
+            self.compare_commit(&commit).await?;
+        }
         // Also where that stopped it: what was published says more than what was kept.
         let branch = self.branch();
         let fetched = tokio::time::timeout(START_LOOK, self.transfers().fetch(&branch, QUARANTINE, None)).await;

@@ -264,20 +264,17 @@ impl Agent {
 
     fn take_up(&self, taken: Taken) {
         let mut egress = Egress::default();
-        let mut listed = BTreeSet::new();
         for (client, connections) in &taken.endpoints.clients {
             for (connection, endpoint) in connections {
-                let tokens = endpoint.tokens.as_deref().and_then(Base::parse);
-                let base = Base::parse(&endpoint.url).or_else(|| Base::parse_mail(&endpoint.url));
-                for base in base.into_iter().chain(tokens) {
+                for base in super::watching::bases(endpoint) {
                     egress.allow(client, connection, base.host(), base.port());
-                    listed.insert((base.host().to_owned(), base.port()));
                 }
             }
         }
         for (client, facts) in &taken.clients {
             self.allow_witnesses(client, facts, &mut egress);
         }
+        let listed = super::watching::listed(&taken.endpoints, &self.config.region);
         if let Err(error) = super::watching::permit_own(&self.config, &self.world.net, &listed, egress) {
             // It was looked at before the agent began.
             tracing::error!(%error, "what `agent.toml` says cannot be used");

@@ -3,14 +3,18 @@
 //! # Source
 //! trust.md section 3. Promise P25.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use assent_schema::canon::Digest;
 use assent_schema::id::ClientId;
-use assent_schema::trust::{SignedFile, Statement};
+use assent_schema::release::FileName;
+use assent_schema::status::{SaidNo, StatementStatus};
+use assent_schema::trust::{Cancelled, Decision, Held, SignedFile, Statement};
 
 use super::agent::Agent;
 use super::remembered;
+use crate::control::HandedRow;
 use crate::people::NotTaken;
 use crate::people::wire::Received;
 use crate::store::{Log, Note, Store as _, StoreError, Transaction, Write};
@@ -68,6 +72,65 @@ impl Agent {
         }
         drop(taking);
         Ok(Received { statement: digest, known })
+    }
+
+    /// The statements that count here and that the release does not hold, by client: clients handed them over directly.
+    fn unreleased<T>(&self, told: impl Fn(&ClientId, &Digest, &Held) -> Option<T>) -> Vec<T> {
+        let Some(taken) = self.taken() else { return Vec::new() };
+        let files = &taken.bundle.manifest.files;
+        let all = taken
+            .bundle
+            .clients
+            .iter()
+            .flat_map(|(id, client)| client.statements.held().iter().map(move |one| (id, one)));
+        let unreleased = all.filter(|(_, (digest, _))| !files.contains_key(&FileName::Statement(**digest).to_string()));
+        unreleased.filter_map(|(client, (digest, held))| told(client, digest, held)).collect()
+    }
+
+    /// Those of them by which a client said no, for the status: nobody else at the agency knows.
+    pub(super) fn said_no(&self) -> Vec<StatementStatus> {
+        self.unreleased(|client, digest, held| {
+            let (decision, cancelled) = match &held.statement.says {
+                Decision::Approve(_) => return None,
+                Decision::Reject(cancelled) => (SaidNo::Reject, cancelled),
+                Decision::Withdraw(cancelled) => (SaidNo::Withdraw, cancelled),
+            };
+            let mut said = StatementStatus {
+                client: client.clone(),
+                digest: *digest,
+                decision,
+                serial: held.statement.serial,
+                all: false,
+                workflows: BTreeSet::new(),
+                uses: BTreeSet::new(),
+            };
+            for one in cancelled {
+                match one {
+                    Cancelled::All => said.all = true,
+                    Cancelled::Workflow(workflow) => drop(said.workflows.insert(workflow.clone())),
+                    Cancelled::Digest(digest) => drop(said.uses.insert(*digest)),
+                    Cancelled::Reset(_) => {}
+                }
+            }
+            Some(said)
+        })
+    }
+
+    /// All of them as files, to be committed.
+    pub(super) fn handed(&self) -> Vec<HandedRow> {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
+        self.unreleased(|client, digest, held| {
+            let signatures =
+                held.signed.signatures.iter().filter_map(|(who, armour)| Some((who.clone(), text(armour)?)));
+            Some(HandedRow {
+                client: client.clone(),
+                digest: *digest,
+                decision: held.statement.says.as_str().to_owned(),
+                serial: held.statement.serial,
+                text: text(&held.signed.bytes)?,
+                signatures: signatures.collect(),
+            })
+        })
     }
 
     /// Judges the release that was accepted last with all that is remembered now, and lets the plans follow.

@@ -414,6 +414,12 @@ async fn a_withdrawal_that_is_handed_over_counts_at_once_and_for_ever() {
         assert_eq!(permission(&agent, &one), Permission::Stopped("uncovered"));
         assert_eq!(stage(&agent).await, Stage::Off);
         assert!(agent.take_statement(withdrawal()).await.unwrap().known, "and no second entry");
+        // Nobody at the agency has it: the agent says so, and gives it out as it was signed.
+        let said = agent.status().await.unwrap().statements;
+        assert_eq!(said.iter().map(|one| (one.serial, one.all)).collect::<Vec<_>>(), [(2, true)]);
+        let [only]: [_; 1] = agent.handed().try_into().unwrap();
+        assert_eq!((only.text.as_str(), only.decision.as_str()), (all.as_str(), "withdraw"));
+        assert_eq!(only.signatures.keys().map(ToString::to_string).collect::<Vec<_>>(), ["dana"]);
     }
     let (agent, _ended) = site.agent().await;
     assert_eq!(permission(&agent, &one), Permission::Stopped("uncovered"), "a restart forgets nothing");

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use assent_schema::alert::Rule;
-use assent_schema::client::ClientFacts;
-use assent_schema::id::{ClientId, ConnectionId, PersonId};
+use assent_schema::client::{ClientFacts, Endpoint, Endpoints};
+use assent_schema::id::{ClientId, ConnectionId, PersonId, Region};
 use assent_schema::time::{Moment, Period};
 
 use super::agent::Agent;
@@ -111,8 +111,22 @@ impl Seen {
     }
 }
 
-/// Where the agent's own requests may go beside what the release lists: to hosts that the release lists for something, and to
-/// this machine. A URL that has another form stops the agent before it begins.
+/// Where an endpoint leads, and where its tokens are asked for.
+pub(super) fn bases(endpoint: &Endpoint) -> impl Iterator<Item = Base> {
+    let tokens = endpoint.tokens.as_deref().and_then(Base::parse);
+    let base = Base::parse(&endpoint.url).or_else(|| Base::parse_mail(&endpoint.url));
+    base.into_iter().chain(tokens)
+}
+
+/// The hosts that a release lists in the agent's own region. Traces tell of all clients: to a host in another region, which one
+/// client approved for one connection, they must not go.
+pub(super) fn listed(endpoints: &Endpoints, region: &Region) -> BTreeSet<(String, u16)> {
+    let here = endpoints.clients.values().flat_map(BTreeMap::values).filter(|endpoint| endpoint.region == *region);
+    here.flat_map(bases).map(|base| (base.host().to_owned(), base.port())).collect()
+}
+
+/// Where the agent's own requests may go beside what the release lists: to hosts that the release lists for something in its
+/// region, and to this machine. A URL that has another form stops the agent before it begins.
 pub(super) fn permit_own(
     config: &Config,
     net: &RealNet,

@@ -41,6 +41,8 @@ pub enum AnswerError {
     Fault(ExportFault),
     /// There is no such run or entry, or the older checkpoint is not of this log.
     NotThere,
+    /// No entry of the run can be read, and bodies of the log are gone.
+    Unreadable,
     /// The rows cannot be read.
     Store(StoreError),
     /// A day key cannot be read.
@@ -54,6 +56,7 @@ impl fmt::Display for AnswerError {
         match self {
             Self::Fault(fault) => write!(f, "the ledger does not verify: {fault}"),
             Self::NotThere => f.write_str("the ledger has no such entry"),
+            Self::Unreadable => f.write_str("no entry of that run can be read: bodies of the ledger are gone"),
             Self::Store(what) => write!(f, "reading the ledger: {what}"),
             Self::Key(what) => write!(f, "reading the ledger: {what}"),
             Self::Output(_) => f.write_str("the output cannot be written"),
@@ -125,7 +128,12 @@ impl<S: Store, D: Disk> Reader<'_, S, D> {
             Target::Index(index) => self.at(index)?,
         };
         if found.is_empty() {
-            return Err(AnswerError::NotThere);
+            let is_run = matches!(target, Target::Run(_));
+            return Err(if is_run && !self.announced.is_empty() {
+                AnswerError::Unreadable
+            } else {
+                AnswerError::NotThere
+            });
         }
         let size = self.checkpoint.head().size;
         let tiles = Tiles::open(self.store, &self.log, size).map_err(AnswerError::Store)?;

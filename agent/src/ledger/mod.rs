@@ -43,6 +43,5 @@ pub use publish::{
     signing_key_to_file,
 };
 pub use pulse::{Missed, Pulse};
-pub use tiles::changed;
 pub use watcher::{Cosigned, Denied, Watcher, WatcherError};
 pub use window::window_of;

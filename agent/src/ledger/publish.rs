@@ -30,17 +30,6 @@ pub enum PublishError {
     BadCheckpoint(NoteError),
 }
 
-impl PublishError {
-    /// Its code in alerts and status.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Smaller => "ledger_older_than_published",
-            Self::Inconsistent => "ledger_not_as_published",
-            Self::BadCheckpoint(_) => "checkpoint_not_ours",
-        }
-    }
-}
-
 impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -222,6 +211,18 @@ impl<D: Disk> Publishers<D> {
     /// The last checkpoint of a log.
     pub fn last(&self, log: &Log) -> Option<&Checkpoint> {
         self.logs.get(log).and_then(Publisher::last)
+    }
+
+    /// The last checkpoint of a log, from the state folder where no round was made yet. Nothing is signed.
+    ///
+    /// # Errors
+    /// When what lies there cannot be read, or is no checkpoint of this log by this key.
+    pub fn newest(&mut self, log: &Log) -> Result<Option<Checkpoint>, RoundError> {
+        if !self.logs.contains_key(log) {
+            let opened = self.open(log, &checkpoint_path(log))?;
+            self.logs.insert(log.clone(), opened);
+        }
+        Ok(self.last(log).cloned())
     }
 
     fn one(&mut self, store: &impl Store, log: &Log) -> Result<Option<Published>, RoundError> {

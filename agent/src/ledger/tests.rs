@@ -164,6 +164,9 @@ fn a_log_that_lived_verifies_exports_and_proves() {
     assert_eq!(kinds, ["accepted", "ended"]);
     assert_eq!(reader.prove(Target::Index(0)).unwrap().len(), 1);
     assert!(matches!(reader.prove(Target::Run(3)), Err(AnswerError::NotThere)));
+    // Where bodies are gone, nobody can say that no entry was of such a run.
+    reader.announced = vec![(1, 1)];
+    assert!(matches!(reader.prove(Target::Run(3)), Err(AnswerError::Unreadable)));
     for proof in proofs {
         assert_eq!(assent_schema::ledger::proof::Inclusion::parse(&proof.to_text()), Ok(proof));
     }

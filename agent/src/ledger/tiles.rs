@@ -91,14 +91,6 @@ impl<'a, S: Store> Tiles<'a, S> {
     }
 }
 
-/// The rows among the first `size` of a log of which one is not as it was when it was written.
-///
-/// # Errors
-/// [`StoreError`].
-pub fn changed(store: &impl Store, log: &Log, size: u64) -> Result<Span, StoreError> {
-    Tiles::open(store, log, size)?.changed()
-}
-
 fn missing() -> StoreError {
     StoreError::Damaged("a row of the ledger is missing")
 }

@@ -32,6 +32,13 @@ pub fn commit(
     put(repository, branch, files, at).or(Err(PullFailure::Broken))
 }
 
+/// What is known here of a branch of its own without asking the other side: what that took last, and what is to be pushed.
+pub fn known(repository: &Path, branch: &str) -> Vec<String> {
+    let Ok(repository) = Repository::open_bare(repository) else { return Vec::new() };
+    let names = [format!("{}{branch}", compact::PUSHED), format!("refs/heads/{branch}")];
+    names.iter().filter_map(|name| repository.refname_to_id(name).ok()).map(|id| id.to_string()).collect()
+}
+
 /// Makes a commit that holds exactly these files, on top of another one or of none, and lets a reference name it. Returns the
 /// commit.
 ///

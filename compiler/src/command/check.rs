@@ -16,6 +16,8 @@ use crate::check::{self, Options, Rehearse, inline_secret, survey_project, unass
 use crate::error::Error;
 use crate::publish::prepare::{Target, published};
 use crate::publish::rehearsals::{Carried, collect};
+use crate::publish::standing::roots_of_source;
+use crate::publish::unheld::unheld;
 use crate::publish::upon::check_signed;
 use crate::show::findings::{Checked, Style, WhoSigned, show};
 use crate::source::limits::{FILE_MOST_BYTES, TREE_FILE_MOST_BYTES};
@@ -118,6 +120,14 @@ fn check(args: &Args, parts: &dyn Parts, shelf: Option<&Shelf>, context: &mut Co
         OldTexts::new()
     };
     progress.done();
+    if let Some(commit) = parts.commit() {
+        // Of the newest source that agents know of, as far as their branches are here.
+        let repository = args.source.open()?;
+        let unheld = roots_of_source(&repository, commit).and_then(|roots| unheld(&repository, commit, &roots));
+        for one in unheld.unwrap_or_default() {
+            context.note(&format!("assent: {}", one.sentence()))?;
+        }
+    }
     let any = findings.any_errors();
     let (hidden, left_out) = (report.findings.hidden().clone(), report.findings.left_out().clone());
     let (findings, workflows) = (report.findings.sorted(), report.workflows);

@@ -103,8 +103,9 @@ fn agents() -> Vec<AgentCode> {
         name: code.code(),
         of: "a workflow that is off at an agent",
         what: code.sentence(),
-        help: "`assent-agent status` names the use or the connection. `assent plan` says what is still to be approved; release \
-               again once it is.",
+        help: "`assent-agent status` names what a client said no to that no release holds, and the secrets and permissions that \
+               are missing. `assent plan` says what is still to be approved; release again once it is. Where `assent plan` says \
+               that nothing is, commit what `assent-agent statements` prints, and have the client approve with a higher serial.",
     });
     let pulls = PullFailure::ALL.into_iter().map(|failure| AgentCode {
         name: failure.code(),

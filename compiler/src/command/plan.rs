@@ -17,6 +17,7 @@ use super::{Context, Outcome};
 use crate::check::{Survey, sorted, survey};
 use crate::compare::{Absent, Unjudged, absent, compare, state, unjudged};
 use crate::error::Error;
+use crate::publish::unheld::{Unheld, unheld};
 use crate::publish::{branch, opened};
 use crate::show::plan as text;
 use crate::source::{File, Parts, Place, open_commit, resolve_commit};
@@ -68,6 +69,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     let at = args.at.unwrap_or_else(|| context.now());
     let repository = branch::open(&args.repo)?;
     let Range { base, head } = Range::of(&repository, &args.range)?;
+    let source = resolve_commit(&repository, &head).ok();
     let mut base = base.map(|base| open_commit(&repository, base)).transpose()?;
     let before = base.as_ref().map(|base| base as &dyn Parts);
     let (absent, (head, found)) = if args.worktree {
@@ -86,7 +88,16 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     if let Some(client) = &args.draft {
         let away = absent.iter().filter(|absent| absent.client == *client && absent.is.is_some());
         all_here(&away.map(|absent| absent.client.clone()).collect::<Vec<_>>(), "")?;
-        let (draft, renews) = draft(&head, &found, client, at)?;
+        let theirs: Vec<Unheld> = match (source, head.trusted.roots.as_deref()) {
+            (Some(source), Some(roots)) => unheld(&repository, source, roots)?,
+            _ => Vec::new(),
+        };
+        let theirs: Vec<&Unheld> = theirs.iter().filter(|one| one.said.client == *client).collect();
+        for one in &theirs {
+            context.note(&format!("assent: {}", one.sentence()))?;
+        }
+        let known = theirs.iter().map(|one| one.said.serial).max().unwrap_or(0);
+        let (draft, renews) = draft(&head, &found, (client, known), at)?;
         if renews {
             context.note(
                 "assent: nothing is missing; this follows the approvals that end within 30 days, for what they alone cover",
@@ -148,8 +159,13 @@ impl Range {
     }
 }
 
-/// The approval file that a client still has to sign, and whether it only follows one that ends soon.
-fn draft(survey: &Survey, found: &Findings, client: &ClientId, at: Moment) -> Result<(String, bool), Error> {
+/// The approval file that a client still has to sign, above a serial that an agent knows, and whether it only follows one that ends soon.
+fn draft(
+    survey: &Survey,
+    found: &Findings,
+    (client, known): (&ClientId, u64),
+    at: Moment,
+) -> Result<(String, bool), Error> {
     if let Some(Unjudged { files, .. }) = unjudged(None, survey).into_iter().find(|unjudged| unjudged.client == *client)
     {
         let files: Vec<_> = files.iter().map(|file| format!("`{file}`")).collect();
@@ -180,7 +196,8 @@ fn draft(survey: &Survey, found: &Findings, client: &ClientId, at: Moment) -> Re
         project: digest("trust/root/1.toml".into())?,
         client: client.clone(),
         approvers: digest(format!("clients/{client}/approvers/1.toml"))?,
-        serial: next_serial(survey, client),
+        // Not below what an agent knows and the source does not: it would be dead at birth.
+        serial: next_serial(survey, client).max(known.saturating_add(1)),
         given: at,
         says: Decision::Approve(Approval::new(at.plus(DRAFT_LASTS), uses)),
     };

@@ -23,7 +23,7 @@ use super::repository::{RemoteArgs, SourceArgs, all_here};
 use super::{Context, Format, Outcome, rehearsing};
 use crate::check::{Options, examine, survey_project, unassigned_author};
 use crate::error::Error;
-use crate::evidence::{Holder, Host, Log, Note, Region, Row, Seen, Verdict, Whole, judge, read};
+use crate::evidence::{Agents, Holder, Host, Log, Note, Region, Row, Seen, Verdict, Whole, judge, read};
 use crate::named::{read_named, text_named};
 use crate::publish::branch;
 use crate::publish::history::{History, checkpoints, history};
@@ -138,7 +138,7 @@ pub(super) fn gather(
     let name = survey.parsed.project.as_ref().map(|project| project.spec.name.value.clone());
     let name = name.ok_or_else(|| Error::input("assent.toml is missing or cannot be read"))?;
     let Given { ledgers, host } = given;
-    let logs = logs(ledgers, &repository, roots.newest(), &name)?;
+    let logs = logs(ledgers, &repository, &roots, &name)?;
     let (files, too_large, postmortems) = walk(&repository, commit)?;
     progress.done();
     let findings = findings.sorted();
@@ -240,15 +240,17 @@ impl Ledgers {
 }
 
 /// Verifies the exports, each with what others hold of it: what its agent published, and what somebody kept.
-fn logs(given: Ledgers, repository: &Repository, root: &Root, project: &ProjectName) -> Result<Vec<Log>, Error> {
+fn logs(given: Ledgers, repository: &Repository, roots: &RootChain, project: &ProjectName) -> Result<Vec<Log>, Error> {
     let Ledgers { files, origins, mut notes } = given;
-    let agents: BTreeSet<&AgentId> = origins.iter().map(|origin| &origin.agent).collect();
-    for (agent, entry) in agents.into_iter().filter_map(|agent| root.agents.get_key_value(agent)) {
+    let named: BTreeSet<&AgentId> = origins.iter().map(|origin| &origin.agent).collect();
+    // Also of those that were taken out: what they wrote before is theirs.
+    let agents: Agents = roots.ever().into_iter().map(|(agent, (entry, _))| (agent.clone(), entry.clone())).collect();
+    for (agent, entry) in named.into_iter().filter_map(|agent| agents.get_key_value(agent)) {
         let target = Target { environment: entry.environment.clone(), region: entry.region.clone() };
         let published = checkpoints(repository, &target, agent, &origins)?;
         notes.extend(published.into_iter().map(|(text, since)| Note { holder: Holder::Branch { since }, text }));
     }
-    Ok(files.iter().map(|(file, bytes)| read(file, bytes, root, project, &notes)).collect())
+    Ok(files.iter().map(|(file, bytes)| read(file, bytes, &agents, project, &notes)).collect())
 }
 
 /// A checkpoint that somebody kept, of one of these logs.

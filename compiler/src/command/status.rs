@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::publish::branch;
 use crate::publish::spec::Spoilt;
 use crate::publish::standing::{Standing, roots_of_source, standing, targets};
+use crate::publish::unheld::{Committed, Unheld};
 use crate::publish::verdict::{AgentVerdict, Finding, Verdict, said_of_refusal};
 use crate::source::{Shelf, open_commit, resolve_commit, unhashed};
 
@@ -66,8 +67,9 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     if all.is_empty() {
         return Err(Error::input("there is neither an agent nor a release there"));
     }
+    let committed = Committed::of(&repository, commit)?;
     let green = all.iter().all(|one| one.judged.finding.verdict == Verdict::Green);
-    let regions: Vec<Value> = all.iter().map(region).collect();
+    let regions: Vec<Value> = all.iter().map(|one| region(one, &committed)).collect();
     let not_fetched: Vec<Value> = spoilt.iter().map(|one| json!({ "branch": one.branch, "why": one.why })).collect();
     let ending = ending(&repository, commit, at);
     let mut value = json!({
@@ -77,7 +79,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         let rows = ending.iter().map(|one| json!({ "file": one.file, "client": one.client, "ends": one.at }));
         value.insert("ending".to_owned(), rows.collect());
     }
-    let mut text = text(&all, &spoilt, at);
+    let mut text = text(&all, &committed, &spoilt, at);
     for one in &ending {
         // Writing to a `String` cannot fail.
         let _written = writeln!(text, "{}", one.sentence(at));
@@ -102,7 +104,7 @@ fn is_of(one: &Standing, branch: &str) -> bool {
     branch == format!("release/{place}") || branch.starts_with(&format!("status/{place}/"))
 }
 
-fn text(all: &[Standing], spoilt: &[Spoilt], at: Moment) -> String {
+fn text(all: &[Standing], committed: &Committed, spoilt: &[Spoilt], at: Moment) -> String {
     let mut out = String::new();
     for one in all {
         let place = format!("{}/{}", one.target.environment, one.target.region);
@@ -121,6 +123,9 @@ fn text(all: &[Standing], spoilt: &[Spoilt], at: Moment) -> String {
                 let _written =
                     writeln!(out, "    it refused what it found since its release: {}", said_of_refusal(refused));
             }
+            for unheld in unheld(one, agent, committed) {
+                let _written = writeln!(out, "    {}", unheld.sentence());
+            }
             for ((client, workflow), finding) in &judged.workflows {
                 let _written = writeln!(out, "    {client}/{workflow}: {}", said(finding));
             }
@@ -135,6 +140,11 @@ fn text(all: &[Standing], spoilt: &[Spoilt], at: Moment) -> String {
 /// What an agent said no to since the release that it took last.
 fn refused<'s>(one: &'s Standing, agent: &AgentId) -> impl Iterator<Item = &'s RefusedStatus> {
     one.statuses.get(agent).into_iter().flat_map(|status| &status.refused)
+}
+
+/// What an agent was told directly, and the commit does not hold.
+fn unheld(one: &Standing, agent: &AgentId, committed: &Committed) -> impl Iterator<Item = Unheld> {
+    one.statuses.get(agent).into_iter().flat_map(move |status| committed.lacks(status))
 }
 
 fn said(finding: &Finding) -> String {
@@ -155,19 +165,24 @@ fn seen(judged: &AgentVerdict, at: Moment) -> String {
     format!(", seen {} ago", counted(number, unit))
 }
 
-fn region(one: &Standing) -> Value {
+fn region(one: &Standing, committed: &Committed) -> Value {
     let agents = one.judged.agents.iter().map(|(agent, judged)| {
         let workflows = judged.workflows.iter().map(|((client, workflow), finding)| {
             json!({ "client": client, "workflow": workflow, "verdict": finding.verdict, "why": finding.why })
         });
-        json!({
+        let mut told = json!({
             "agent": agent,
             "verdict": judged.finding.verdict,
             "why": judged.finding.why,
             "seen": judged.seen,
             "refused": refused(one, agent).collect::<Vec<_>>(),
             "workflows": workflows.collect::<Vec<_>>(),
-        })
+        });
+        let unheld: Vec<_> = unheld(one, agent, committed).map(|one| one.said).collect();
+        if let Some(told) = told.as_object_mut().filter(|_| !unheld.is_empty()) {
+            told.insert("not_committed".to_owned(), json!(unheld));
+        }
+        told
     });
     json!({
         "environment": one.target.environment,

@@ -6,7 +6,9 @@ pub fn beyond(promise: &str) -> Option<&'static str> {
         "P02" | "P04" => {
             "Buffers inside libraries and the operating system are not ours; they are freed and not overwritten."
         }
-        "P05" => "That a host stands where its region says is the word of whoever runs it.",
+        "P05" => {
+            "That a host stands where its region says is the word of whoever runs it. Where the repository lies to which agents push their statuses and the heads of ledgers is the agency's choice; they hold ids, codes, digests and counts."
+        }
         "P06" => {
             "What the API really granted is only known where it can be asked; the list in `client.toml` is the agency's word."
         }

@@ -25,7 +25,7 @@ use crate::check::unassigned_author::Authors;
 
 pub use beyond::beyond;
 pub use host::Host;
-pub use ledger::{Held, Holder, Log, Note, Verified, read};
+pub use ledger::{Agents, Held, Holder, Log, Note, Verified, read};
 pub use regions::{Region, Whole};
 
 /// By when an incident of a severity must be answered.

@@ -20,6 +20,7 @@ pub mod sign;
 pub mod since;
 pub mod spec;
 pub mod standing;
+pub mod unheld;
 pub(crate) mod unlocked;
 pub mod upon;
 pub mod verdict;

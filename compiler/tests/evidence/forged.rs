@@ -51,7 +51,8 @@ fn a_ledger_is_held_against_what_was_published_and_kept() {
     let grown = [alerted("stale"), alerted("stale"), alerted("lag")];
     says(&with(&grown, vec![note(&published)]), &[]);
     let rewritten = with(&[alerted("lag"), alerted("stale"), alerted("lag")], vec![note(&published)]);
-    let why = "the checkpoint that the agent published over 3 entries is of another log: this one was rewritten";
+    let why = "the checkpoint that the agent published over 3 entries is of another log: this one was rewritten among the entries 0 \
+               to 2.";
     says(&rewritten, &[("P10", why), ("P11", why), ("P14", why)]);
     let older = with(&[alerted("stale")], vec![note(&published)]);
     says(&older, &[("P11", "it has 2 entries of 3")]);
@@ -460,4 +461,31 @@ fn what_runs_did_is_held_against_plan_guardrail_and_end() {
         &Paid { ended: true, ..well() }.found(plan),
         &[("P11", "run 1 had ended, and went on at 2026-05-20T10:00:04Z")],
     );
+}
+
+/// However many do not fit, it is one thing that happened, at one place.
+#[test]
+fn a_log_that_was_rewritten_is_said_once_between_the_last_that_fits_and_the_first_that_does_not() {
+    let stories: Vec<Told> = ["stale", "lag", "stale", "lag", "stale"].map(alerted).into();
+    let note_of = |count: usize| note(&Ledger::new(&stories[..count]));
+    let mut changed = stories.clone();
+    changed[2] = alerted("disk");
+    let held = vec![note_of(2), note_of(4), note_of(1), note_of(5)];
+    let why =
+        "over 5 entries is of another log: this one was rewritten among the entries 3 to 4; 1 longer ones are, too.";
+    let found = found(&Ledger { notes: held, ..Ledger::new(&changed) });
+    says(&found, &[("P10", why), ("P11", why), ("P14", why)]);
+    assert_eq!(found.len(), 3, "{found:?}");
+}
+
+/// No proof of a log that was written again is stronger than two that its own key signed.
+#[test]
+fn two_signed_exports_that_contradict_each_other_are_held_against_the_log() {
+    let one = Ledger::new(&[alerted("stale"), alerted("lag"), alerted("stale")]);
+    let grown = Ledger::new(&[alerted("stale"), alerted("lag"), alerted("stale"), alerted("lag")]);
+    let other = Ledger::new(&[alerted("stale"), alerted("disk"), alerted("stale"), alerted("lag")]);
+    let both = |one: &Ledger, other: &Ledger| judged_all([one.read(|_| ()), other.read(|_| ())], &BTreeMap::new());
+    says(&both(&one, &grown), &[]);
+    let why = "are both signed and contradict each other: the first entry that differs is 2.";
+    says(&both(&one, &other), &[("P10", why), ("P11", why), ("P14", why)]);
 }

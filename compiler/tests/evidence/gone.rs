@@ -19,8 +19,8 @@ use serde_json::{Value, json};
 
 use super::forged::{Paid, Told, says};
 use super::ledger::{Ledger, SIGNED, facts, incident, refund, rows_of, said};
-use super::support::Files;
-use super::support::signed::list_agent;
+use super::support::signed::{drop_agent, list_agent};
+use super::support::{Files, assent};
 
 /// The example, with a root that lists the agent: releases are those of its region.
 static LISTED: LazyLock<Files> = LazyLock::new(|| {
@@ -231,4 +231,84 @@ fn what_was_done_under_a_release_that_is_not_here_is_not_judged_by_another() {
         |one: &String| one.starts_with("P16: ") && one.contains("it was wound back, or there never was such a release");
     assert!(against.iter().any(wound), "{against:?}");
     assert!(!against.iter().any(|one| one.contains("was not in the group")), "{against:?}");
+}
+
+/// The example, in which the agent was listed once and is none any more.
+static DROPPED: LazyLock<Files> = LazyLock::new(|| {
+    let mut files = LISTED.clone();
+    drop_agent(&mut files, "eu-production-1");
+    files
+});
+
+/// A host that died, was moved or was stolen takes none of its evidence along; and a stolen key writes nothing more.
+#[test]
+fn what_an_agent_wrote_before_root_took_it_out_is_evidence_and_what_is_dated_after_that_is_not() {
+    let alerted = |time| (time, "alerted", json!({"rule": "stale", "delay": 5}));
+    let before = Ledger::new(&[alerted("2026-05-02T10:00:00Z"), alerted("2026-05-10T23:00:00Z")]);
+    let after = Ledger::new(&[alerted("2026-05-02T10:00:00Z"), alerted("2026-05-11T10:00:01Z")]);
+    let out = |root| {
+        let mut release = past(1, refund(), &["alice"], |_| ());
+        (release.root, release.manifest.at) = (Some(root), "2026-05-10T10:00:00Z".parse().unwrap());
+        [region(history(vec![release], true))]
+    };
+    let judged = |ledger: &Ledger, regions: &[Region]| {
+        let (mut against, seen) =
+            said(&rows_of(&DROPPED, ([ledger.read(|_| ())], regions), &BTreeMap::new(), Some(&acme())));
+        against.retain(|one| !one.contains("nobody holds a checkpoint"));
+        (against, seen)
+    };
+    let (against, seen) = judged(&before, &out(4));
+    assert_eq!(against, BTreeSet::new());
+    let since = "no agent since root 4, released at 2026-05-10T10:00:00Z.";
+    assert!(seen.iter().any(|one| one.starts_with("P11: ") && one.ends_with(since)), "{seen:?}");
+    let why = "the entries from 2 on are of 2026-05-11T10:00:01Z and later";
+    says(&judged(&after, &out(4)).0, &[("P10", why), ("P11", why), ("P14", why)]);
+    // Where no release carries that root, nobody can say what the agent had to know.
+    let (against, seen) = judged(&after, &out(3));
+    assert_eq!(against, BTreeSet::new());
+    assert!(seen.iter().any(|one| one.contains("until when it might write cannot be told")), "{seen:?}");
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "this test makes a work tree")]
+fn the_ledger_of_an_agent_that_is_none_any_more_verifies_by_the_key_that_the_root_had_for_it() {
+    let alerted = ("2026-05-02T10:00:00Z", "alerted", json!({"rule": "stale", "delay": 5}));
+    let (folder, _) = super::committed(&DROPPED, "alice");
+    let tree = tempfile::tempdir().unwrap();
+    for (path, bytes) in DROPPED.iter().filter(|(path, _)| path.starts_with("trust/root/") || *path == "assent.toml") {
+        let file = tree.path().join(path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, bytes).unwrap();
+    }
+    let export = tree.path().join("acme.ledger");
+    std::fs::write(&export, Ledger::new(&[alerted]).export()).unwrap();
+    let (status, value) = super::asked(&folder, &format!("promises HEAD --client acme --ledger {}", export.display()));
+    assert_eq!((status, super::broken(&value)), (0, BTreeSet::new()), "{value:#}");
+
+    let keys = |tree: &std::path::Path| assent(&["trust", "ledger-keys", "--repo", tree.to_str().unwrap()]);
+    let told = keys(tree.path()).out;
+    let (since, key) = told.split_once('\n').unwrap();
+    assert_eq!(since, "# no agent since root 4:");
+    assert!(key.starts_with("assent/harbor/eu-production-1/acme+"), "{told}");
+    // What root itself did not sign gives nobody a key.
+    std::fs::remove_file(tree.path().join("trust/root/3.toml.alice.sig")).unwrap();
+    assert_ne!(keys(tree.path()).status, 0);
+}
+
+/// What is gone may have been counted, too; and whose word it went by is the client's to know.
+#[test]
+fn where_bodies_are_gone_counts_are_told_as_at_least_and_so_is_who_had_them_go() {
+    let looked = |time| (time, "viewed", json!({"what": "run", "why": "ticket-1"}));
+    let erased = ("2026-05-22T00:00:00Z", "erased", json!({"ranges": [[1, 1]], "request": "dsr-7"}));
+    let views = [looked("2026-05-21T00:00:00Z"), looked("2026-05-21T00:01:00Z")];
+    let ends = |seen: &BTreeSet<String>, what: &str| {
+        assert!(seen.iter().any(|one| one.ends_with(what)), "{what}: {seen:?}");
+    };
+    let (_, whole) = under(&Ledger::new(&views), None);
+    ends(&whole, "acme: alice looked 2 times.");
+    ends(&whole, "acme: 0 runs accepted, 0 ended.");
+    let (_, seen) = under(&Ledger { gone: vec![1], ..Ledger::new(&[views.as_slice(), &[erased]].concat()) }, None);
+    ends(&seen, "acme: alice looked at least 1 times.");
+    ends(&seen, "acme: at least 0 runs accepted, 0 ended.");
+    ends(&seen, "acme: entry 3 of 2026-05-22T00:00:00Z: erased by alice (dsr-7): 1 to 1.");
 }

@@ -136,7 +136,7 @@ impl Ledger {
                 rehearses: false,
             };
             root.agents.insert("eu-production-1".parse().unwrap(), entry);
-            read("acme.ledger", &bytes, &root, &"harbor".parse().unwrap(), &notes)
+            read("acme.ledger", &bytes, &root.agents, &"harbor".parse().unwrap(), &notes)
         }
     }
 }

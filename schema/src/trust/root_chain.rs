@@ -46,6 +46,8 @@ impl RootChain {
         }
         let newest = versions.last().cloned();
         let newest = newest.ok_or_else(|| TrustError::missing("trust/root/1.toml"))?;
+        // Of those before it nothing runs any more.
+        check_places(&format!("trust/root/{}.toml", newest.version), &newest)?;
         Ok(Self { versions, newest })
     }
 
@@ -67,6 +69,18 @@ impl RootChain {
     /// A version by its number.
     pub fn version(&self, number: u32) -> Option<&Verified<Root>> {
         self.versions.get(usize::try_from(number).ok()?.checked_sub(1)?)
+    }
+
+    /// An agent as the newest version that lists it says, and the number of that version. An agent that was taken out ran under
+    /// the versions before: what it signed then is still by its keys.
+    pub fn listed(&self, agent: &AgentId) -> Option<(&AgentEntry, u32)> {
+        self.versions.iter().rev().find_map(|root| Some((root.agents.get(agent)?, root.version)))
+    }
+
+    /// Every agent that some version lists, as [`RootChain::listed`] says.
+    pub fn ever(&self) -> BTreeMap<&AgentId, (&AgentEntry, u32)> {
+        let all = self.versions.iter();
+        all.flat_map(|root| root.agents.iter().map(|(agent, entry)| (agent, (entry, root.version)))).collect()
     }
 
     /// Checks that the newest version has not expired.
@@ -99,9 +113,10 @@ impl Root {
     /// Checks what a version may not change of the one before it, whoever signs it.
     ///
     /// # Errors
-    /// When it takes keys of the release or freshness role away in the same generation, or says something else of what means
-    /// one thing for ever.
+    /// When it takes keys of the release or freshness role away in the same generation, says something else of what means
+    /// one thing for ever, or lets two agents run one region.
     pub fn check_after(&self, file: &str, old: &Self) -> Result<(), TrustError> {
+        check_places(file, self)?;
         check_generation(file, old, self)?;
         check_constant(file, old, self)
     }
@@ -131,6 +146,27 @@ fn step(
         check_constant(file, old, root)?;
     }
     people::check(file, Namespace::Trust, signed, &rules)
+}
+
+/// One agent runs an environment of a region: each takes every event and runs every schedule by itself, so a second one would do
+/// everything once more. Outside production those whose rehearsals count may stand beside it, each with sandboxes of its own.
+fn check_places(file: &str, root: &Root) -> Result<(), TrustError> {
+    let mut places = BTreeMap::new();
+    for (name, agent) in &root.agents {
+        if agent.rehearses && !agent.environment.is_production() {
+            continue;
+        }
+        let AgentEntry { environment, region, .. } = agent;
+        if let Some(other) = places.insert((environment, region), name) {
+            let what = format!(
+                "lists {other} and {name} for {environment}/{region}: one agent runs a region, and a second would do everything \
+                 twice; take the old one out in the version that lists the new one (`assent trust root --agent FILE --drop-agent \
+                 {other}`)"
+            );
+            return Err(TrustError::new(file, what));
+        }
+    }
+    Ok(())
 }
 
 /// Keys that are taken away from the release or freshness role end the generation in which they could have signed.

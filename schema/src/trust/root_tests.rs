@@ -144,3 +144,40 @@ fn a_role_signs_under_its_own_namespace() {
     assert!(judged(Namespace::Teams, &["eve"]).is_err());
     assert!(judged(Namespace::Teams, &[]).is_err());
 }
+
+/// Each would take every event: money would move twice.
+#[test]
+fn one_agent_runs_a_region_and_a_host_is_replaced_in_one_version() {
+    let mut old = first_root().next(project());
+    old.agents.insert("eu-1".parse().unwrap(), agent("eu-1", false));
+    let with = |change: &dyn Fn(&mut Root)| {
+        let mut root = old.next(project());
+        change(&mut root);
+        root.check_after("trust/root/3.toml", &old).map_err(|error| error.to_string())
+    };
+    let second = |root: &mut Root| drop(root.agents.insert("eu-2".parse().unwrap(), agent("eu-2", false)));
+    let what = with(&second).unwrap_err();
+    assert!(what.contains("eu-1 and eu-2 for production/eu: one agent runs a region"), "{what}");
+    let replaced = |root: &mut Root| {
+        second(root);
+        root.agents.remove(&"eu-1".parse().unwrap());
+    };
+    assert_eq!(with(&replaced), Ok(()));
+    let elsewhere = |root: &mut Root| {
+        let entry = AgentEntry { region: "us".parse().unwrap(), ..agent("us-1", false) };
+        root.agents.insert("us-1".parse().unwrap(), entry);
+    };
+    assert_eq!(with(&elsewhere), Ok(()));
+    // Several staging agents may have to agree on a rehearsal; in production no word about rehearsals makes two of one.
+    let rehearsers = |root: &mut Root| {
+        for name in ["eu-3", "eu-4"] {
+            root.agents.insert(name.parse().unwrap(), agent(name, true));
+        }
+    };
+    assert_eq!(with(&rehearsers), Ok(()));
+    let dressed = |root: &mut Root| {
+        let entry = AgentEntry { rehearses: true, ..agent("eu-2", false) };
+        root.agents.insert("eu-2".parse().unwrap(), entry);
+    };
+    assert!(with(&dressed).unwrap_err().contains("one agent runs a region"));
+}

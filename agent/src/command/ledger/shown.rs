@@ -22,6 +22,9 @@ impl Show for LogSummary {
             self.finished,
             self.gone
         )?;
+        if self.unsigned > 0 {
+            writeln!(out, "    {} entries after them have no checkpoint yet and were not looked at", self.unsigned)?;
+        }
         for Told { entry, kind, time, why, actor, ranges } in &self.told {
             let by = actor.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
             let spans: Vec<_> = ranges.iter().map(|(first, last)| format!("{first} to {last}")).collect();

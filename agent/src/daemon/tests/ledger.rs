@@ -3,6 +3,7 @@
 use super::super::pruning::NotErased;
 use super::*;
 use crate::control::ledger::{Demand, LedgerAnswer, LedgerQuestion, LogSummary};
+use crate::control::{Answer, Question};
 use crate::ledger::{keep_ended, opened, started};
 use crate::store::{Fact, FactText};
 use crate::sync::lock;
@@ -71,7 +72,9 @@ fn log(name: &str) -> Log {
 
 fn ledger_of(agent: &Agent) -> LogSummary {
     let question = LedgerQuestion::Verify { log: log("acme"), since: None, demand: Demand::default() };
-    match lock(&agent.ledger).answer(&*agent.store, question).unwrap() {
+    let mut desk = lock(&agent.ledger);
+    desk.publishers().round(&*agent.store).unwrap();
+    match desk.answer(&*agent.store, question).unwrap() {
         LedgerAnswer::Verified(summary) => summary,
         other => panic!("{other:?}"),
     }
@@ -300,4 +303,87 @@ async fn a_recovery_that_cannot_be_read_is_kept_and_not_done() {
         assert!(!signed.exists());
         assert_eq!(std::fs::read_to_string(&refused).unwrap(), text, "what was signed stays for those who look");
     }
+}
+
+/// What a command says that verifies the log of `acme` while no agent runs.
+fn verified(site: &Site, since: Option<&str>) -> LedgerAnswer {
+    let since = since.map(str::to_owned);
+    let question = LedgerQuestion::Verify { log: log("acme"), since, demand: Demand::default() };
+    match crate::control::offline::answer(&site.config(), &Question::Ledger(question)) {
+        Ok(Answer::Ledger(answer)) => answer,
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+fn fault(answer: LedgerAnswer) -> (Option<u64>, Option<u64>, String) {
+    let LedgerAnswer::Fault { index, until, code } = answer else { panic!("{answer:?}") };
+    (index, until, code)
+}
+
+/// Changes the rows of the log of `acme` while no agent runs; `{row}` is the id of its first.
+fn edit(site: &Site, sql: &str) {
+    let database = rusqlite::Connection::open(site.config().state.database()).unwrap();
+    let row = "SELECT no << 40 FROM log WHERE name = 'acme'";
+    database.execute_batch(&sql.replace("{row}", &format!("({row})"))).unwrap();
+}
+
+/// Whoever cuts the log takes the checkpoint away, too. A command that asks must not sign another history.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_about_a_log_signs_nothing_and_what_was_pushed_is_looked_at_first() {
+    let site = Site::new();
+    let (agent, _ended) = with_history(&site).await;
+    publishing::publish(&agent, &mut Said::default()).await.unwrap();
+    let size = ledger_of(&agent).size;
+    a_run(&agent.store, RealClock.now().moment(), 5, "cus-7").await;
+    let question = LedgerQuestion::Verify { log: log("acme"), since: None, demand: Demand::default() };
+    let answer = lock(&agent.ledger).answer(&*agent.store, question).unwrap();
+    assert!(
+        matches!(&answer, LedgerAnswer::Verified(found) if (found.size, found.unsigned) == (size, 2)),
+        "{answer:?}"
+    );
+    drop(agent);
+    let kept = site.config().state.folder().join("checkpoints/acme/checkpoint");
+    let note = std::fs::read_to_string(&kept).unwrap();
+    assert!(matches!(verified(&site, Some(&note)), LedgerAnswer::Verified(found) if found.size == size));
+
+    edit(&site, &format!("DELETE FROM ledger WHERE id BETWEEN {{row}} + {} AND {{row}} + {}", size - 3, size + 9));
+    std::fs::remove_file(&kept).unwrap();
+    assert_eq!(fault(verified(&site, None)), (Some(size - 3), Some(size - 1), "wrong-size".to_owned()));
+    assert!(!kept.exists(), "nothing was signed");
+    // An agent whose repository is away knows by what it pushed, before anything runs.
+    let (there, away) = (site.repository(), site.folder.path().join("away"));
+    std::fs::rename(&there, &away).unwrap();
+    let (agent, _ended) = site.agent().await;
+    let halt = agent.halted().expect("it starts nothing");
+    assert!(halt.why.iter().any(|why| why.as_str() == "ledger-older"), "{halt:?}");
+    drop(agent);
+    assert!(!kept.exists(), "nothing was signed");
+    std::fs::remove_dir_all(site.config().state.repository()).unwrap();
+    assert_eq!(fault(verified(&site, None)), (None, None, "no-checkpoint".to_owned()));
+    assert!(!kept.exists(), "nothing was signed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_somebody_changed_is_named_by_its_place() {
+    let site = Site::new();
+    let (agent, _ended) = with_history(&site).await;
+    publishing::publish(&agent, &mut Said::default()).await.unwrap();
+    drop(agent);
+    edit(&site, "UPDATE ledger SET commitment = zeroblob(32) WHERE id = {row} + 3");
+    assert_eq!(fault(verified(&site, None)), (Some(3), None, "bad-commitment".to_owned()));
+    edit(&site, "DELETE FROM ledger WHERE id = {row} + 3");
+    assert_eq!(fault(verified(&site, None)), (Some(3), None, "bad-index".to_owned()));
+}
+
+/// A wrong argument is no fault of the ledger.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_of_another_log_accuses_nobody() {
+    let site = Site::new();
+    let (agent, _ended) = with_history(&site).await;
+    publishing::publish(&agent, &mut Said::default()).await.unwrap();
+    let own = lock(&agent.ledger).publishers().last(&Log::Agent).unwrap().note().to_owned();
+    drop(agent);
+    let other = verified(&site, Some(&own));
+    assert!(matches!(&other, LedgerAnswer::OtherLog { origin, .. } if origin.client.is_none()), "{other:?}");
 }

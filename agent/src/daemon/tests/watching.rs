@@ -129,6 +129,16 @@ async fn runs_are_counted_traced_and_told_without_what_they_were_about() {
     assert!(kept.iter().all(|(_, value)| !String::from_utf8_lossy(value).contains("canary")));
 }
 
+/// One client approved one connection abroad; what tells of all clients stays in the region.
+#[test]
+fn traces_go_to_no_host_of_another_region() {
+    let endpoint = |url: &str, region: &str| json!({"url": url, "region": region});
+    let endpoints = json!({"type": "endpoints", "schema": 1, "environment": "production", "region": "us",
+        "clients": {"acme": {"shop": endpoint("https://shop.example", "us"), "ai": endpoint("https://ai.example", "eu")}}});
+    let listed = super::super::watching::listed(&serde_json::from_value(endpoints).unwrap(), &"us".parse().unwrap());
+    assert_eq!(listed, [("shop.example".to_owned(), 443)].into());
+}
+
 #[tokio::test]
 async fn spans_that_nobody_takes_cost_no_run_anything_and_are_counted() {
     let site = Site::new();

@@ -5,18 +5,21 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use assent_schema::canon::Digest;
-use assent_schema::id::ProjectName;
+use assent_schema::id::{AgentId, ProjectName};
 use assent_schema::ledger::{LogKey, Origin};
 use assent_schema::named::Kind;
 use assent_schema::time::Moment;
-use assent_schema::trust::{Approvers, Namespace, PublicKey, RoleName, Root, words as digest_words};
+use assent_schema::trust::{
+    AgentEntry, Approvers, Namespace, PublicKey, RoleName, Root, RootChain, SignedFile, words as digest_words,
+};
 use serde_json::{Value, json};
 
-use super::{Told, approvers, read_folder_file, reset, root};
+use super::{Told, approvers, read_folder_file, refused, reset, root};
 use crate::check::survey;
 use crate::command::repository::worktree;
 use crate::error::Error;
 use crate::named::read_named;
+use crate::publish::sign::signatures_beside;
 
 /// Prints a digest as eight words, to be compared over the phone.
 #[derive(Debug, clap::Args)]
@@ -35,7 +38,7 @@ pub(super) struct AllowedSignersArgs {
     ever: bool,
 }
 
-/// Prints the key of each ledger, one C2SP vkey a line, for outside checkers.
+/// Prints the key of each ledger, one C2SP vkey a line, for outside checkers; last those of agents that the root lists no more.
 #[derive(Debug, clap::Args)]
 pub(super) struct LedgerKeysArgs {
     /// Print public keys in PEM instead, for OpenSSL.
@@ -143,23 +146,55 @@ impl Lines {
 pub(super) fn ledger_keys(repo: &Path, args: &LedgerKeysArgs) -> Result<Told, Error> {
     let (root, project) = known(repo)?;
     let (mut text, mut rows) = (String::new(), Vec::new());
-    for (agent, entry) in &root.agents {
+    let former = former(repo, &root)?;
+    let agents = root.agents.iter().map(|(agent, entry)| (agent, entry, None));
+    let former = former.iter().map(|(agent, (entry, since))| (agent, entry, Some(*since)));
+    for (agent, entry, since) in agents.chain(former) {
         let point = entry.ledger_point().ok_or_else(|| Error::input(format!("{agent} has no ledger key")))?;
+        if let Some(since) = since {
+            // Writing to a text never fails. The log is not named: whoever looks for its name finds the key alone.
+            let _infallible = writeln!(text, "# no agent since root {since}:");
+        }
         let clients = root.clients.keys().map(Some).chain([None]);
         for client in clients {
             let first = Origin::first(project.clone(), agent.clone());
             let origin = Origin { life: args.life, client: client.cloned(), ..first };
             let key = LogKey::of_log(&origin, &point).map_err(|e| Error::input(format!("{agent}: {e}")))?;
-            // Writing to a text never fails.
             let _infallible = if args.pem {
                 writeln!(text, "# {}\n{}", key.name(), key.to_pem().trim_end())
             } else {
                 writeln!(text, "{}", key.to_vkey())
             };
-            rows.push(json!({ "log": key.name(), "vkey": key.to_vkey(), "pem": key.to_pem() }));
+            let mut row = json!({ "log": key.name(), "vkey": key.to_vkey(), "pem": key.to_pem() });
+            if let (Some(since), Some(row)) = (since, row.as_object_mut()) {
+                row.insert("no_agent_since_root".to_owned(), since.into());
+            }
+            rows.push(row);
         }
     }
     Ok(Told { text, value: json!({ "keys": rows }) })
+}
+
+/// The agents that a version before the newest lists and the newest does not, each as the newest of those says, and the number of
+/// the version that took it out. They are none that anybody proposes, so all of that is verified.
+fn former(repo: &Path, newest: &Root) -> Result<BTreeMap<AgentId, (AgentEntry, u32)>, Error> {
+    let Some(last) = newest.version.checked_sub(1).filter(|last| *last > 0) else { return Ok(BTreeMap::new()) };
+    let versions = (1..=last).map(|version| {
+        let file = format!("trust/root/{version}.toml");
+        let bytes = read_folder_file(repo, &file)?.ok_or_else(|| Error::input(format!("{file} is missing")))?;
+        let signatures = signatures_beside(&repo.join(&file))?.into_iter().collect();
+        Ok((version, SignedFile { bytes, signatures }))
+    });
+    let versions: BTreeMap<u32, SignedFile> = versions.collect::<Result<_, Error>>()?;
+    let parsed =
+        versions.iter().map(|(version, signed)| Root::parse(&format!("trust/root/{version}.toml"), &signed.bytes));
+    let left = |root: &Root| root.agents.keys().any(|agent| !newest.agents.contains_key(agent));
+    if !parsed.collect::<Result<Vec<_>, _>>().map_err(refused)?.iter().any(left) {
+        return Ok(BTreeMap::new());
+    }
+    let roots = RootChain::walk(&versions).map_err(refused)?;
+    let all = roots.ever().into_iter().filter(|(agent, _)| !newest.agents.contains_key(*agent));
+    Ok(all.map(|(agent, (entry, version))| (agent.clone(), (entry.clone(), version.saturating_add(1)))).collect())
 }
 
 /// The newest root of the work tree and the project's name.

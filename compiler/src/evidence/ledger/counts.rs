@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use assent_schema::alert::Rule;
 use assent_schema::counted;
 use assent_schema::id::{ConnectionId, SlotId};
-use assent_schema::ledger::{Entry, Kind, Origin};
+use assent_schema::ledger::{Entry, Kind};
 use assent_schema::time::Moment;
 
 use super::places::is_gap;
@@ -84,7 +84,7 @@ impl Counted {
 pub(super) fn look(verified: &Verified, notes: &mut Notes) {
     let origin = &verified.origin;
     let counted = Counted::of(&verified.entries);
-    looks(origin, &counted, notes);
+    looks(verified, &counted, notes);
     alerts(verified, &counted, notes);
     if origin.client.is_some() {
         of_a_client(verified, &counted, notes);
@@ -96,12 +96,18 @@ pub(super) fn look(verified: &Verified, notes: &mut Notes) {
     }
 }
 
-fn looks(origin: &Origin, counted: &Counted, notes: &mut Notes) {
+fn looks(verified: &Verified, counted: &Counted, notes: &mut Notes) {
+    let (origin, least) = (&verified.origin, verified.least());
     if counted.views.is_empty() {
-        notes.see("P10", format!("{origin}: nobody looked at anything."));
+        let what = if least.is_empty() {
+            "nobody looked at anything"
+        } else {
+            "no entry that is there says that somebody looked"
+        };
+        notes.see("P10", format!("{origin}: {what}."));
     }
     for (who, count) in &counted.views {
-        notes.see("P10", format!("{origin}: {who} looked {count} times."));
+        notes.see("P10", format!("{origin}: {who} looked {least}{count} times."));
     }
 }
 
@@ -134,9 +140,13 @@ fn alerts(verified: &Verified, counted: &Counted, notes: &mut Notes) {
 fn of_a_client(verified: &Verified, counted: &Counted, notes: &mut Notes) {
     let Verified { origin, entries, summary, .. } = verified;
     let Counted { failed, incidents, retries, rotated, back, .. } = counted;
+    let least = verified.least();
     notes.see(
         "P19",
-        format!("{origin}: {} could not be finished; incidents opened: {incidents}.", counted::counted(failed, "run")),
+        format!(
+            "{origin}: {least}{} could not be finished; incidents opened: {least}{incidents}.",
+            counted::counted(failed, "run")
+        ),
     );
     if *failed > 0 && *incidents == 0 && tells_all(verified) {
         notes.object(
@@ -144,8 +154,8 @@ fn of_a_client(verified: &Verified, counted: &Counted, notes: &mut Notes) {
             format!("{origin}: {} could not be finished, and no incident was opened.", counted::counted(failed, "run")),
         );
     }
-    notes.see("P18", format!("{origin}: further attempts of requests: {retries}."));
-    notes.see("P08", format!("{origin}: {}.", counted::counted(rotated, "rotation")));
+    notes.see("P18", format!("{origin}: further attempts of requests: {least}{retries}."));
+    notes.see("P08", format!("{origin}: {least}{}.", counted::counted(rotated, "rotation")));
     for (slot, (at, index)) in &counted.overdue {
         if is_gap(entries, *index, summary.head.size) {
             let said = format!(
@@ -167,5 +177,5 @@ fn of_a_client(verified: &Verified, counted: &Counted, notes: &mut Notes) {
     if let Some(at) = counted.wider {
         notes.object("P06", format!("{origin}: at {at} an API was found to grant more than the workflows need."));
     }
-    notes.see("P17", format!("{origin}: {back} times a workflow went back."));
+    notes.see("P17", format!("{origin}: {least}{back} times a workflow went back."));
 }

@@ -94,6 +94,26 @@ fn roots(commitments: &[Digest], sizes: &BTreeSet<u64>) -> BTreeMap<u64, Digest>
     roots
 }
 
+/// Two exports of one log that are both signed and do not begin alike: whoever has both has the proof that it was written again.
+pub(super) fn contradict(seen: &Seen<'_>, notes: &mut Notes) {
+    let all: Vec<(&str, &Verified)> =
+        seen.logs.iter().filter_map(|log| Some((log.file.as_str(), log.verified.as_ref().ok()?))).collect();
+    for (at, (one, first)) in all.iter().enumerate() {
+        let same = |(_, other): &&(&str, &Verified)| other.origin == first.origin;
+        for (other, second) in all.iter().skip(at.saturating_add(1)).filter(same) {
+            let mut pairs = first.commitments.iter().zip(&second.commitments);
+            let Some(differs) = pairs.position(|(one, other)| one != other) else { continue };
+            for promise in ["P10", "P11", "P14"] {
+                let said = format!(
+                    "{}: {one} and {other} are both signed and contradict each other: the first entry that differs is {differs}.",
+                    first.origin
+                );
+                notes.object(promise, said);
+            }
+        }
+    }
+}
+
 /// Compares a log with all heads of it that are held, and with those that the ticks of other logs name.
 pub(super) fn look(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
     begun(verified, seen, notes);
@@ -144,23 +164,16 @@ fn published(verified: &Verified, roots: &BTreeMap<u64, Digest>, at: Moment, not
         notes.object("P11", format!("{origin}: a checkpoint {} is not signed by the log's key.", holder.of()));
     }
     let mut agree: Option<u64> = None;
+    let mut others: Vec<(u64, &Holder)> = Vec::new();
     // The longest that was published since, and when the first of them was.
     let mut grown: Option<(u64, Moment)> = None;
     // The longest that it lacks, and how many it lacks: an agent publishes one each minute.
     let mut lacking: Option<(u64, &Holder, usize)> = None;
     for (head, by) in &held.heads {
-        let (size, holder) = (head.size, by.of());
+        let size = head.size;
         match roots.get(&size) {
             Some(root) if *root == head.root => agree = agree.max(Some(size)),
-            Some(_) => {
-                for promise in ["P10", "P11", "P14"] {
-                    let said = format!(
-                        "{origin}: the checkpoint {holder} over {} is of another log: this one was rewritten.",
-                        counted(size, "entry")
-                    );
-                    notes.object(promise, said);
-                }
-            }
+            Some(_) => others.push((size, by)),
             None if let Holder::Branch { since } = by
                 && at < since.plus(EXPORT_MOST) =>
             {
@@ -175,6 +188,7 @@ fn published(verified: &Verified, roots: &BTreeMap<u64, Digest>, at: Moment, not
             }
         }
     }
+    forked(verified, roots, others, notes);
     if let Some((size, by, others)) = lacking {
         let (has, holder) = (summary.head.size, by.of());
         let more = match others {
@@ -211,6 +225,29 @@ fn published(verified: &Verified, roots: &BTreeMap<u64, Digest>, at: Moment, not
             notes.see("P11", format!("{origin}: no checkpoint that somebody else holds was looked at."));
         }
         None => {}
+    }
+}
+
+/// Where a log is another one than that of which others hold checkpoints: said once, between the last that fits and the first that
+/// does not.
+fn forked(verified: &Verified, roots: &BTreeMap<u64, Digest>, mut others: Vec<(u64, &Holder)>, notes: &mut Notes) {
+    others.sort_by_key(|(size, _)| *size);
+    let Some((size, by)) = others.first() else { return };
+    let fits = |head: &Head| head.size < *size && roots.get(&head.size) == Some(&head.root);
+    let heads = verified.held.heads.iter().map(|(head, _)| head);
+    let begin = heads.filter(|head| fits(head)).map(|head| head.size).max().unwrap_or(0);
+    let last = size.saturating_sub(1);
+    let place = if begin == last { format!("at entry {last}") } else { format!("among the entries {begin} to {last}") };
+    let more = match others.len().saturating_sub(1) {
+        0 => String::new(),
+        more => format!("; {more} longer ones are, too"),
+    };
+    let (origin, holder) = (&verified.origin, by.of());
+    for promise in ["P10", "P11", "P14"] {
+        let said = format!(
+            "{origin}: the checkpoint {holder} over {size} entries is of another log: this one was rewritten {place}{more}."
+        );
+        notes.object(promise, said);
     }
 }
 

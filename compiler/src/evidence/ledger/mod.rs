@@ -1,5 +1,6 @@
 //! What exported ledgers say for and against each promise. Each is verified by the keys of the root before it is read.
 
+mod agents;
 mod attempts;
 mod counts;
 mod decisions;
@@ -17,21 +18,21 @@ mod sums;
 mod traces;
 mod unfinished;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use assent_schema::canon::Digest;
 use assent_schema::client::RETENTION_LEAST;
 use assent_schema::counted::counted;
-use assent_schema::id::{ClientId, ProjectName};
+use assent_schema::id::{AgentId, ClientId, ProjectName};
 use assent_schema::ledger::export::{self, Summary};
-use assent_schema::ledger::{Entry, Kind, LogKey, Origin};
-use assent_schema::trust::Root;
+use assent_schema::ledger::{Entry, Kind, LogKey, Origin, Told};
+use assent_schema::trust::AgentEntry;
 
 use self::force::Force;
 use super::{Notes, Region, Seen};
 use crate::publish::history::History;
 
-pub use heads::{Held, Holder, Note};
+pub use self::heads::{Held, Holder, Note};
 
 /// One exported ledger.
 #[derive(Clone, Debug)]
@@ -57,18 +58,29 @@ pub struct Verified {
     pub held: Held,
 }
 
-/// Reads an export and verifies it with the key that the root has for its agent. `notes` are checkpoints that others hold, of
-/// whatever logs.
-pub fn read(file: &str, bytes: &[u8], root: &Root, project: &ProjectName, notes: &[Note]) -> Log {
-    Log { file: file.to_owned(), verified: verified(bytes, root, project, notes) }
+impl Verified {
+    /// What stands before a number that is counted in entries: where bodies are gone, there may have been more.
+    fn least(&self) -> &'static str {
+        if self.summary.gone == 0 { "" } else { "at least " }
+    }
 }
 
-fn verified(bytes: &[u8], root: &Root, project: &ProjectName, notes: &[Note]) -> Result<Verified, String> {
+/// Every agent that a version of the root lists or listed, as the newest that does says.
+pub type Agents = BTreeMap<AgentId, AgentEntry>;
+
+/// Reads an export and verifies it with the key that the root has or had for its agent. `notes` are checkpoints that others hold,
+/// of whatever logs.
+pub fn read(file: &str, bytes: &[u8], agents: &Agents, project: &ProjectName, notes: &[Note]) -> Log {
+    Log { file: file.to_owned(), verified: verified(bytes, agents, project, notes) }
+}
+
+fn verified(bytes: &[u8], agents: &Agents, project: &ProjectName, notes: &[Note]) -> Result<Verified, String> {
     let origin = export::origin(bytes).ok_or("it is not an export of a ledger: it ends without a checkpoint")?;
     if origin.project != *project {
         return Err(format!("it is of the project {}", origin.project));
     }
-    let agent = root.agents.get(&origin.agent).ok_or_else(|| format!("the root has no agent {}", origin.agent))?;
+    let agent = agents.get(&origin.agent);
+    let agent = agent.ok_or_else(|| format!("no version of the root lists the agent {}", origin.agent))?;
     let point = agent.ledger_point().ok_or_else(|| format!("{} has no ledger key", origin.agent))?;
     let key = LogKey::of_log(&origin, &point).map_err(|e| e.to_string())?;
     let (held, commitments) = (Held::of(&origin, &key, notes), export::commitments(bytes));
@@ -79,7 +91,7 @@ fn verified(bytes: &[u8], root: &Root, project: &ProjectName, notes: &[Note]) ->
 
 /// The region of the agent that writes a log, as it was found.
 fn region<'s>(origin: &Origin, seen: &Seen<'s>) -> Option<&'s Region> {
-    let entry = seen.survey.trusted.roots.as_deref()?.newest().agents.get(&origin.agent)?;
+    let (entry, _) = seen.survey.trusted.roots.as_deref()?.listed(&origin.agent)?;
     seen.regions.iter().find(|region| {
         let target = &region.standing.target;
         target.environment == entry.environment && target.region == entry.region
@@ -97,6 +109,7 @@ const RECORDED: [&str; 10] = ["P10", "P11", "P12", "P13", "P14", "P18", "P19", "
 /// Looks at each ledger.
 pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
     let mut clients = BTreeSet::new();
+    heads::contradict(seen, notes);
     for log in seen.logs {
         match &log.verified {
             Err(why) => {
@@ -112,6 +125,7 @@ pub(super) fn look(seen: &Seen<'_>, notes: &mut Notes) {
                 clients.extend(client);
                 whole(log, verified, notes);
                 heads::look(verified, seen, notes);
+                agents::look(verified, seen, notes);
                 kept(verified, seen, notes);
                 counts::look(verified, notes);
                 unfinished::look(verified, notes);
@@ -146,16 +160,21 @@ fn whole(log: &Log, verified: &Verified, notes: &mut Notes) {
     );
     notes.see("P11", said);
     if origin.client.is_some() {
-        notes.see(
-            "P11",
-            format!("{origin}: {} accepted, {} ended.", counted(summary.accepted, "run"), summary.finished),
-        );
+        let Summary { accepted, finished, .. } = summary;
+        let accepted = counted(accepted, "run");
+        notes.see("P11", format!("{origin}: {}{accepted} accepted, {finished} ended.", verified.least()));
     }
     let first = entries.first().map_or_else(|| "none".to_owned(), |entry| entry.time.to_string());
     notes.see(
         "P14",
         format!("{origin}: the oldest entry that can be read is of {first}; bodies gone: {}.", summary.gone),
     );
+    for Told { entry, kind, time, why, actor, ranges } in &summary.told {
+        let by = actor.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
+        let spans: Vec<String> = ranges.iter().map(|(first, last)| format!("{first} to {last}")).collect();
+        let spans = spans.join(", ");
+        notes.see("P14", format!("{origin}: entry {entry} of {time}: {kind}{by} ({why}): {spans}."));
+    }
 }
 
 /// Nothing goes while a person says that all is kept for a matter of law.

@@ -122,9 +122,10 @@ pub(super) fn look(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
         runs.entry(number, entry, run, notes);
     }
     let Runs { unknown, signed, unsigned, unjudged, .. } = runs;
+    let least = verified.least();
     notes.see(
         "P11",
-        format!("{origin}: {signed} decisions are signed by who made them, {unsigned} came without a signature."),
+        format!("{origin}: {least}{signed} decisions are signed by who made them, {least}{unsigned} came without a signature."),
     );
     if unjudged > 0 {
         let said = format!(
