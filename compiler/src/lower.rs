@@ -15,7 +15,7 @@ use assent_schema::plan::{Action, Awaited, Plan, SCHEMA, Step, Trigger, Until};
 use assent_schema::scenario::Tests;
 
 use self::reads::Reads;
-use crate::resolve::{Client, Workflow, keep, prune};
+use crate::resolve::{Client, Pruned, Workflow, keep, prune};
 
 /// One workflow as agents read it.
 #[derive(Clone, Debug)]
@@ -45,9 +45,9 @@ pub struct LoweredTests {
     pub digest: Digest,
 }
 
-/// Lowers one workflow.
-pub fn lower(workflow: &Workflow) -> Lowered {
-    Lowered { plan: Arc::new(pruned(&workflow.plan)) }
+/// Lowers one of several workflows of a client.
+pub(crate) fn lower(workflow: &Workflow, before: &mut Pruned) -> Lowered {
+    Lowered { plan: Arc::new(pruned(&workflow.plan, before)) }
 }
 
 impl Lowered {
@@ -81,7 +81,7 @@ pub fn endpoints(clients: &BTreeMap<ClientId, Client>, environment: &Environment
 }
 
 /// The plan with only those fields of answers and events that something reads.
-fn pruned(plan: &Plan) -> Plan {
+fn pruned(plan: &Plan, before: &mut Pruned) -> Plan {
     let reads = Reads::of(plan);
     let mut plan = plan.clone();
     // What a person gives or another system writes was declared for this workflow alone.
@@ -95,7 +95,7 @@ fn pruned(plan: &Plan) -> Plan {
         plan.trigger.fields_mut().into_iter().for_each(|fields| keep(fields, &read, &|_| false));
     }
     let read = reads.operations(&plan);
-    prune(&mut plan.operations, &read);
+    prune(&mut plan.operations, &read, before);
     for step in &mut plan.steps {
         prune_awaited(step, &reads);
         if let Action::Each(each) = &mut step.action {

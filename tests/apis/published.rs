@@ -69,7 +69,7 @@ fn operations() -> Vec<Known> {
             let described = DESCRIBED.iter().find(|(connection, _)| name.connection.as_str() == *connection);
             let Some((_, description)) = described else { continue };
             if seen.insert(name.operation.clone()) {
-                let (facts, name, operation) = (facts.clone(), name.clone(), operation.clone());
+                let (facts, name, operation) = (facts.clone(), name.clone(), Operation::clone(operation));
                 all.push(Known { facts, name, description, operation });
             }
         }

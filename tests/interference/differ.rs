@@ -6,7 +6,7 @@ use std::time::Duration;
 use assent_agent::store::{Entry, FactText, JournalRow};
 use assent_agent::world::Wall;
 use assent_schema::class::Class;
-use assent_schema::expr::Source;
+use assent_schema::expr::{Source, Sources};
 use assent_schema::flow::{self, Flow, Part, Release};
 use assent_schema::id::{Name, OperationRef};
 use assent_schema::plan::{Action, Kpi, Step};
@@ -83,7 +83,7 @@ impl Pairing<'_> {
     }
 
     /// What a value of class `reference` tells of content: what an AI chose, or a `one_of` or `bucket` before it.
-    fn made_a_fact(&self, class: Class, sources: &BTreeSet<Source>) -> Option<String> {
+    fn made_a_fact(&self, class: Class, sources: &Sources) -> Option<String> {
         let varied = |source: &&Source| self.varied.contains(&name_of(source));
         let drawn: Vec<&Source> = sources.iter().filter(varied).collect();
         let chosen_by_ai = drawn.iter().all(|source| source.class.is_fact());

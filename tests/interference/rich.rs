@@ -110,7 +110,7 @@ pub(crate) fn rich(plan: &Plan, client: &ClientFacts) -> Option<Plan> {
 fn operation(plan: &mut Plan, connection: &ConnectionId, of: &str, says: &Value) -> OperationRef {
     let reference = OperationRef { connection: connection.clone(), operation: name(of) };
     let operation: Operation = serde_json::from_value(says.clone()).unwrap();
-    plan.operations.insert(reference.clone(), operation);
+    plan.operations.insert(reference.clone(), operation.into());
     reference
 }
 

@@ -261,7 +261,7 @@ fn marked(flow: &StepFlow, name: &Name) -> bool {
 
 /// An operation as a step calls it: what its answer tells of content is no fact there.
 fn compile_operation(plan: &Plan, flow: &StepFlow, name: &OperationRef) -> Result<Operation, NotRunnable> {
-    let mut operation = plan.operations.get(name).ok_or(NotRunnable)?.clone();
+    let mut operation = Operation::clone(plan.operations.get(name).ok_or(NotRunnable)?);
     // A failure that is called like a success would be taken for one.
     if operation.errors.iter().any(|rule| OUTCOMES.contains(&rule.code.as_str())) {
         return Err(NotRunnable);

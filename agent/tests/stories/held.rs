@@ -77,7 +77,7 @@ fn a_hold_that_comes_while_a_request_waits_for_its_turn_is_heard_before_it_leave
     let mut plan: Plan = (*workflow.compiled.plan).clone();
     let refund: OperationRef = "payments.refund".parse().expect("a name");
     let slow = Rate { requests: 1, per: Period::minutes(4) };
-    plan.operations.get_mut(&refund).expect("an operation").rate = Some(slow);
+    Arc::make_mut(plan.operations.get_mut(&refund).expect("an operation")).rate = Some(slow);
     plan.limits.timeout = Period::hours(1);
     let digest = plan.to_bytes().expect("bytes").1;
     workflow.compiled = Arc::new(Compiled::new(Arc::new(plan), digest).expect("it runs"));

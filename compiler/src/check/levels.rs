@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use assent_schema::canon::Digest;
 use assent_schema::code::Code;
+use assent_schema::expr::remembering;
 use assent_schema::finding::{Finding, Findings};
 use assent_schema::guard;
 use assent_schema::id::ClientId;
@@ -24,7 +25,7 @@ use super::{
 use crate::error::Error;
 use crate::lower;
 use crate::parse::{self, parse, parse_below};
-use crate::resolve::{self, Resolved};
+use crate::resolve::{self, Pruned, Resolved};
 use crate::source::{Folder, Parts, Pending, Place, Shelf};
 
 /// The workflows of one part: many enough that a part is worth its start, few enough that cores share a client.
@@ -206,27 +207,7 @@ impl Work for Levels<'_> {
     fn part(&self, begun: &Begun, number: usize) -> Result<Part, Error> {
         let Begun::Open(open) = begun else { return Ok(Part::default()) };
         let these = open.pending.chunks(PART).nth(number).unwrap_or_default();
-        if open.keys.is_none() {
-            return self.look(open, these);
-        }
-        // Each by itself, so that each is known by itself.
-        let mut all = Part::default();
-        for one in these {
-            let Some(key) = workflow_key(one) else { continue };
-            let known = open.known.get(&key).and_then(|known| Some((known.clone(), known.findings()?)));
-            let (known, findings) = if let Some((known, findings)) = known {
-                self.question.parts.count(0, known.bytes);
-                (known, findings)
-            } else {
-                let part = self.look(open, std::slice::from_ref(one))?;
-                (Known::new(&part.findings, &part.needs, 0, part.bytes), part.findings)
-            };
-            all.findings.append(findings);
-            all.needs.add(known.needs.clone());
-            all.bytes += known.bytes;
-            all.known.push((key, known));
-        }
-        Ok(all)
+        remembering(|| self.part_of(open, these))
     }
 
     fn end(&self, begun: Begun, parts: Vec<Part>) -> Done {
@@ -304,6 +285,31 @@ impl Levels<'_> {
         Ok(Open { id, survey, findings, pending, at, files, bytes, keys, known })
     }
 
+    /// Looks at the workflows of one part, or recalls them.
+    fn part_of(&self, open: &Open, these: &[Pending]) -> Result<Part, Error> {
+        if open.keys.is_none() {
+            return self.look(open, these);
+        }
+        // Each by itself, so that each is known by itself.
+        let mut all = Part::default();
+        for one in these {
+            let Some(key) = workflow_key(one) else { continue };
+            let known = open.known.get(&key).and_then(|known| Some((known.clone(), known.findings()?)));
+            let (known, findings) = if let Some((known, findings)) = known {
+                self.question.parts.count(0, known.bytes);
+                (known, findings)
+            } else {
+                let part = self.look(open, std::slice::from_ref(one))?;
+                (Known::new(&part.findings, &part.needs, 0, part.bytes), part.findings)
+            };
+            all.findings.append(findings);
+            all.needs.add(known.needs.clone());
+            all.bytes += known.bytes;
+            all.known.push((key, known));
+        }
+        Ok(all)
+    }
+
     /// Looks at some workflows of a client.
     fn look(&self, open: &Open, these: &[Pending]) -> Result<Part, Error> {
         let id = &open.id;
@@ -372,7 +378,7 @@ fn judge(client: &mut resolve::Client, findings: &mut Findings) -> Judged {
         hidden::workflow(&facts.client, &part.plan.workflow, findings);
         expressions::check_part(&facts, &part, findings);
     }
-    let mut before = AskedBefore::default();
+    let mut before = Before::default();
     for (name, workflow) in &mut client.workflows {
         let found = judge_workflow(&facts, workflow, &mut before, findings);
         if found.is_none() {
@@ -383,20 +389,27 @@ fn judge(client: &mut resolve::Client, findings: &mut Findings) -> Judged {
     judged
 }
 
+/// What was made for other workflows of a client and need not be made again.
+#[derive(Default)]
+struct Before {
+    pruned: Pruned,
+    asked: AskedBefore,
+}
+
 /// The candidate plan gives way to the lowered one, so that a source of thousands of workflows is held once.
 fn judge_workflow(
     facts: &assent_schema::client::ClientFacts,
     workflow: &mut resolve::Workflow,
-    before: &mut AskedBefore,
+    before: &mut Before,
     findings: &mut Findings,
 ) -> Option<JudgedWorkflow> {
     if !workflow.is_whole {
         expressions::check_lost(facts, workflow, findings);
         return None;
     }
-    let lowered = lower::lower(workflow);
+    let lowered = lower::lower(workflow, &mut before.pruned);
     let flows = expressions::check(facts, workflow, &lowered.plan, findings)?;
-    let uses = derive_after(&lowered.plan, facts, &flows, before);
+    let uses = derive_after(&lowered.plan, facts, &flows, &mut before.asked);
     let breaches = guard::breaches(&lowered.plan, &flows, facts);
     let idle = unused_personal::idle(&workflow.plan);
     workflow.plan = Arc::clone(&lowered.plan);

@@ -285,7 +285,7 @@ pub fn differences(old: &Plan, new: &Plan) -> Vec<Difference> {
     found.extend(parts.map(|(details, difference)| difference(details)));
     for (name, now) in &new.operations {
         if let Some(was) = old.operations.get(name).filter(|was| *was != now) {
-            found.insert(Difference::Operation(name.to_string(), details(was, now)));
+            found.insert(Difference::Operation(name.to_string(), details(&**was, &**now)));
         }
     }
     found.into_iter().collect()

@@ -13,12 +13,11 @@ use assent_schema::spec::{self, Spanned};
 use assent_schema::time::Period;
 
 use super::names::texts;
-use super::operations;
 use super::sites::Site;
 use super::workflow::Resolver;
 
 impl Resolver<'_> {
-    pub(super) fn call(&mut self, id: &Name, step: &spec::Step, call: &Call<'_>, before: &[Step]) -> Option<Action> {
+    pub(super) fn call(&mut self, id: &Name, step: &spec::Step, call: &Call<'_>, before: &[&Step]) -> Option<Action> {
         let reference = &call.operation.value;
         let place = &call.operation.span;
         self.places.insert(Site::Operation(id.clone()), place.clone());
@@ -43,7 +42,7 @@ impl Resolver<'_> {
         };
         self.parameters(reference, operation, call.with, place);
         self.error_codes(step, operation);
-        operations::add(&mut self.operations, &reference.connection, integration, &reference.operation);
+        self.needs_operation(&reference.connection, integration, &reference.operation);
         let with = self.arguments_of(id, call.with, |name| operation.params.get(name.as_str())?.format);
         if let Some(parked) = call.parked {
             self.parked(parked, &reference.connection, before, &with);
@@ -96,6 +95,9 @@ impl Resolver<'_> {
     }
 
     fn error_codes(&mut self, step: &spec::Step, operation: &spec::Operation) {
+        if step.continue_on.is_empty() {
+            return;
+        }
         let of_job = |code: &Name| operation.job.is_some() && may_go_on(Origin::Job).contains(&code.as_str());
         let job = operation.job.iter().flat_map(|_| may_go_on(Origin::Job));
         // What a read ends with by itself leaves nothing open; after an effect it may be that it happened.
@@ -132,7 +134,7 @@ impl Resolver<'_> {
         &mut self,
         parked: &Spanned<Name>,
         connection: &ConnectionId,
-        before: &[Step],
+        before: &[&Step],
         with: &BTreeMap<Name, Argument>,
     ) {
         let kept = |step: &Step| match &step.action {
@@ -142,7 +144,7 @@ impl Resolver<'_> {
             }
             _ => None,
         };
-        let kept: Vec<_> = before.iter().filter_map(kept).collect();
+        let kept: Vec<_> = before.iter().copied().filter_map(kept).collect();
         let Some((_, text)) = kept.iter().find(|(id, _)| *id == parked.value) else {
             let known: Vec<_> = kept.iter().map(|(id, _)| id.as_str()).collect();
             self.report.unknown("earlier step of this connection that keeps a text, called", parked, &known);

@@ -1,11 +1,12 @@
 //! `class-lowered`: a workflow raises the class of a field and never lowers it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use assent_schema::class::Class;
 use assent_schema::code::Code;
 use assent_schema::id::Name;
-use assent_schema::plan::{Action, Cancel, Event, Plan, Step, Trigger, Until};
+use assent_schema::plan::{Action, Cancel, Event, Operation, Plan, Step, Trigger, Until};
 use assent_schema::shape::{Field, Shape};
 use assent_schema::spec::Classes;
 
@@ -80,7 +81,11 @@ fn fields_at<'p>(plan: &'p mut Plan, path: &str) -> Vec<&'p mut Field> {
         Trigger::Webhook { record, fields, .. } | Trigger::Poll { record, fields, .. } => Some((&*record, fields)),
         Trigger::Inbox { .. } | Trigger::Schedule { .. } | Trigger::Manual { .. } => None,
     };
-    let answers = operations.values_mut().map(|operation| (&operation.record, &mut operation.response));
+    // Only what is of this record is copied: the others stay shared.
+    let answers = operations.values_mut().filter(|operation| operation.record.as_str() == record).map(|operation| {
+        let Operation { record, response, .. } = Arc::make_mut(operation);
+        (&*record, response)
+    });
     let events = awaited(steps, cancels).map(|event| (&event.record, &mut event.fields));
     let of_record = trigger.into_iter().chain(answers).chain(events).filter(|(of, _)| of.as_str() == record);
     of_record.filter_map(|(_, fields)| below(fields, &names)).collect()

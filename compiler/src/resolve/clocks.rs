@@ -3,18 +3,21 @@
 use std::collections::BTreeMap;
 
 use assent_schema::id::Name;
-use assent_schema::plan::{Action, Argument, Plan, Step, Until};
+use assent_schema::plan::{Action, Argument, Operation, Plan, Step, Until};
 use assent_schema::shape::{Clock, Field, Shape};
 
-/// Says of everything in a plan that it is the client's clock, where nobody said whose it is.
+/// Says of everything in a plan that it is the client's clock, where nobody said whose it is. Of its operations it was said when
+/// they were made.
 pub(super) fn settle(plan: &mut Plan, client: &Clock) {
     plan.trigger.fields_mut().into_iter().for_each(|declared| fields(declared, client));
-    for operation in plan.operations.values_mut() {
-        operation.params.values_mut().for_each(|param| shape(&mut param.shape, client));
-        fields(&mut operation.response, client);
-    }
     plan.cancels.iter_mut().for_each(|cancel| fields(&mut cancel.on.fields, client));
     plan.steps.iter_mut().for_each(|one| step(one, client));
+}
+
+/// The same of an operation.
+pub(super) fn settle_operation(operation: &mut Operation, client: &Clock) {
+    operation.params.values_mut().for_each(|param| shape(&mut param.shape, client));
+    fields(&mut operation.response, client);
 }
 
 fn step(step: &mut Step, client: &Clock) {

@@ -49,7 +49,8 @@ use self::settings::Settings;
 use crate::parse::{ClientFiles, Parsed};
 
 pub use client::{EndpointsByEnvironment, PRODUCTION};
-pub(crate) use operations::{keep, prune};
+use operations::Made;
+pub(crate) use operations::{Pruned, keep, prune};
 pub use sites::{Site, Sites};
 
 /// The most threads that work at once; more do not help a compile of thousands of small files.
@@ -158,13 +159,14 @@ pub(crate) fn resolve_workflows(parsed: &Parsed, client: &Client, findings: &mut
         WorkflowFile::Use(usage) => library::rests_on_part(parsed, usage),
     };
     let (part, whole): (Vec<_>, Vec<_>) = files.workflows.iter().partition(|(_, file)| rests_on_part(file));
-    let written = Written { parsed, client: &unit.spec, facts: &client.facts, files };
+    let made = &Made::default();
+    let written = Written { parsed, client: &unit.spec, facts: &client.facts, files, made };
     for (name, file) in whole {
         let workflow = resolve_workflow(&written, name, file, findings);
         resolved.workflows.extend(workflow.map(|workflow| (name.clone(), workflow)));
     }
     let parts = part.into_iter().map(|(_, file)| file).chain(&files.partly);
-    let read = parts.filter_map(|part| resolve_written_part(parsed, unit, &client.facts, part, findings));
+    let read = parts.filter_map(|part| resolve_written_part(parsed, (unit, &client.facts), part, made, findings));
     resolved.partly = read.collect();
     resolved
 }
@@ -172,22 +174,23 @@ pub(crate) fn resolve_workflows(parsed: &Parsed, client: &Client, findings: &mut
 /// Resolves what could be read of a workflow, its own or that of the library which it uses.
 fn resolve_written_part(
     parsed: &Parsed,
-    client: &Unit<spec::Client>,
-    facts: &ClientFacts,
+    (client, facts): (&Unit<spec::Client>, &ClientFacts),
     part: &Unit<WorkflowFile>,
+    made: &Made,
     findings: &mut Findings,
 ) -> Option<Partly> {
     let spec = &client.spec;
     match &part.spec {
         WorkflowFile::Own(workflow) => {
             let (folder, settings) = (format!("clients/{}", facts.client), Settings::new());
-            let context = workflow::Context { parsed, client: spec, facts, folder: &folder, settings: &settings };
+            let context = workflow::Context { parsed, client: spec, facts, folder: &folder, settings: &settings, made };
             resolve_part(&context, part, workflow, &BTreeSet::new(), findings)
         }
         WorkflowFile::Use(usage) => {
             let chain = library::find(parsed, part, usage, findings)?;
             let settings = library::put_settings(&chain, part, usage, findings);
-            let context = workflow::Context { parsed, client: spec, facts, folder: "library", settings: &settings };
+            let context =
+                workflow::Context { parsed, client: spec, facts, folder: "library", settings: &settings, made };
             resolve_part(&context, chain.base, chain.workflow, &chain.base.spec.unread, findings)
         }
     }
@@ -294,6 +297,7 @@ struct Written<'a> {
     client: &'a spec::Client,
     facts: &'a ClientFacts,
     files: &'a ClientFiles,
+    made: &'a Made,
 }
 
 /// A workflow with its names resolved: the client's own, or one of the library as the client uses it.
@@ -313,9 +317,9 @@ fn own<'a>(
     workflow: &'a spec::Workflow,
     found: &mut Findings,
 ) -> Base<'a> {
-    let Written { parsed, client, facts, .. } = *written;
+    let Written { parsed, client, facts, made, .. } = *written;
     let (folder, settings) = (format!("clients/{}", facts.client), Settings::new());
-    let context = workflow::Context { parsed, client, facts, folder: &folder, settings: &settings };
+    let context = workflow::Context { parsed, client, facts, folder: &folder, settings: &settings, made };
     let (plan, sites) = workflow::resolve(&context, unit, workflow, found);
     Base { plan, sites, spec: workflow, library: None, files: Vec::new(), name: workflow.name.span.clone() }
 }
@@ -327,10 +331,10 @@ fn used<'a>(
     usage: &'a spec::Use,
     (found, findings): (&mut Findings, &mut Findings),
 ) -> Option<Base<'a>> {
-    let Written { parsed, client, facts, .. } = *written;
+    let Written { parsed, client, facts, made, .. } = *written;
     let chain = library::find(parsed, unit, usage, findings)?;
     let settings = library::put_settings(&chain, unit, usage, found);
-    let context = workflow::Context { parsed, client, facts, folder: "library", settings: &settings };
+    let context = workflow::Context { parsed, client, facts, folder: "library", settings: &settings, made };
     let (mut plan, sites) = workflow::resolve(&context, chain.base, chain.workflow, found);
     plan.workflow = id.clone();
     for (unit, link) in chain.uses() {
@@ -348,7 +352,7 @@ fn resolve_workflow(
     unit: &Unit<WorkflowFile>,
     findings: &mut Findings,
 ) -> Option<Workflow> {
-    let Written { parsed, client, facts, files } = *written;
+    let Written { parsed, client, facts, files, .. } = *written;
     let mut found = Findings::new();
     let base = match &unit.spec {
         WorkflowFile::Own(workflow) => own(written, unit, workflow, &mut found),

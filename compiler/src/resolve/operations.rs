@@ -1,17 +1,42 @@
 //! Operations of the catalog as plans hold them: all those that a workflow's steps need, and the reads that those need.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use assent_schema::expr::Taken;
 use assent_schema::id::{ConnectionId, Name, OperationRef};
 use assent_schema::plan::{Effect, Must, Operation};
-use assent_schema::shape::{Field, Shape};
+use assent_schema::shape::{Clock, Field, Shape};
 use assent_schema::spec::{self, Integration, Spanned};
+
+use super::clocks;
+
+/// Operations as the plans of one client hold them: what the catalog says, by the client's clock. Each is made once and shared
+/// by the workflows that call it.
+#[derive(Default)]
+pub(super) struct Made(RefCell<BTreeMap<OperationRef, Arc<Operation>>>);
+
+impl Made {
+    fn of(&self, reference: &OperationRef, found: &spec::Operation, clock: Option<&Clock>) -> Arc<Operation> {
+        if let Some(made) = self.0.borrow().get(reference) {
+            return Arc::clone(made);
+        }
+        let mut made = resolve(found);
+        if let Some(clock) = clock {
+            clocks::settle_operation(&mut made, clock);
+        }
+        let made = Arc::new(made);
+        self.0.borrow_mut().insert(reference.clone(), Arc::clone(&made));
+        made
+    }
+}
 
 /// Adds an operation and what it needs: the read that confirms it, the one that reads back what it parked,
 /// and the one that tells how its job stands.
 pub(super) fn add(
-    operations: &mut BTreeMap<OperationRef, Operation>,
+    operations: &mut BTreeMap<OperationRef, Arc<Operation>>,
+    (made, clock): (&Made, Option<&Clock>),
     connection: &ConnectionId,
     integration: &Integration,
     name: &Name,
@@ -21,14 +46,15 @@ pub(super) fn add(
         return;
     }
     let Some(found) = integration.operations.get(name.as_str()) else { return };
-    operations.insert(reference, resolve(found));
+    let operation = made.of(&reference, found, clock);
+    operations.insert(reference, operation);
     let reads = [
         found.confirm.as_ref().map(|confirm| &confirm.operation),
         found.park.as_ref().map(|park| &park.read),
         found.job.as_ref().map(|job| &job.read),
     ];
     for read in reads.into_iter().flatten() {
-        add(operations, connection, integration, read);
+        add(operations, (made, clock), connection, integration, read);
     }
 }
 
@@ -71,11 +97,44 @@ fn value<T: Clone>(spanned: Option<&Spanned<T>>) -> Option<T> {
     spanned.map(|spanned| spanned.value.clone())
 }
 
+/// Operations without what is not read of their answers, by what they were and what is read: workflows of one client often read
+/// the same.
+#[derive(Default)]
+pub(crate) struct Pruned(BTreeMap<OperationRef, Vec<PrunedOne>>);
+
+/// An operation as it was, what is read of it, and what stays.
+type PrunedOne = (Arc<Operation>, Taken, Arc<Operation>);
+
+/// In how many ways one operation is remembered at most: each is compared with what is wanted.
+const WAYS_MOST: usize = 8;
+
+impl Pruned {
+    fn one(&mut self, reference: &OperationRef, operation: &Arc<Operation>, taken: Taken) -> Arc<Operation> {
+        let known = self.0.get(reference).map(Vec::as_slice).unwrap_or_default();
+        let is_it = |(was, of, _): &&PrunedOne| Arc::ptr_eq(was, operation) && *of == taken;
+        if let Some((.., stays)) = known.iter().find(is_it) {
+            return Arc::clone(stays);
+        }
+        let mut stays = Operation::clone(operation);
+        prune_one(&mut stays, &taken);
+        let stays = Arc::new(stays);
+        let known = self.0.entry(reference.clone()).or_default();
+        if known.len() < WAYS_MOST {
+            known.push((Arc::clone(operation), taken, Arc::clone(&stays)));
+        }
+        stays
+    }
+}
+
 /// Drops the fields of an answer that neither the workflow nor the operation's own checks read.
 ///
 /// What is not in the plan is dropped on receipt, so a workflow never holds what it does not use. Of an effect stays what tells
 /// that it happened: that the fields which are always there are there.
-pub(crate) fn prune(operations: &mut BTreeMap<OperationRef, Operation>, read: &BTreeMap<OperationRef, Taken>) {
+pub(crate) fn prune(
+    operations: &mut BTreeMap<OperationRef, Arc<Operation>>,
+    read: &BTreeMap<OperationRef, Taken>,
+    pruned: &mut Pruned,
+) {
     let needed: Vec<(OperationRef, Name)> = operations
         .iter()
         .flat_map(|(reference, operation)| {
@@ -97,14 +156,18 @@ pub(crate) fn prune(operations: &mut BTreeMap<OperationRef, Operation>, read: &B
         for (_, field) in needed.iter().filter(|(of, _)| of == reference) {
             taken.add(Taken::default().below([field].into_iter()));
         }
-        let is_effect = operation.effect != Effect::None;
-        if is_effect {
-            let dropped = operation.response.iter().filter(|(name, _)| taken.of(name.as_str()).is_none());
-            operation.must = dropped.filter_map(|(name, field)| Some((name.clone(), Must::of(field)?))).collect();
-        }
-        // Below what is read of an effect stays as much as is asked of the rest: the facts that are always there.
-        keep(&mut operation.response, &taken, &|field| is_effect && !field.optional && field.class.is_fact());
+        *operation = pruned.one(reference, operation, taken);
     }
+}
+
+fn prune_one(operation: &mut Operation, taken: &Taken) {
+    let is_effect = operation.effect != Effect::None;
+    if is_effect {
+        let dropped = operation.response.iter().filter(|(name, _)| taken.of(name.as_str()).is_none());
+        operation.must = dropped.filter_map(|(name, field)| Some((name.clone(), Must::of(field)?))).collect();
+    }
+    // Below what is read of an effect stays as much as is asked of the rest: the facts that are always there.
+    keep(&mut operation.response, taken, &|field| is_effect && !field.optional && field.class.is_fact());
 }
 
 /// Keeps of some fields those that are taken, and of each what is taken of it; below them also those that are wanted anyway.
@@ -170,9 +233,15 @@ mod tests {
         let read = Taken::Whole.below([&Name::new("read").unwrap()].into_iter());
         let pruned = |operation: &serde_json::Value| {
             let name: OperationRef = "helpdesk.add_note".parse().unwrap();
-            let mut all = BTreeMap::from([(name.clone(), serde_json::from_value(operation.clone()).unwrap())]);
-            prune(&mut all, &BTreeMap::from([(name.clone(), read.clone())]));
-            serde_json::to_value(all.remove(&name)).unwrap()
+            let whole: Operation = serde_json::from_value(operation.clone()).unwrap();
+            let mut all = BTreeMap::from([(name.clone(), Arc::new(whole))]);
+            let read = BTreeMap::from([(name.clone(), read.clone())]);
+            let (mut again, mut pruned) = (all.clone(), Pruned::default());
+            prune(&mut all, &read, &mut pruned);
+            prune(&mut again, &read, &mut pruned);
+            let (pruned, again) = (all.remove(&name).unwrap(), again.remove(&name).unwrap());
+            assert!(Arc::ptr_eq(&pruned, &again), "the same is made once");
+            serde_json::to_value(&*pruned).unwrap()
         };
         let effect = pruned(&operation);
         assert_eq!(effect["response"].as_object().unwrap().keys().collect::<Vec<_>>(), ["read"]);

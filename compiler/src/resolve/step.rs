@@ -43,13 +43,13 @@ impl Resolver<'_> {
     }
 
     /// Steps of one level. `outside` are those before the `each` that they stand in.
-    fn steps(&mut self, steps: &[spec::Step], outside: &[Step]) -> Vec<Step> {
+    fn steps(&mut self, steps: &[spec::Step], outside: &[&Step]) -> Vec<Step> {
         self.groups(steps);
         let mut resolved: Vec<Step> = Vec::with_capacity(steps.len());
         for step in steps {
             self.places.insert(Site::Step(step.id.value.clone()), step.id.span.clone());
             let when = self.expression(Site::When(step.id.value.clone()), step.when.as_ref());
-            let before: Vec<Step> = outside.iter().chain(&resolved).cloned().collect();
+            let before: Vec<&Step> = outside.iter().copied().chain(&resolved).collect();
             let action = self.action(&step.id.value, step, &before);
             self.ends(step);
             if let Some(action) = action {
@@ -82,6 +82,9 @@ impl Resolver<'_> {
 
     /// The failures after which the run goes on are some that the step can end with.
     fn ends(&mut self, step: &spec::Step) {
+        if step.continue_on.is_empty() {
+            return;
+        }
         let known = match &step.action {
             // The catalog has the list of each operation.
             spec::Action::Call { .. } => return,
@@ -98,7 +101,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn each(&mut self, id: &Name, each: &spec::Each, before: &[Step]) -> Action {
+    fn each(&mut self, id: &Name, each: &spec::Each, before: &[&Step]) -> Action {
         let site = Site::Item(id.clone());
         self.places.insert(site, each.item.span.clone());
         Action::Each(Box::new(Each {
@@ -125,7 +128,7 @@ impl Resolver<'_> {
         })
     }
 
-    fn action(&mut self, id: &Name, step: &spec::Step, before: &[Step]) -> Option<Action> {
+    fn action(&mut self, id: &Name, step: &spec::Step, before: &[&Step]) -> Option<Action> {
         Some(match &step.action {
             spec::Action::Call { operation, with, retry, parked, cache } => {
                 let (retry, parked, cache) = (retry.as_ref(), parked.as_ref(), cache.as_ref());
@@ -278,7 +281,7 @@ impl Resolver<'_> {
         };
         let names = std::iter::once(&found.post).chain(&found.update);
         for name in names {
-            operations::add(&mut self.operations, connection, spec, &name.value);
+            self.needs_operation(connection, spec, &name.value);
         }
         let (post, update, event) =
             (found.post.value.clone(), found.update.as_ref().map(|update| update.value.clone()), found.event.clone());

@@ -111,7 +111,7 @@ impl Resolver<'_> {
             return None;
         };
         self.poll_parameters(poll, operation, &polled.since);
-        operations::add(&mut self.operations, connection, integration, &read.value.operation);
+        self.needs_operation(connection, integration, &read.value.operation);
         let mut constants = BTreeMap::new();
         for (name, argument) in with {
             self.places.insert(Site::Poll(name.value.clone()), argument.span.clone());

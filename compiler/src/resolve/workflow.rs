@@ -18,6 +18,7 @@ use super::classes;
 use super::clocks;
 use super::forgotten;
 use super::names::{Report, texts};
+use super::operations::{self, Made};
 use super::settings::{self, Move, Put, Settings, Unknown};
 use super::sites::{Site, Sites};
 use crate::parse::Parsed;
@@ -44,6 +45,8 @@ pub(super) struct Context<'a> {
     pub(super) folder: &'a str,
     /// What `settings.<name>` stands for.
     pub(super) settings: &'a Settings,
+    /// The operations that were made for other workflows of the client.
+    pub(super) made: &'a Made,
 }
 
 /// Resolves a workflow.
@@ -63,6 +66,7 @@ pub(super) fn resolve<T>(
         chats: BTreeMap::new(),
         connections: BTreeMap::new(),
         one_at_a_time: None,
+        clock: Clock::of(&context.facts.zone),
     };
     resolver.places.insert(Site::Purpose, workflow.purpose.span.clone());
     let trigger = resolver.trigger(&workflow.trigger);
@@ -90,8 +94,8 @@ pub(super) fn resolve<T>(
         kpis,
         fallback,
     };
-    if let Some(clock) = Clock::of(&context.facts.zone) {
-        clocks::settle(&mut plan, &clock);
+    if let Some(clock) = &resolver.clock {
+        clocks::settle(&mut plan, clock);
     }
     let given =
         |text: &str| settings::template(text, context.settings).map_or_else(|_| text.to_owned(), |put| put.text);
@@ -117,14 +121,22 @@ pub(super) struct Resolver<'a> {
     pub(super) places: BTreeMap<Site, Range<usize>>,
     /// What settings moved, by the first byte of the text in which they stand.
     moves: BTreeMap<usize, Vec<Move>>,
-    pub(super) operations: BTreeMap<OperationRef, Operation>,
+    pub(super) operations: BTreeMap<OperationRef, Arc<Operation>>,
     pub(super) chats: BTreeMap<ConnectionId, Chat>,
     connections: BTreeMap<ConnectionId, Target>,
     /// What tells runs apart, once it was resolved.
     pub(super) one_at_a_time: Option<Expression>,
+    /// The client's clock.
+    clock: Option<Clock>,
 }
 
 impl Resolver<'_> {
+    /// Adds an operation and what it needs to those of the plan.
+    pub(super) fn needs_operation(&mut self, connection: &ConnectionId, integration: &spec::Integration, name: &Name) {
+        let made = (self.context.made, self.clock.as_ref());
+        operations::add(&mut self.operations, made, connection, integration, name);
+    }
+
     /// What a connection leads to. Nothing, silently, for a connection that was itself reported.
     pub(super) fn target(&mut self, id: &ConnectionId, place: &Range<usize>) -> Option<Target> {
         let Some(facts) = self.context.facts.connections.get(id) else {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::decimal::Decimal;
 use super::functions::Function;
@@ -14,7 +15,8 @@ use crate::time::{Moment, Period};
 /// At most [`super::DEPTH_MOST`] deep and [`super::TEXT_MOST_BYTES`] long, so walking it needs no limit of its own.
 #[derive(Clone, PartialEq)]
 pub struct Program {
-    pub(crate) root: Node,
+    /// Shared: whoever parses a text that was parsed before gets the same tree.
+    pub(crate) root: Arc<Node>,
 }
 
 impl Program {
@@ -23,9 +25,9 @@ impl Program {
     pub fn operands(&self) -> Vec<(Range<usize>, Self)> {
         let parts = match &self.root.kind {
             NodeKind::And(parts) => parts.as_slice(),
-            _ => std::slice::from_ref(&self.root),
+            _ => std::slice::from_ref(&*self.root),
         };
-        parts.iter().map(|part| (part.span.clone(), Self { root: part.clone() })).collect()
+        parts.iter().map(|part| (part.span.clone(), Self { root: part.clone().into() })).collect()
     }
 
     /// The names of which something must be there for this condition to hold: those asked for with `has`, or said yes to.

@@ -82,7 +82,7 @@ fn by_argument(node: &Node) -> Option<EvalError> {
 }
 
 fn value(node: &Node) -> Result<Value, EvalError> {
-    eval(&Program { root: node.clone() }, &Nothing)
+    eval(&Program { root: node.clone().into() }, &Nothing)
 }
 
 /// Whether a part reads nothing of a run, of the client or of the clock.

@@ -9,7 +9,7 @@ use super::ast::{Each, Node, NodeKind, Operator, Path, Program};
 use super::error::{ExprError, ExprErrorKind};
 use super::functions::{FUNCTIONS, Function};
 use super::lex::{Lexeme, Sign, lex};
-use super::{DEPTH_MOST, TEXT_MOST_BYTES};
+use super::{DEPTH_MOST, TEXT_MOST_BYTES, remembered};
 use crate::id::Name;
 use crate::nearest::nearest;
 
@@ -27,10 +27,13 @@ impl Program {
         if text.len() > TEXT_MOST_BYTES {
             return Err(ExprError { span: 0..text.len(), kind: ExprErrorKind::TooLong });
         }
+        if let Some(program) = remembered::program(text) {
+            return Ok(program);
+        }
         let mut parser = Parser { lexemes: lex(text)?, at: 0, brackets: 0 };
-        let root = parser.expression()?;
+        let root = parser.expression()?.into();
         match parser.peek() {
-            Lexeme::End => Ok(Self { root }),
+            Lexeme::End => Ok(remembered::keep_program(text, Self { root })),
             _ => Err(parser.expected("an operator or the end")),
         }
     }

@@ -43,7 +43,7 @@ fn are_kept(list: &Node, format: TextFormat, env: &Env) -> bool {
 fn type_of(node: &Node, env: &Env) -> Option<Type> {
     match &node.kind {
         NodeKind::Path(path) => env.find(path).map(|known: &Known| known.kind.clone()),
-        _ => check(&Program { root: node.clone() }, env).ok(),
+        _ => check(&Program { root: node.clone().into() }, env).ok(),
     }
 }
 

@@ -42,7 +42,7 @@ impl Program {
     /// # Errors
     /// When a setting is named that does not exist.
     pub fn with_constants(&self, root: &str, constants: &BTreeMap<Name, Constant>) -> Result<Self, ExprError> {
-        replace(&self.root, root, constants).map(|root| Self { root })
+        replace(&self.root, root, constants).map(|root| Self { root: root.into() })
     }
 }
 

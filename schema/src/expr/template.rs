@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::ast::Program;
 use super::check::{check, text_type};
@@ -13,14 +14,15 @@ use super::structure;
 use super::substitute::Constant;
 use super::types::{Env, Type};
 use super::value::Value;
-use super::{RESULT_MOST_BYTES, TEXT_MOST_BYTES};
+use super::{RESULT_MOST_BYTES, TEXT_MOST_BYTES, remembered};
 use crate::id::Name;
 use crate::plan::TextFormat;
 
 /// A parsed template.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Template {
-    parts: Vec<Part>,
+    /// Shared, as a program is.
+    parts: Arc<[Part]>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +49,9 @@ impl Template {
     pub fn parse(text: &str) -> Result<Self, ExprError> {
         if text.len() > TEXT_MOST_BYTES {
             return Err(ExprError { span: 0..text.len(), kind: ExprErrorKind::TooLong });
+        }
+        if let Some(template) = remembered::template(text) {
+            return Ok(template);
         }
         let mut parts = Vec::new();
         let mut literal = String::with_capacity(text.len());
@@ -76,12 +81,12 @@ impl Template {
         if !literal.is_empty() || parts.is_empty() {
             parts.push(Part::Text(literal));
         }
-        Ok(Self { parts })
+        Ok(remembered::keep_template(text, Self { parts: parts.into() }))
     }
 
     /// Whether the template is one hole or text.
     pub fn kind(&self) -> WholeOrText<'_> {
-        match self.parts.as_slice() {
+        match &*self.parts {
             [Part::Hole(program, _)] => WholeOrText::Whole(program),
             _ => WholeOrText::Text,
         }
@@ -97,7 +102,7 @@ impl Template {
 
     /// The text, when there is no hole.
     pub fn constant(&self) -> Option<&str> {
-        match self.parts.as_slice() {
+        match &*self.parts {
             [Part::Text(text)] => Some(text),
             _ => None,
         }
@@ -158,12 +163,12 @@ impl Template {
     /// # Errors
     /// As [`eval()`]; places are offsets into the template.
     pub fn eval(&self, scope: &dyn Scope) -> Result<Value, EvalError> {
-        if let [Part::Hole(program, place)] = self.parts.as_slice() {
+        if let [Part::Hole(program, place)] = &*self.parts {
             return eval(program, scope).map_err(|error| moved(error, place.start));
         }
         // Sizes first, so that the text is allocated once and leaves no copies behind.
         let mut values = Vec::with_capacity(self.parts.len());
-        for part in &self.parts {
+        for part in &*self.parts {
             values.push(match part {
                 Part::Text(text) => (Value::text(text.as_str()), 0..0),
                 Part::Hole(program, place) => {
@@ -192,7 +197,7 @@ impl Template {
     /// When a setting is named that does not exist.
     pub fn with_constants(&self, root: &str, constants: &BTreeMap<Name, Constant>) -> Result<String, ExprError> {
         let mut out = String::new();
-        for part in &self.parts {
+        for part in &*self.parts {
             match part {
                 Part::Text(text) => out.push_str(&text.replace("${", "$${")),
                 Part::Hole(program, place) => {

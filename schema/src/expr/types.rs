@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::ast::Path;
-use super::{LIST_MOST, RESULT_MOST_BYTES};
+use super::{LIST_MOST, RESULT_MOST_BYTES, Sources};
 use crate::class::{Class, Label, Marks};
 use crate::id::{ConnectionId, Name};
 use crate::shape::{Field, Shape};
@@ -56,7 +56,7 @@ pub struct Known {
     /// Marks of the conditions that chose the value among others.
     pub chosen: Marks,
     /// The declared fields that the value draws from.
-    pub sources: Arc<BTreeSet<Source>>,
+    pub sources: Sources,
     /// Whether the catalog lets it be summed.
     pub measure: bool,
     /// The most bytes of a text or items of a list.
@@ -164,7 +164,7 @@ impl Known {
         };
         let most = u32::try_from(most).unwrap_or(u32::MAX);
         let none = Marks::NONE;
-        let sources = Arc::default();
+        let sources = Sources::NONE;
         Self { kind, optional: false, label, control: none, chosen: none, sources, measure: false, most }
     }
 
@@ -179,8 +179,8 @@ impl Known {
         };
         known.sources = match known.kind {
             // The parts of a record name themselves.
-            Type::Record(_) => Arc::default(),
-            _ => Arc::new(BTreeSet::from([Source { path: path.into(), class: field.class, origin: origin.clone() }])),
+            Type::Record(_) => Sources::NONE,
+            _ => Sources::one(Source { path: path.into(), class: field.class, origin: origin.clone() }),
         };
         known
     }
@@ -195,13 +195,13 @@ impl Known {
     }
 
     /// Label, control and sources of the value with everything in it.
-    pub fn whole(&self) -> (Label, Marks, BTreeSet<Source>) {
-        let mut sum = (self.label, self.control, (*self.sources).clone());
+    pub fn whole(&self) -> (Label, Marks, Sources) {
+        let mut sum = (self.label, self.control, self.sources.clone());
         for part in self.parts() {
             part.each(&mut |part| {
                 sum.0 = sum.0.join(part.label);
                 sum.1 = sum.1.join(part.control);
-                sum.2.extend(part.sources.iter().cloned());
+                sum.2.join(&part.sources);
             });
         }
         sum

@@ -1,6 +1,7 @@
 //! What a `call` and an `ask` are given, what they tell of it, and what is known of their answers.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use super::argument::{argument, for_param, inner};
 use super::error::{Part, PlanErrorKind};
@@ -165,7 +166,7 @@ impl Walk<'_> {
         if !(named && field("text", &Type::Text).is_some()) {
             let wanted = "a list of records with `id`, a token that is always there, and `text`".to_owned();
             let kind = ExprErrorKind::Mismatch { wanted, found: found.to_string() };
-            self.error(Part::Sources, PlanErrorKind::Expression(ExprError { span: program.root.span, kind }));
+            self.error(Part::Sources, PlanErrorKind::Expression(ExprError { span: program.root.span.clone(), kind }));
             return None;
         }
         let followed = follow(&program, &self.env, &self.edited());
@@ -190,7 +191,9 @@ fn ask_ends(tries: u32) -> usize {
 fn failure_bits(tries: u32) -> u32 {
     const FOLLOWED: usize = 3;
     const BEFORE: usize = 2;
-    let failures = each_try(tries, FOLLOWED, |_| unanswered_codes().len() + BEFORE);
+    /// The table of codes is always the same.
+    static CODES: LazyLock<usize> = LazyLock::new(|| unanswered_codes().len());
+    let failures = each_try(tries, FOLLOWED, |_| *CODES + BEFORE);
     let more = failures.div_ceil(ask_ends(tries).saturating_sub(1));
     bits_of(more.saturating_add(1))
 }

@@ -195,14 +195,14 @@ impl<'a> Labels<'a> {
     fn has(&self, path: &Path) -> Flow {
         let mut so_far = Path { root: path.root.clone(), fields: Vec::new() };
         let Some(root) = self.known(&so_far) else { return Flow::CONSTANT };
-        let sources = (*root.sources).clone();
+        let sources = root.sources.clone();
         let label = Label::new(Class::Reference, Marks::NONE);
         let mut flow = Flow { label, control: root.control, chosen: root.control, sources };
         for field in &path.fields {
             so_far.fields.push(field.clone());
             if let Some(known) = self.known(&so_far).filter(|known| known.optional) {
                 flow.label = flow.label.join(known.label);
-                flow.sources.extend(known.sources.iter().cloned());
+                flow.sources.join(&known.sources);
             }
         }
         flow
@@ -226,7 +226,7 @@ impl<'a> Labels<'a> {
             let mut item = Known::new(Type::Nothing, list.label);
             item.control = list.control;
             item.chosen = list.chosen;
-            item.sources = list.sources.clone().into();
+            item.sources = list.sources.clone();
             item
         })
     }

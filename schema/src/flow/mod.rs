@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::class::{Class, Label, Marks};
-use crate::expr::{Facts, Known, Path, Program, Source};
+use crate::expr::{Facts, Known, Path, Program, Sources};
 use crate::id::Name;
 use crate::plan::Plan;
 use crate::shape::Shape;
@@ -54,13 +54,13 @@ pub struct Flow {
     /// chooses each letter writes the word.
     pub chosen: Marks,
     /// The declared fields that it draws from.
-    pub sources: BTreeSet<Source>,
+    pub sources: Sources,
 }
 
 impl Flow {
     /// A constant of the workflow.
     pub const CONSTANT: Self =
-        Self { label: Label::CONSTANT, control: Marks::NONE, chosen: Marks::NONE, sources: BTreeSet::new() };
+        Self { label: Label::CONSTANT, control: Marks::NONE, chosen: Marks::NONE, sources: Sources::NONE };
 
     /// The flow of a value of which this is known, with everything in it.
     pub(crate) fn of(known: &Known) -> Self {
@@ -81,7 +81,7 @@ impl Flow {
         self.label = self.label.join(other.label);
         self.control = self.control.join(other.control);
         self.chosen = self.chosen.join(other.chosen);
-        self.sources.extend(other.sources);
+        self.sources.join(&other.sources);
         self
     }
 
@@ -223,12 +223,12 @@ pub fn find<'f>(flows: &'f Flows, path: &str) -> Option<&'f Known> {
 }
 
 /// The declared fields that come with the event that starts a run.
-pub(crate) fn trigger_sources(trigger: &crate::plan::Trigger) -> BTreeSet<Source> {
+pub(crate) fn trigger_sources(trigger: &crate::plan::Trigger) -> Sources {
     results::trigger(trigger).whole().2
 }
 
 /// The declared fields that come with an event that is no trigger.
-pub(crate) fn event_sources(event: &crate::plan::Event) -> BTreeSet<Source> {
+pub(crate) fn event_sources(event: &crate::plan::Event) -> Sources {
     results::event(event).whole().2
 }
 

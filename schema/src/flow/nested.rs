@@ -99,12 +99,11 @@ impl<'p> Walk<'p> {
         let mut marks = marks;
         for inner in inside {
             marks = marks.join(inner.control).join(inner.failing);
-            sources.extend(inner.when.sources.iter().cloned());
+            sources.join(&inner.when.sources);
         }
-        let sources = Arc::new(sources);
         let count = |name: &str| {
             let known = Known::new(Type::Integer, Label::new(Class::Reference, marks));
-            let known = Known { sources: Arc::clone(&sources), ..known };
+            let known = Known { sources: sources.clone(), ..known };
             Name::new(name).ok().map(|name| (name, known))
         };
         let counts: BTreeMap<Name, Known> = COUNTS.iter().filter_map(|name| count(name)).collect();
@@ -221,7 +220,7 @@ impl<'p> Walk<'p> {
                 // Whoever knows the token can send it.
                 let marks = if awaited.on.dialect.signs_events() { Marks::NONE } else { Marks::OUTSIDE };
                 let arrived = Known::new(Type::Boolean, Label::new(Class::Reference, marks.join(matched)));
-                let arrived = Known { sources: key.sources.into(), ..arrived };
+                let arrived = Known { sources: key.sources, ..arrived };
                 fields.extend(Name::new("arrived").ok().map(|name| (name, arrived)));
             }
         }

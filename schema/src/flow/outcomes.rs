@@ -6,8 +6,6 @@
 //! # Source
 //! language.md section 5, "Releases"; engine.md section 3, "Effects". Promise P04.
 
-use std::collections::BTreeSet;
-
 use crate::plan::{Effect, Failure, Operation, STATUSES, meaning, says_no, unanswered, unbuilt, written};
 
 /// The status that is written for those of its kind that have no meaning of their own.
@@ -27,7 +25,9 @@ struct End<'a> {
 
 /// In how many ways a call can end that is attempted so often; `cached` if its answer may be one that was kept.
 pub(super) fn outcomes(operation: &Operation, attempts: u32, cached: bool) -> usize {
-    let failed: BTreeSet<End<'_>> = answered(operation).chain(without_answer()).chain(unfit(operation)).collect();
+    let mut failed: Vec<End<'_>> = answered(operation).chain(without_answer()).chain(unfit(operation)).collect();
+    failed.sort_unstable();
+    failed.dedup();
     let repeated = failed.iter().filter(|end| is_repeated(operation, end)).count();
     // Done; a time that is over, and what a check of the answer, a read that confirms, a job or a cache says beside it.
     let pages = operation.pages.as_ref().map_or(0, |pages| 1 + usize::from(!pages.cut));

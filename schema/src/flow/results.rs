@@ -1,11 +1,11 @@
 //! What is known of a trigger and of the results of steps.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Flow;
 use crate::class::{Class, Label, Marks};
-use crate::expr::{Known, Origin, Source, Type};
+use crate::expr::{Known, Origin, Source, Sources, Type};
 use crate::id::Name;
 use crate::plan::{Answer, Effect, Event, Operation, Param, Trigger};
 
@@ -104,7 +104,7 @@ pub(super) fn ask(step: &Name, answer: &BTreeMap<Name, Answer>, given: &Flow) ->
         let path = format!("{step}.{name}");
         let source = Source { path: path.into(), class: label.class, origin: Origin::Agent };
         let known = Known::new(kind, label);
-        Known { control: given.control, sources: Arc::new(BTreeSet::from([source])), ..known }
+        Known { control: given.control, sources: Sources::one(source), ..known }
     };
     let mut fields: BTreeMap<Name, Known> = answer
         .iter()
@@ -123,7 +123,7 @@ pub(super) fn ask(step: &Name, answer: &BTreeMap<Name, Answer>, given: &Flow) ->
         })
         .collect();
     let mut ended = field("ended", texts(&ASK_ENDS.map(str::to_owned)), fact);
-    ended.sources = Arc::default();
+    ended.sources = Sources::NONE;
     fields.extend(Name::new("ended").ok().map(|name| (name, ended)));
     Known::new(Type::Record(fields.into()), Label::CONSTANT)
 }
@@ -191,7 +191,7 @@ pub(super) fn choices(known: &Known, path: &str) -> Vec<(String, usize)> {
 /// A value of this type that flows so, and everything in it: what was computed has no parts with a flow of their own.
 pub(super) fn computed(kind: &Type, flow: &Flow) -> Known {
     let kind = map(kind, |part| Known { optional: part.optional, ..computed(&part.kind, flow) });
-    let sources = flow.sources.clone().into();
+    let sources = flow.sources.clone();
     Known { control: flow.control, chosen: flow.chosen, sources, ..Known::new(kind, flow.label) }
 }
 

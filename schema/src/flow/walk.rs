@@ -157,7 +157,7 @@ impl<'p> Walk<'p> {
         };
         if found != Type::Boolean {
             let kind = ExprErrorKind::Mismatch { wanted: Type::Boolean.to_string(), found: found.to_string() };
-            let error = ExprError { span: program.root.span, kind };
+            let error = ExprError { span: program.root.span.clone(), kind };
             self.error(part.clone(), PlanErrorKind::Expression(error));
             return Flow::CONSTANT;
         }
@@ -250,9 +250,9 @@ impl<'p> Walk<'p> {
         let mut told = flow.when.sources.clone();
         if !step.continue_on.is_empty() {
             let given = flow.with.values().chain(&flow.sources).filter(|given| !given.label.class.is_fact());
-            told.extend(given.flat_map(|given| given.sources.iter().cloned()));
+            given.for_each(|given| told.join(&given.sources));
         }
-        result.sources = told.into();
+        result.sources = told;
         if let Type::Record(fields) = &result.kind {
             for (name, field) in fields.iter() {
                 let label = field.whole_label();

@@ -93,7 +93,7 @@ impl Written<'_> {
             }
             Action::Call { operation, with, .. } => {
                 let finds = |of: &crate::plan::Operation| of.effect == Effect::None || of.finds;
-                if self.plan.operations.get(operation).is_some_and(finds) {
+                if self.plan.operations.get(operation).is_some_and(|operation| finds(operation)) {
                     for given in with.values() {
                         self.argument(given);
                     }

@@ -4,11 +4,9 @@
 
 mod person;
 
-use std::collections::BTreeSet;
-
 use super::{Breach, Judged, of_workflow};
 use crate::code::Code;
-use crate::expr::{Source, Type};
+use crate::expr::{Source, Sources, Type};
 use crate::flow::{Flows, Part, find};
 use crate::plan::{Kpi, Plan};
 use crate::time::Period;
@@ -35,7 +33,7 @@ struct Sum<'p> {
     /// The KPI.
     kpi: &'p Kpi,
     /// The fields: what one step read of a record another may have read too, so no path tells them apart.
-    fields: BTreeSet<Source>,
+    fields: Sources,
 }
 
 /// The sums of a plan, in order.
@@ -55,7 +53,7 @@ fn of_two(judged: &Judged<'_>) -> Vec<Breach> {
     let mut found = Vec::new();
     for (number, sum) in sums.iter().enumerate() {
         let mut earlier = sums.iter().take(number).filter(|other| apart(other.kpi, sum.kpi));
-        let shared = earlier.find_map(|other| Some((other, other.fields.intersection(&sum.fields).next()?)));
+        let shared = earlier.find_map(|other| Some((other, other.fields.shared_with(&sum.fields).next()?)));
         found.extend(shared.map(|(other, field)| two(sum, other, field)));
     }
     found

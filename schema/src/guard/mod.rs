@@ -95,7 +95,7 @@ pub fn breaches(plan: &Plan, flows: &Flows, client: &ClientFacts) -> Vec<Breach>
 /// As [`breaches`], of a plan in which something is wrong: only those that stand whatever is mended elsewhere.
 pub fn sure_breaches(plan: &Plan, flows: &Flows, unsure: &Unsure, client: &ClientFacts) -> Vec<Breach> {
     let calls = |step: &Step, of: fn(&Operation) -> bool| match &step.action {
-        Action::Call { operation, .. } => plan.operations.get(operation).is_none_or(of),
+        Action::Call { operation, .. } => plan.operations.get(operation).is_none_or(|operation| of(operation)),
         _ => false,
     };
     // What a step that is itself wrong would have proved, kept or read.

@@ -11,10 +11,12 @@ mod operation;
 mod outcome;
 mod pages;
 mod repeat;
+mod shared;
 mod step;
 mod trigger;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -72,8 +74,9 @@ pub struct Plan {
     /// The connections that are used.
     pub connections: BTreeMap<ConnectionId, Target>,
     /// The catalog facts of the operations that are used, `confirm`, `park`, `belongs` and `reread` included. Response
-    /// fields are only those that the workflow reads.
-    pub operations: BTreeMap<OperationRef, Operation>,
+    /// fields are only those that the workflow reads. Shared: workflows of one client call the same operations.
+    #[serde(with = "shared")]
+    pub operations: BTreeMap<OperationRef, Arc<Operation>>,
     /// How people are asked through chats and helpdesks, by connection: those that its decisions name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub chats: BTreeMap<ConnectionId, Chat>,

@@ -71,7 +71,7 @@ pub(super) fn is_like_a_secret(value: &str) -> bool {
 pub(super) fn long_runs(
     bytes: &[u8],
     least_length: usize,
-    member: fn(u8) -> bool,
+    member: impl Fn(u8) -> bool,
 ) -> impl Iterator<Item = Range<usize>> {
     let mut start = 0_usize;
     std::iter::from_fn(move || {

@@ -191,6 +191,12 @@ static LETTERS: LazyLock<[[u64; 256]; 3]> = LazyLock::new(|| {
     letters
 });
 
+/// How long the shortest key is. Whatever stands in one is a sign that is seen, so that nothing shorter between white space need
+/// be looked at.
+static LEAST: LazyLock<usize> = LazyLock::new(|| {
+    PATTERNS.iter().map(|pattern| pattern.begins.len().saturating_add(pattern.least)).min().unwrap_or_default()
+});
+
 /// Places where a word begins with three letters of a key, each with the patterns that begin so. One pass over the text,
 /// since every file is looked through.
 fn beginnings(text: &str) -> impl Iterator<Item = (usize, u64)> {
@@ -200,7 +206,12 @@ fn beginnings(text: &str) -> impl Iterator<Item = (usize, u64)> {
         [a, b, c] => of(first, *a) & of(second, *b) & of(third, *c),
         _ => 0,
     };
-    let found = text.as_bytes().windows(3).map(patterns).enumerate().filter(|(_, patterns)| *patterns != 0);
+    let bytes = text.as_bytes();
+    let words = long_runs(bytes, *LEAST, |byte| byte.is_ascii_graphic());
+    let found = words.flat_map(move |word| {
+        let letters = bytes.get(word.clone()).unwrap_or_default().windows(3).map(patterns);
+        (word.start..).zip(letters).filter(|(_, patterns)| *patterns != 0)
+    });
     found.filter(|(at, _)| !before(text, *at).is_some_and(is_word))
 }
 
@@ -304,6 +315,22 @@ const PUBLIC_KEYS: [&str; 2] = ["MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE", "MCowBQY
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whatever_stands_in_a_key_is_seen() {
+        for Pattern { begins, rest, least, .. } in &PATTERNS {
+            assert!(begins.bytes().all(|byte| byte.is_ascii_graphic()) && begins.len() >= 2, "{begins}");
+            assert!((0..=u8::MAX).all(|byte| !rest(byte) || byte.is_ascii_graphic()), "{begins}");
+            assert!(begins.len() + least >= *LEAST && *LEAST >= 3);
+        }
+        // The shortest one is found at both ends of a text.
+        let Pattern { begins, least, .. } =
+            PATTERNS.iter().find(|pattern| pattern.begins.len() + pattern.least == *LEAST).expect("the shortest");
+        let key = format!("{begins}{}", "1".repeat(*least));
+        assert_eq!(patterns(&key).len(), 1, "{key}");
+        assert_eq!(patterns(&format!("a {key}\tb \"{key}\"")).len(), 2, "{key}");
+        assert_eq!(patterns(&key[..key.len() - 1]).len(), 0, "{key}");
+    }
 
     fn found(text: &str) -> Vec<&'static str> {
         secrets(text).into_iter().map(|secret| secret.what).collect()

@@ -2,6 +2,7 @@
 //! it reads alone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -51,19 +52,19 @@ pub(super) struct Asked<'o> {
 /// The digests of what operations ask for that were made already. Workflows of one client call the same operations, and to
 /// write one as JSON takes far longer than to see that it is the same.
 #[derive(Debug, Default)]
-pub struct AskedBefore(BTreeMap<OperationRef, (Operation, Digest)>);
+pub struct AskedBefore(BTreeMap<OperationRef, (Arc<Operation>, Digest)>);
 
 impl AskedBefore {
     /// The digest of what an operation asks for.
-    pub(super) fn digest(&mut self, name: &OperationRef, operation: &Operation) -> Result<Digest, CanonError> {
+    pub(super) fn digest(&mut self, name: &OperationRef, operation: &Arc<Operation>) -> Result<Digest, CanonError> {
         let asked = Asked::of(operation);
         if let Some((before, digest)) = self.0.get(name)
-            && Asked::of(before) == asked
+            && (Arc::ptr_eq(before, operation) || Asked::of(before) == asked)
         {
             return Ok(*digest);
         }
         let digest = asked.digest()?;
-        self.0.insert(name.clone(), (operation.clone(), digest));
+        self.0.insert(name.clone(), (Arc::clone(operation), digest));
         Ok(digest)
     }
 }

@@ -188,7 +188,7 @@ impl Derived<'_> {
 }
 
 /// Fields with their class; where one path has several, the most private.
-fn fields(sources: &BTreeSet<Source>) -> BTreeMap<String, Class> {
+fn fields<'s>(sources: impl IntoIterator<Item = &'s Source>) -> BTreeMap<String, Class> {
     let mut fields: BTreeMap<String, Class> = BTreeMap::new();
     for source in sources {
         let class = fields.entry(source.path.to_string()).or_insert(source.class);

@@ -74,7 +74,7 @@ impl Systems {
 
     fn operations(&self, request: &HttpRequest) -> impl Iterator<Item = &Operation> {
         let of = self.plans.iter().filter(|plan| plan.client == request.client);
-        of.filter_map(|plan| plan.operations.get(&request.operation))
+        of.filter_map(|plan| plan.operations.get(&request.operation).map(|operation| &**operation))
     }
 
     /// All that is asked of the API in the same way: the catalog may have several names for it.
@@ -88,7 +88,7 @@ impl Systems {
                     && one.document == asked.document
             })
         };
-        there.map(|(_, operation)| operation).filter(same)
+        there.map(|(_, operation)| &**operation).filter(same)
     }
 
     /// Whether the order of an event is held: what a `confirm` asks.

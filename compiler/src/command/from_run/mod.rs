@@ -11,6 +11,7 @@ mod unplayed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use assent_agent::control::{RunStory, Written};
 use assent_agent::store::{Accepted, Aim, AskEnd, Ending, Entry, Intent, Outcome};
@@ -175,7 +176,7 @@ impl<'a> Run<'a> {
     /// What the last look at a job was answered; those before it said nothing that counts.
     fn looked(&mut self, read: &OperationRef, outcome: &Outcome) {
         let plan = self.plan;
-        let of_it = |(name, operation): (&OperationRef, &'a Operation)| {
+        let of_it = |(name, operation): (&OperationRef, &'a Arc<Operation>)| {
             let job = operation.job.as_ref().filter(|job| job.read == read.operation);
             job.filter(|_| name.connection == read.connection)
         };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Derived, fields};
-use crate::expr::{Origin, Source};
+use crate::expr::{Known, Origin, Source, Sources};
 use crate::flow::{StepFlow, written};
 use crate::id::{Name, OperationRef};
 use crate::plan::{Argument, Effect, Operation, Param};
@@ -19,11 +19,11 @@ impl Derived<'_> {
         names: impl Iterator<Item = &'n Name>,
     ) {
         let origin = Origin::Connection(reference.connection.clone());
-        let mut sources = BTreeSet::new();
+        let mut sources = Sources::NONE;
         for name in names {
             if let Some(field) = operation.response.get(name.as_str()) {
                 let path = format!("{}.{name}", operation.record);
-                sources.extend(crate::expr::Known::field(field, &path, &origin).whole().2);
+                sources.join(&Known::field(field, &path, &origin).whole().2);
             }
         }
         if sources.is_empty() && operation.effect != Effect::None {
@@ -43,10 +43,10 @@ impl Derived<'_> {
     /// What a read answered is kept, sealed, for a while.
     pub(super) fn kept(&mut self, reference: &OperationRef, operation: &Operation, period: Period) {
         let origin = Origin::Connection(reference.connection.clone());
-        let mut sources = BTreeSet::new();
+        let mut sources = Sources::NONE;
         for (name, field) in &operation.response {
             let path = format!("{}.{name}", operation.record);
-            sources.extend(crate::expr::Known::field(field, &path, &origin).whole().2);
+            sources.join(&Known::field(field, &path, &origin).whole().2);
         }
         let cache = DataUse {
             from: Some(self.connection(&reference.connection)),
