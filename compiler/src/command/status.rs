@@ -143,7 +143,7 @@ fn refused<'s>(one: &'s Standing, agent: &AgentId) -> impl Iterator<Item = &'s R
 }
 
 /// What an agent was told directly, and the commit does not hold.
-fn unheld(one: &Standing, agent: &AgentId, committed: &Committed) -> impl Iterator<Item = Unheld> {
+fn unheld<'s>(one: &'s Standing, agent: &AgentId, committed: &'s Committed) -> impl Iterator<Item = Unheld> + use<'s> {
     one.statuses.get(agent).into_iter().flat_map(move |status| committed.lacks(status))
 }
 
