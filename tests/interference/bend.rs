@@ -137,7 +137,7 @@ fn once(plan: &mut Plan, dice: &mut Dice) -> Option<()> {
 /// Changes what a step itself does.
 fn action(
     step: &mut Step,
-    operations: &std::collections::BTreeMap<assent_schema::id::OperationRef, Operation>,
+    operations: &std::collections::BTreeMap<assent_schema::id::OperationRef, std::sync::Arc<Operation>>,
     writer: &mut Writer<'_>,
     env: &assent_schema::expr::Env,
 ) -> Option<()> {

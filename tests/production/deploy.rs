@@ -175,7 +175,7 @@ impl Deployments {
     fn show(&self) {
         let (now, denied) = (self.now(), self.denied());
         // Whoever signs freshness does so in time: what staleness does is tried elsewhere.
-        self.seen.learn(now);
+        self.seen.learn(now, None);
         let until = now.plus(Period::days(300));
         let standing = |plan: &Digest| {
             if denied.contains(plan) { PlanStanding::Barred("withdrawn") } else { PlanStanding::Until(until) }

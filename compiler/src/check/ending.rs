@@ -10,7 +10,7 @@ use assent_schema::time::{Moment, Period};
 use assent_schema::trust::RootChain;
 
 /// How long before something ends people are told.
-pub const ENDS_SOON: Period = Period::days(30);
+pub(super) const ENDS_SOON: Period = Period::days(30);
 
 /// Something that ends soon.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

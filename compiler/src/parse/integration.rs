@@ -6,7 +6,7 @@ use assent_schema::class::Class;
 use assent_schema::client::{Auth, ClientAuth};
 use assent_schema::id::{IntegrationId, Name, SlotId};
 use assent_schema::plan::{ADYEN_SIGNED, Dialect, Hmac, Once, OwnEvent, Signed, SignedTime, may_refuse};
-use assent_schema::shape::{CurrencyWire, Field, InstantWire, Shape, WrittenBy};
+use assent_schema::shape::{CurrencyWire, Field, Shape, WrittenBy};
 use assent_schema::spec::{ChannelKind, ChannelSpec, Event, Integration, Spanned, Webhook};
 use assent_schema::time::Period;
 

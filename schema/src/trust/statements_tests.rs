@@ -53,7 +53,7 @@ fn what_is_approved_holds_from_given_to_expiry() {
     assert_eq!(approved(&known, "2027-02-28T23:59:59Z").len(), 2);
     assert_eq!(approved(&known, "2027-03-01T00:00:00Z"), [""; 0]);
     assert_eq!(known.lapsed(moment("2027-03-01T00:00:00Z")).len(), 2);
-    assert_eq!(known.approved_for(&"reply".parse().unwrap(), moment(AT)), [std::sync::Arc::new(used("reply"))]);
+    assert_eq!(known.approved_for(&"reply".parse().unwrap(), moment(AT)), [Arc::new(used("reply"))]);
 }
 
 #[test]
