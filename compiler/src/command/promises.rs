@@ -15,7 +15,7 @@ use assent_schema::ledger::{Checkpoint, Origin, export};
 use assent_schema::named::Kind;
 use assent_schema::release::{Manifest, Source};
 use assent_schema::time::Moment;
-use assent_schema::trust::{AgentEntry, Root, RootChain};
+use assent_schema::trust::{AgentEntry, RootChain};
 use git2::{ObjectType, Oid, Repository, TreeWalkMode, TreeWalkResult};
 
 use super::repository::{RemoteArgs, SourceArgs, all_here};
