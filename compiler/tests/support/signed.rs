@@ -205,7 +205,7 @@ pub(crate) fn drop_agent(files: &mut Files, agent: &str) {
     let newest = (1..).take_while(|version| files.contains_key(&format!("trust/root/{version}.toml"))).last();
     let file = format!("trust/root/{}.toml", newest.expect("a root"));
     let mut root = Root::parse(&file, &files[&file]).expect("a root").next(first);
-    root.agents.remove(&agent.parse().expect("a name")).expect("an agent");
+    root.agents.remove(agent).expect("an agent");
     let file = format!("trust/root/{}.toml", root.version);
     put(files, &file, root.to_toml().expect("a root"), Namespace::Trust, &[ALICE, BRUNO]);
 }

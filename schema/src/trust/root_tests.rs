@@ -160,7 +160,7 @@ fn one_agent_runs_a_region_and_a_host_is_replaced_in_one_version() {
     assert!(what.contains("eu-1 and eu-2 for production/eu: one agent runs a region"), "{what}");
     let replaced = |root: &mut Root| {
         second(root);
-        root.agents.remove(&"eu-1".parse().unwrap());
+        root.agents.remove("eu-1");
     };
     assert_eq!(with(&replaced), Ok(()));
     let elsewhere = |root: &mut Root| {
