@@ -26,6 +26,7 @@ fn status() -> Status {
         keyring: None,
         refused: BTreeSet::new(),
         returned: std::collections::BTreeMap::new(),
+        statements: Vec::new(),
     }
 }
 
