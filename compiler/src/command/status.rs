@@ -143,8 +143,8 @@ fn refused<'s>(one: &'s Standing, agent: &AgentId) -> impl Iterator<Item = &'s R
 }
 
 /// What an agent was told directly, and the commit does not hold.
-fn unheld<'s>(one: &'s Standing, agent: &AgentId, committed: &'s Committed) -> impl Iterator<Item = Unheld> + use<'s> {
-    one.statuses.get(agent).into_iter().flat_map(move |status| committed.lacks(status))
+fn unheld(one: &Standing, agent: &AgentId, committed: &Committed) -> Vec<Unheld> {
+    one.statuses.get(agent).map(|status| committed.lacks(status).collect()).unwrap_or_default()
 }
 
 fn said(finding: &Finding) -> String {
@@ -178,7 +178,7 @@ fn region(one: &Standing, committed: &Committed) -> Value {
             "refused": refused(one, agent).collect::<Vec<_>>(),
             "workflows": workflows.collect::<Vec<_>>(),
         });
-        let unheld: Vec<_> = unheld(one, agent, committed).map(|one| one.said).collect();
+        let unheld: Vec<_> = unheld(one, agent, committed).into_iter().map(|one| one.said).collect();
         if let Some(told) = told.as_object_mut().filter(|_| !unheld.is_empty()) {
             told.insert("not_committed".to_owned(), json!(unheld));
         }

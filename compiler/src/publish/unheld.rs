@@ -69,7 +69,7 @@ impl Committed {
     }
 
     /// What of a status it does not hold.
-    pub fn lacks<'s>(&'s self, status: &'s Status) -> impl Iterator<Item = Unheld> {
+    pub fn lacks<'s>(&'s self, status: &'s Status) -> impl Iterator<Item = Unheld> + use<'s> {
         let lacks =
             move |said: &&StatementStatus| self.0.get(&said.client).is_some_and(|held| !held.contains(&said.digest));
         let agent = &status.agent;
