@@ -59,19 +59,19 @@ pub(crate) const ROOM: &[Attack] = &[
     attack("an honest third version", "accepted", || third_judged(TWO, |_| ())),
     because("a second production agent of the region", "root-invalid", "one agent runs a region", || {
         third_judged(TWO, |root| {
-            drop(root.agents.insert(id("eu-production-2"), agent("eu-production-2", "production")))
+            drop(root.agents.insert("eu-production-2".parse().unwrap(), agent("eu-production-2", "production")))
         })
     }),
     because("the same, as one whose rehearsals count", "root-invalid", "one agent runs a region", || {
         third_judged(TWO, |root| {
             let entry = AgentEntry { rehearses: true, ..agent("eu-production-2", "production") };
-            root.agents.insert(id("eu-production-2"), entry);
+            root.agents.insert("eu-production-2".parse().unwrap(), entry);
         })
     }),
     attack("a second agent in the version that takes the first one out", "accepted", || {
         third_judged(TWO, |root| {
-            root.agents.insert(id("eu-staging-3"), agent("eu-staging-3", "staging"));
-            root.agents.remove(&id::<AgentId>("eu-staging-2"));
+            root.agents.insert("eu-staging-3".parse().unwrap(), agent("eu-staging-3", "staging"));
+            root.agents.remove("eu-staging-2");
         })
     }),
     because("a root signed by one person where two are needed", "root-invalid", "1 of the 2 people needed", || {

@@ -484,8 +484,7 @@ fn two_signed_exports_that_contradict_each_other_are_held_against_the_log() {
     let one = Ledger::new(&[alerted("stale"), alerted("lag"), alerted("stale")]);
     let grown = Ledger::new(&[alerted("stale"), alerted("lag"), alerted("stale"), alerted("lag")]);
     let other = Ledger::new(&[alerted("stale"), alerted("disk"), alerted("stale"), alerted("lag")]);
-    let both =
-        |one: &Ledger, other: &Ledger| judged_all([one, other].map(|log| log.read(|_| ())), &BTreeMap::new());
+    let both = |one: &Ledger, other: &Ledger| judged_all([one, other].map(|log| log.read(|_| ())), &BTreeMap::new());
     says(&both(&one, &grown), &[]);
     let why = "are both signed and contradict each other: the first entry that differs is 2.";
     says(&both(&one, &other), &[("P10", why), ("P11", why), ("P14", why)]);
