@@ -1,6 +1,7 @@
 //! Operations: the catalog's facts, as far as one plan has them.
 
 use super::super::bounds;
+use super::super::path::{holes, segments};
 use super::super::{Effect, Encoding, KEPT_HEADERS, Method, Operation, Param, Place, Plan};
 use super::step::attempts;
 use super::{Unwritten, is_read, leads, must, shape, within};
@@ -35,7 +36,8 @@ pub(super) fn check(plan: &Plan, name: &OperationRef, operation: &Operation) -> 
 /// A parameter, in a place where it may stand.
 fn takes(operation: &Operation, name: &Name, param: &Param) -> Result<(), Unwritten> {
     let compared = operation.belongs.as_ref().is_some_and(|belongs| belongs.param == *name);
-    must(param.place != Place::None || compared, || "it goes nowhere".to_owned())?;
+    let counted = param.amount && operation.effect == Effect::Money;
+    must(param.place != Place::None || compared || counted, || "it goes nowhere".to_owned())?;
     must(param.place != Place::Path || !param.optional, || "it may be left out of the path".to_owned())?;
     must(param.place != Place::Header || !is_ours(&param.at), || "it is a header that is not its to set".to_owned())?;
     must(param.prefix.is_none() || matches!(param.shape, Shape::Token {}), || {
@@ -59,21 +61,12 @@ fn in_body(operation: &Operation) -> bool {
 
 /// A path below the endpoint whose holes are exactly the parameters of the path.
 fn is_path(path: &str, operation: &Operation) -> bool {
-    let Some(rest) = path.strip_prefix('/') else { return false };
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~' | b':' | b'{' | b'}');
-    let mut holes = 0_usize;
-    for segment in rest.split('/') {
-        if matches!(segment, "" | "." | "..") || !segment.bytes().all(plain) {
-            return false;
-        }
-        let Some((_, behind)) = segment.split_once('{') else { continue };
-        let Some((hole, _)) = behind.split_once('}') else { return false };
-        if !operation.params.get(hole).is_some_and(|param| param.place == Place::Path) {
-            return false;
-        }
-        holes = holes.saturating_add(1);
-    }
-    holes == operation.params.values().filter(|param| param.place == Place::Path).count()
+    let in_path = operation.params.iter().filter(|(_, param)| param.place == Place::Path);
+    let mut params: Vec<&str> = in_path.map(|(name, _)| name.as_str()).collect();
+    let mut holes = holes(path);
+    params.sort_unstable();
+    holes.sort_unstable();
+    segments(path).is_ok() && holes == params
 }
 
 /// How it fails and is repeated.
