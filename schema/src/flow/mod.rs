@@ -78,10 +78,11 @@ impl Flow {
     /// The flow of what was made from both.
     #[must_use]
     pub fn join(mut self, other: Self) -> Self {
-        self.label = self.label.join(other.label);
-        self.control = self.control.join(other.control);
-        self.chosen = self.chosen.join(other.chosen);
-        self.sources.join(&other.sources);
+        let Self { label, control, chosen, sources } = other;
+        self.label = self.label.join(label);
+        self.control = self.control.join(control);
+        self.chosen = self.chosen.join(chosen);
+        self.sources.join(&sources);
         self
     }
 

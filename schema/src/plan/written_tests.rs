@@ -30,7 +30,7 @@ fn refusal(bytes: &[u8]) -> Option<String> {
     Plan::from_bytes(bytes).err().map(|bad| bad.to_string())
 }
 
-fn as_instant(wire: Value) -> Value {
+fn as_instant(wire: &Value) -> Value {
     json!({ "at": "due", "class": "reference", "shape": { "type": "instant", "wire": wire }, "written_by": "system" })
 }
 
@@ -52,8 +52,8 @@ fn plans_that_the_compiler_wrote_are_read() {
     }
     // What is another workflow's to say, and what there was when the plan was made.
     for (place, value) in [
-        (&*format!("{ORDER}/response/due"), as_instant(json!({ "local": "Europe/Berlin" }))),
-        (&*format!("{ORDER}/response/due"), as_instant(json!("dotnet"))),
+        (&*format!("{ORDER}/response/due"), as_instant(&json!({ "local": "Europe/Berlin" }))),
+        (&*format!("{ORDER}/response/due"), as_instant(&json!("dotnet"))),
         (&*format!("{ORDER}/response/due"), as_money("BGN")),
         ("/limits/timeout", json!("30d")),
         ("/operations/shop.get_due", read("id", "/due/a{id}.json")),
@@ -78,8 +78,8 @@ fn what_no_source_can_say_is_no_plan() {
     let text = json!({ "$text": { "default": "en", "locales": { "de": "Hallo" } } });
     let table: Vec<(&str, &str, Value, &str)> = vec![
         // Clocks, currencies, shapes.
-        (REFUND, "response/due", as_instant(json!({ "date": "client" })), "a clock that nobody has"),
-        (REFUND, "response/due", as_instant(json!({ "local": "client" })), "a clock that nobody has"),
+        (REFUND, "response/due", as_instant(&json!({ "date": "client" })), "a clock that nobody has"),
+        (REFUND, "response/due", as_instant(&json!({ "local": "client" })), "a clock that nobody has"),
         (REFUND, "response/due", as_money("ZZZ"), "a currency that is none"),
         (REFUND, "response/due", as_money("eur"), "a currency that is none"),
         (REFUND, "response/total/shape/wire/value", json!(""), "below its number"),
@@ -179,7 +179,7 @@ fn what_no_source_can_say_is_no_plan() {
         ),
         (REFUND, "/steps/0/action".into(), each(0, 1, stop.clone()), "its `max`"),
         (REFUND, "/steps/0/action".into(), each(1_000_000, 1, stop.clone()), "its `max`"),
-        (REFUND, "/steps/0/action".into(), each(9, 0, stop.clone()), "its `parallel`"),
+        (REFUND, "/steps/0/action".into(), each(9, 0, stop), "its `parallel`"),
         (REFUND, "/steps/0/action".into(), each(9, 1, json!([])), "does nothing"),
         (REFUND, "/steps/0/action".into(), each(9, 1, nested), "an `each` inside an `each`"),
         (REFUND, "/steps/0/action".into(), json!({ "kind": "wait", "until": { "for": "400d" } }), "its time"),

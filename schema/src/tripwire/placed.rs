@@ -81,7 +81,7 @@ mod tests {
             format!("constants = {{ key = \"{key}\", limit = 5 }}"),
             format!("[operation.a.constants]\n\"header:X-Sig\" = '{}'\n", key.to_ascii_uppercase()),
             format!("path = \"/hooks/{key}/send\""),
-            format!("constants = {{ appid = \"{}\" }}", &key[..24]),
+            format!("constants = {{ appid = \"{}\" }}", key.get(..24).unwrap()),
         ] {
             assert_eq!(found(&text, sent_keys).len(), 1, "{text}");
         }
@@ -89,7 +89,7 @@ mod tests {
             format!("# as of commit {key}"),
             format!("source = \"its OpenAPI description, commit {key}\""),
             format!("constants = {{ \"extensions.persistedQuery.sha256Hash\" = \"{key}\" }}"),
-            format!("constants = {{ id = \"{}\" }}", &key[..23]),
+            format!("constants = {{ id = \"{}\" }}", key.get(..23).unwrap()),
             format!("constants = {{ of = \"{key}g\" }}"),
             "constants = { id = \"000000000000000000000001234567\" }".to_owned(),
             "constants = { of = \"deadbeefdeadbeefdeadbeef\" }".to_owned(),
