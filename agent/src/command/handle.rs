@@ -79,7 +79,7 @@ impl Show for Handling {
         match (self.mode, acted) {
             (Mode::Do, _) => writeln!(out, "{verb}: {acted} of {}{more}.", counted(count, "run"))?,
             (Mode::Count, 0) if count > 0 => {
-                writeln!(out, "{verb} would be for none of {}{more}.", counted(count, "run"))?
+                writeln!(out, "{verb} would be for none of {}{more}.", counted(count, "run"))?;
             }
             (Mode::Count, _) => {
                 let of = if acted < count { format!("{acted} of ") } else { String::new() };

@@ -87,7 +87,7 @@ fn when(text: &str) -> Result<When, String> {
         return Ok(When(None));
     }
     let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
-    let moment = whole.parse().map_err(|_| "is not a day like `2027-03-01`, an instant in UTC, or `never`".to_owned());
+    let moment = whole.parse().or(Err("is not a day like `2027-03-01`, an instant in UTC, or `never`".to_owned()));
     moment.map(|moment| When(Some(moment)))
 }
 

@@ -160,7 +160,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let repository = Repository::init_bare(folder.path()).unwrap();
         let id = repository.odb().unwrap().write(ObjectType::Blob, bytes).unwrap().to_string();
-        let file = folder.path().join("objects").join(&id[..2]).join(&id[2..]);
+        let file = folder.path().join("objects").join(id.get(..2).unwrap()).join(id.get(2..).unwrap());
         assert!(file.exists());
         (folder, file)
     }
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn what_is_small_on_disk_and_large_in_memory_is_not_made_for_ever() {
-        let (folder, _) = holding(&[0; 1 << 20]);
+        let (folder, _) = holding(&vec![0; 1 << 20]);
         let objects = folder.path().join("objects");
         assert_eq!(look_within(&objects, 1 << 20).unwrap(), Some(Unsound::TooMuch));
         assert_eq!(look_within(&objects, 2 << 20).unwrap(), None);

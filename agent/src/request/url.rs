@@ -167,7 +167,8 @@ pub fn fill<'v>(template: &str, value: impl Fn(&str) -> Option<&'v str>) -> Resu
 /// Whether a value says something, and nothing of the form that the constants around it give their segment: whoever reads
 /// `Orders('…')` decodes it before they look for the quote.
 fn may_fill(text: &str, pieces: &[Piece<'_>]) -> bool {
-    !text.is_empty() && !(has_form(pieces) && text.bytes().any(is_sign))
+    let forges = has_form(pieces) && text.bytes().any(is_sign);
+    !text.is_empty() && !forges
 }
 
 /// Whether a value cannot stand in a path, whatever is around it there.

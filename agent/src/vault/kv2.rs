@@ -189,7 +189,7 @@ impl<N: Net, C: Clock> Kv2Vault<N, C> {
         let answered = self.ask(Method::Get, &self.place("data", path, Which::Current), &[]).await?;
         let 200 = answered.status else { return Ok(None) };
         let Some(Version { metadata, .. }) = read::<Version>(&answered)?.data else { return Ok(None) };
-        let noted = metadata.custom_metadata.and_then(|noted| noted.expires);
+        let noted = metadata.noted.and_then(|noted| noted.expires);
         let told = [Some(metadata.deletion_time), noted].into_iter().flatten();
         // RFC 3339, with fractions or another offset too; a date alone is its first moment.
         let read = |text: String| {

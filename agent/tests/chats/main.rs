@@ -34,7 +34,13 @@ fn a_press_of_a_mapped_account_decides_and_the_message_says_so() {
     let paths = [&update.path, &pay.path, &note.path].map(String::as_str);
     assert_eq!(paths, ["/api/chat.update", "/pay", "/tickets/T-1/notes"]);
     let word = nonce.get(..16).expect("a word");
-    assert!(note.body.contains("lena said yes at ") && note.body.contains(&format!("Z. ({word})")) && !note.body.contains("12.50"), "{}", note.body);
+    assert!(
+        note.body.contains("lena said yes at ")
+            && note.body.contains(&format!("Z. ({word})"))
+            && !note.body.contains("12.50"),
+        "{}",
+        note.body
+    );
     let update = form(&update.body);
     assert!(update["blocks"].contains("lena said yes") && !update["blocks"].contains("12.50"), "{}", update["blocks"]);
     assert_eq!((update["ts"].as_str(), update["channel"].as_str()), ("1503435956.000247", "D024BE91L"));

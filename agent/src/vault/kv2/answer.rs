@@ -53,8 +53,8 @@ pub(super) struct Metadata {
     #[serde(default)]
     pub(super) deletion_time: String,
     /// What people wrote beside the secret.
-    #[serde(default)]
-    pub(super) custom_metadata: Option<Noted>,
+    #[serde(default, rename = "custom_metadata")]
+    pub(super) noted: Option<Noted>,
 }
 
 /// What people may write beside a secret that is read here.
