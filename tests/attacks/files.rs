@@ -28,9 +28,9 @@ fn back(plan: Digest) -> Vec<Returned> {
 }
 
 /// A second release that carries a readmission on, judged by an agent that holds the first, which has this one.
-fn carried_on(before: Option<Readmitted>, change: fn(&mut Manifest)) -> Verdict {
+fn carried_on(before: Option<&Readmitted>, change: fn(&mut Manifest)) -> Verdict {
     let mut world = World::honest();
-    let first = world.release_with(|manifest| manifest.readmitted.extend(before.clone()));
+    let first = world.release_with(|manifest| manifest.readmitted.extend(before.cloned()));
     let held = accepted(&first);
     let pinned = held.pin(&enrolled());
     (world.sequence, world.previous) = (2, pinned.manifest);
@@ -232,7 +232,7 @@ pub(crate) const ROOM: &[Attack] = &[
         },
     ),
     attack("a readmission that the release before said, carried on", "accepted", || {
-        carried_on(Some(let_in(World::honest().plan_digest(), None)), |manifest| since(manifest, 1))
+        carried_on(Some(&let_in(World::honest().plan_digest(), None)), |manifest| since(manifest, 1))
     }),
     because(
         "a readmission carried on that the release before does not have",
@@ -244,30 +244,30 @@ pub(crate) const ROOM: &[Attack] = &[
         "a readmission carried on that the release before has of another plan",
         "manifest-invalid",
         "the release before it does not say so",
-        || carried_on(Some(let_in(Digest::of_file(b"other"), None)), |manifest| since(manifest, 1)),
+        || carried_on(Some(&let_in(Digest::of_file(b"other"), None)), |manifest| since(manifest, 1)),
     ),
     because("a readmission carried on from the release itself", "manifest-invalid", "no release before it", || {
-        carried_on(Some(let_in(World::honest().plan_digest(), None)), |manifest| since(manifest, 2))
+        carried_on(Some(&let_in(World::honest().plan_digest(), None)), |manifest| since(manifest, 2))
     }),
     because("a readmission carried on from a release to come", "manifest-invalid", "no release before it", || {
-        carried_on(Some(let_in(World::honest().plan_digest(), None)), |manifest| since(manifest, 1_000))
+        carried_on(Some(&let_in(World::honest().plan_digest(), None)), |manifest| since(manifest, 1_000))
     }),
     because("a readmission carried on from no release", "manifest-invalid", "no release before it", || {
-        carried_on(Some(let_in(World::honest().plan_digest(), None)), |manifest| since(manifest, 0))
+        carried_on(Some(&let_in(World::honest().plan_digest(), None)), |manifest| since(manifest, 0))
     }),
     because("a readmission carried on of a plan that is not named", "manifest-invalid", "does not name that", || {
-        carried_on(Some(let_in(Digest::of_file(b"other"), None)), |manifest| {
+        carried_on(Some(&let_in(Digest::of_file(b"other"), None)), |manifest| {
             manifest.readmitted.push(let_in(Digest::of_file(b"other"), Some(1)));
         })
     }),
     because("a readmission carried on of a plan that went back since", "manifest-invalid", "went back", || {
-        carried_on(Some(let_in(World::honest().plan_digest(), None)), |manifest| {
+        carried_on(Some(&let_in(World::honest().plan_digest(), None)), |manifest| {
             since(manifest, 1);
             manifest.returned = back(manifest.active[0].plan);
         })
     }),
     because("a readmission said twice, once from before", "manifest-invalid", "it says so twice", || {
-        carried_on(Some(let_in(World::honest().plan_digest(), None)), |manifest| {
+        carried_on(Some(&let_in(World::honest().plan_digest(), None)), |manifest| {
             since(manifest, 1);
             manifest.readmitted.push(let_in(manifest.active[0].plan, None));
         })

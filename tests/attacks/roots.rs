@@ -59,7 +59,7 @@ pub(crate) const ROOM: &[Attack] = &[
     attack("an honest third version", "accepted", || third_judged(TWO, |_| ())),
     because("a second production agent of the region", "root-invalid", "one agent runs a region", || {
         third_judged(TWO, |root| {
-            drop(root.agents.insert("eu-production-2".parse().unwrap(), agent("eu-production-2", "production")))
+            root.agents.insert("eu-production-2".parse().unwrap(), agent("eu-production-2", "production"));
         })
     }),
     because("the same, as one whose rehearsals count", "root-invalid", "one agent runs a region", || {

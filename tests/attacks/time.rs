@@ -102,7 +102,7 @@ pub(crate) const ROOM: &[Attack] = &[
     }),
     attack("a clock eleven minutes ahead of what was signed just now", "clock", || {
         let mut watch = ClockWatch::default();
-        watch.learn(at(), Some(Duration::from_secs(60)), Duration::from_secs(90));
+        watch.learn(at(), Some(Duration::from_mins(1)), Duration::from_secs(90));
         told(watch.is_wrong(at(), at().plus(Period::minutes(11)), Duration::from_secs(90)))
     }),
     attack("a clock eleven minutes behind what was signed", "clock", || {

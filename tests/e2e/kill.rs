@@ -259,7 +259,7 @@ fn objects_that_a_disk_left_in_part_do_not_keep_an_agent_from_starting() {
     for file in &cut {
         let whole = std::fs::read(file).expect("an object");
         std::fs::remove_file(file).expect("it goes");
-        std::fs::write(file, &whole[..whole.len() * 7 / 10]).expect("a part of it comes back");
+        put(file, &whole[..whole.len() * 7 / 10]).expect("a part of it comes back");
     }
     stage.production.start().expect("it starts again");
     stage

@@ -2,6 +2,7 @@
 //! it by a statement that is handed over.
 
 use assent_compiler::command::Outcome;
+use assent_compiler::command::demo::source::put;
 use assent_compiler::command::demo::stage::refund;
 use assent_schema::status::Status;
 use assent_tests::stage::{release, working};
@@ -60,7 +61,8 @@ fn the_client_sees_a_reset_coming_and_ends_it() {
         let (head, digest) = text.split_once("reset = \"").expect("a digest");
         if wrong {
             let other = if digest.starts_with('0') { "1" } else { "0" };
-            std::fs::write(&file, format!("{head}reset = \"{other}{}", &digest[1..])).expect("another");
+            let rest = digest.get(1..).expect("the rest");
+            put(&file, format!("{head}reset = \"{other}{rest}").as_bytes()).expect("another");
         }
         let name =
             format!("clients/acme/approvals/{}", file.file_name().and_then(|name| name.to_str()).expect("a name"));

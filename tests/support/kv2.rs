@@ -122,8 +122,9 @@ impl Bao {
                 Some((data, version)) => {
                     let status = if data.is_some() { 200 } else { 404 };
                     let mut beside = metadata(version, data.is_none());
-                    if let Some(custom) = self.secrets.get(&at).and_then(|kept| kept.custom.clone()) {
-                        beside["custom_metadata"] = custom;
+                    let custom = self.secrets.get(&at).and_then(|kept| kept.custom.clone());
+                    if let (Some(beside), Some(custom)) = (beside.as_object_mut(), custom) {
+                        beside.insert("custom_metadata".to_owned(), custom);
                     }
                     let data = json!({"data": data, "metadata": beside});
                     (status, Some(whole(&data, &Value::Null)))

@@ -199,13 +199,16 @@ fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
+/// How the time of a part is told, and what it is.
+type Way = (&'static str, fn(&deploy::Took) -> Duration);
+
+const WAYS: [Way; 2] = [("", deploy::Took::wall), (", processor", deploy::Took::processor)];
+
 fn large() {
     println!("| a release of 10,000 plans | fetch ms | read ms | verify ms | stage ms | the last three ms |");
     println!("|---|---|---|---|---|---|");
     for (what, deploy::Staged { fetch, read, verify, stage }) in deploy::large() {
-        let ways: [(&str, fn(&deploy::Took) -> Duration); 2] =
-            [("", deploy::Took::wall), (", processor", deploy::Took::processor)];
-        for (by, of) in ways {
+        for (by, of) in WAYS {
             let [fetch, read, verify, stage] = [&fetch, &read, &verify, &stage].map(|took| ms(of(took)));
             let sum = read + verify + stage;
             println!("| {what}{by} | {fetch:.0} | {read:.0} | {verify:.0} | {stage:.0} | {sum:.0} |");

@@ -161,7 +161,9 @@ fn three() -> Host {
     let all = [("parcels", "parcel", "weight"), ("bills", "bill", "total"), ("books", "bill", "total")];
     let all = all.map(|(workflow, kind, number)| of_kind(workflow, kind, number, "move"));
     host.plans.lock().expect("a lock").clear();
-    all.iter().for_each(|one| host.deploy(one));
+    for one in &all {
+        host.deploy(one);
+    }
     host
 }
 

@@ -100,14 +100,12 @@ impl Opened {
         let mut child = agent.spawn().ok()?;
         let mut said = child.stdout.take().map(BufReader::new)?.lines();
         let mut line = || said.next()?.ok().filter(|line| !line.is_empty());
-        match (line(), line()) {
-            (Some(socket), Some(process)) => Some(Self { child, socket, process, files: BTreeSet::new() }),
-            _ => {
-                drop(child.kill());
-                drop(child.wait());
-                None
-            }
+        if let (Some(socket), Some(process)) = (line(), line()) {
+            return Some(Self { child, socket, process, files: BTreeSet::new() });
         }
+        drop(child.kill());
+        drop(child.wait());
+        None
     }
 
     #[expect(clippy::disallowed_methods, reason = "ssh-add asks for the passphrase")]

@@ -36,7 +36,8 @@ fn no_commit_is_left_out_because_there_are_many() {
 /// A commit that names its parents as `parents` says, as whoever pushes may write it.
 fn forged(repository: &Repository, parents: impl Iterator<Item = Oid>) -> Oid {
     let tree = repository.treebuilder(None).unwrap().write().unwrap();
-    let named: String = parents.map(|id| format!("parent {id}\n")).collect();
+    let named: Vec<String> = parents.map(|id| format!("parent {id}\n")).collect();
+    let named = named.concat();
     let text =
         format!("tree {tree}\n{named}author x <x@example.com> 9 +0000\ncommitter x <x@example.com> 9 +0000\n\nx\n");
     repository.odb().unwrap().write(ObjectType::Commit, text.as_bytes()).unwrap()

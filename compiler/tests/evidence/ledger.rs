@@ -356,7 +356,9 @@ fn the_incident_of_another_workflow_or_cause_excuses_no_run() {
     let story = |incident_is: &[(&str, &str)], run_is: &[(&str, &str)], workflow: usize| {
         let about = |base: Value, more: &[(&str, &str)]| {
             let mut data = base;
-            more.iter().for_each(|(name, value)| data[*name] = json!(value));
+            for (name, value) in more {
+                data[*name] = json!(value);
+            }
             data
         };
         let run = |plan: Digest| json!({"id": "r-1", "trigger": "webhook", "event": "e", "plan": plan});

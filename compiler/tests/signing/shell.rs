@@ -1,14 +1,11 @@
 //! The real programs: `assent` in a process of its own, `ssh-keygen`, `ssh-agent`, and a security key in software.
 
-#[path = "../../../tests/support/skipped.rs"]
-#[expect(unreachable_pub, reason = "the library of tests shows it to others")]
-mod skipped;
-
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
-use skipped::skipped;
 use tempfile::TempDir;
+
+use crate::support::skipped::skipped;
 
 use super::until::{SOON, until_so};
 

@@ -202,7 +202,7 @@ pub(crate) fn list_agent(files: &mut Files, agent: &str, entry: AgentEntry) {
 /// Takes an agent out of the root, by the version after the newest.
 pub(crate) fn drop_agent(files: &mut Files, agent: &str) {
     let first = Digest::of_file(&files["trust/root/1.toml"]);
-    let newest = (1..).take_while(|version| files.contains_key(&format!("trust/root/{version}.toml"))).last();
+    let newest = (1..1_000).take_while(|version| files.contains_key(&format!("trust/root/{version}.toml"))).last();
     let file = format!("trust/root/{}.toml", newest.expect("a root"));
     let mut root = Root::parse(&file, &files[&file]).expect("a root").next(first);
     root.agents.remove(agent).expect("an agent");

@@ -1,9 +1,5 @@
 //! JSON Schema by somebody else's hand: Python's `jsonschema`, where it is installed.
 
-#[path = "../../../tests/support/skipped.rs"]
-#[expect(unreachable_pub, reason = "the library of tests shows it to others")]
-mod skipped;
-
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -41,6 +37,6 @@ fn has_jsonschema(python: &str) -> bool {
 }
 
 fn without<T>(why: &str) -> Option<T> {
-    skipped::skipped(&format!("{why}, so no schema is held to it"));
+    super::skipped::skipped(&format!("{why}, so no schema is held to it"));
     None
 }

@@ -159,7 +159,7 @@ fn refuse_what_is_not(args: &Args, cancelled: &[Cancelled], context: &mut Contex
     for file in toml_files(&client.join("workflows"))? {
         let name = file.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
         // Its scenarios are no workflow.
-        if !name.ends_with(".test") {
+        if !name.contains('.') {
             nameable.take_workflow(name);
         }
     }
