@@ -59,18 +59,18 @@ pub(crate) const ROOM: &[Attack] = &[
     attack("an honest third version", "accepted", || third_judged(TWO, |_| ())),
     because("a second production agent of the region", "root-invalid", "one agent runs a region", || {
         third_judged(TWO, |root| {
-            root.agents.insert("eu-production-2".parse().unwrap(), agent("eu-production-2", "production"));
+            root.agents.insert(machine("eu-production-2"), agent("eu-production-2", "production"));
         })
     }),
     because("the same, as one whose rehearsals count", "root-invalid", "one agent runs a region", || {
         third_judged(TWO, |root| {
             let entry = AgentEntry { rehearses: true, ..agent("eu-production-2", "production") };
-            root.agents.insert("eu-production-2".parse().unwrap(), entry);
+            root.agents.insert(machine("eu-production-2"), entry);
         })
     }),
     attack("a second agent in the version that takes the first one out", "accepted", || {
         third_judged(TWO, |root| {
-            root.agents.insert("eu-staging-3".parse().unwrap(), agent("eu-staging-3", "staging"));
+            root.agents.insert(machine("eu-staging-3"), agent("eu-staging-3", "staging"));
             root.agents.remove("eu-staging-2");
         })
     }),

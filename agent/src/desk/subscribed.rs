@@ -5,7 +5,7 @@
 //! What is known is of this process alone. An alert about deliveries that do not come stays over a restart until one comes.
 //!
 //! # Source
-//! engine.md section 6 ("webhook subscriptions").
+//! engine.md section 6.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};

@@ -2,7 +2,7 @@
 //! a mark of what it is about; what a token says of itself is read.
 //!
 //! # Source
-//! engine.md section 6 ("token expiry").
+//! engine.md section 6.
 
 use assent_schema::canon::Digest;
 use assent_schema::client::Auth;

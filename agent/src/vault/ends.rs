@@ -2,7 +2,7 @@
 //! Pure: the moment of now comes in.
 //!
 //! # Source
-//! engine.md section 6 ("token expiry"); RFC 7519 sections 4.1.4 and 4.1.6 (`exp`, `iat`).
+//! engine.md section 6; RFC 7519 sections 4.1.4 and 4.1.6 (`exp`, `iat`).
 
 use assent_schema::canon::Digest;
 use assent_schema::time::{Moment, Period};

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-use crate::support::skipped::skipped;
+use crate::support::validate::skipped::skipped;
 
 use super::until::{SOON, until_so};
 

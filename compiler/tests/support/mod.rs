@@ -3,9 +3,6 @@
 pub(crate) mod clerk;
 pub(crate) mod fixture;
 pub(crate) mod signed;
-#[path = "../../../tests/support/skipped.rs"]
-#[expect(unreachable_pub, reason = "the library of tests shows it to others")]
-pub(crate) mod skipped;
 pub(crate) mod validate;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,9 @@
 //! JSON Schema by somebody else's hand: Python's `jsonschema`, where it is installed.
 
+#[path = "../../../tests/support/skipped.rs"]
+#[expect(unreachable_pub, reason = "the library of tests shows it to others")]
+pub(crate) mod skipped;
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -37,6 +41,6 @@ fn has_jsonschema(python: &str) -> bool {
 }
 
 fn without<T>(why: &str) -> Option<T> {
-    super::skipped::skipped(&format!("{why}, so no schema is held to it"));
+    skipped::skipped(&format!("{why}, so no schema is held to it"));
     None
 }

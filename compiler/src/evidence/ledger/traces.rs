@@ -47,7 +47,7 @@ fn passed(verified: &Verified, seen: &Seen<'_>, notes: &mut Notes) {
         }
     }
     if !through.is_empty() {
-        let through: Vec<&str> = through.into_iter().map(|connection| connection.as_str()).collect();
+        let through: Vec<&str> = through.into_iter().map(ConnectionId::as_str).collect();
         notes.see("P05", format!("{origin}: data passed through {}.", through.join(", ")));
     }
 }
