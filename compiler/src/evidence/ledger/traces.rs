@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use assent_schema::id::ConnectionId;
 use assent_schema::ledger::Kind;
 use assent_schema::tripwire::patterns;
 
