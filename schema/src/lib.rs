@@ -27,6 +27,7 @@ pub mod reach;
 pub mod shape;
 
 pub mod ledger;
+pub mod loose;
 pub mod plan;
 
 pub mod client;

@@ -26,7 +26,7 @@ fn staging_key() -> Signer {
 
 /// What `assent-agent enrol` prints.
 fn enrolled(folder: &Path, agent: &str, environment: &str, key: &Signer) -> std::path::PathBuf {
-    let of_ledger = Signer::from_seed(key.public().point());
+    let of_ledger = Signer::from_seed(key.public().point()).expect("a key");
     let (public, ledger) = (key.public(), STANDARD.encode(of_ledger.public().point()));
     let text = format!(
         "{{\"agent\":\"{agent}\",\"region\":\"eu\",\"environment\":\"{environment}\",\"key\":\"{public}\",\"ledger_key\":\"{ledger}\"}}"

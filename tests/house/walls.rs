@@ -163,6 +163,7 @@ const OWN_FILES: [(&str, &[&str]); 2] = [
             "durable.rs",
             "named.rs",
             "pull/compact.rs", // the agent's own repository
+            "pull/loose.rs",   // objects of repositories on this machine
             "pull/weigh.rs",   // packs of the agent's own repository, which a fetch bounds
         ],
     ),

@@ -53,7 +53,7 @@ const TRIES: usize = 6;
 const OTHERS: u64 = 4;
 
 /// Plans in which something is planted that the compiler refuses, and how often each runs.
-const PLANTED_IN: usize = 3;
+const PLANTED_IN: usize = 6;
 const PLANTED_TIMES: u64 = 3;
 
 /// What a plan with other flows than it may have breaks.

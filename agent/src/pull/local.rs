@@ -11,10 +11,9 @@ use std::path::Path;
 
 use git2::{ErrorClass, ErrorCode, ObjectType, Odb, Oid, Repository, RepositoryOpenFlags};
 
-use super::loose::{self, Unsound};
 use super::shelf::ACCEPTED;
 use super::transfer::OBJECTS_MOST;
-use super::{PullFailure, line, weigh};
+use super::{PullFailure, line, loose, weigh};
 
 /// The deepest folder that is looked into: what lies deeper is no part of any release, and refused by its place.
 const DEPTH_MOST: usize = 64;
@@ -55,11 +54,7 @@ pub(super) fn fetch(
         return Ok(tip.to_string());
     }
     tell(tip);
-    match loose::look(&other.commondir().join("objects")).or(Err(PullFailure::Unreachable))? {
-        None => {}
-        Some(Unsound::CutOff(_)) => return Err(PullFailure::Garbled),
-        Some(Unsound::TooMuch) => return Err(PullFailure::TooLarge),
-    }
+    loose::look(&other.commondir().join("objects"))?;
     // A child that was ended may have left one.
     weigh::packs(repository)?;
     bring(repository, &other, tip, most_bytes)?;

@@ -7,11 +7,11 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use assent_agent::pull::loose::{self, Unsound};
 use git2::{ErrorCode, Repository, RepositoryOpenFlags};
 
 use super::config;
 use crate::error::Error;
+use crate::source::sound;
 
 /// The file at the top of every source.
 const PROJECT: &str = "assent.toml";
@@ -49,36 +49,8 @@ pub(super) fn open_exactly(folder: &Path) -> Result<Repository, Error> {
     let none = [] as [&std::ffi::OsStr; 0];
     let repository =
         Repository::open_ext(folder, RepositoryOpenFlags::NO_SEARCH, none).map_err(|error| unread(folder, error))?;
-    let common = repository.commondir();
-    refuse_grafts(common)?;
-    let found = loose::look(&common.join("objects"))
-        .map_err(|error| Error::io(format!("look at the objects of the repository {}", folder.display()), error))?;
-    match found {
-        None => Ok(repository),
-        Some(Unsound::CutOff(file)) => Err(Error::input(format!(
-            "{} is an object of git that breaks off, as a power cut or a full disk leaves them, and none is read before that is mended: \
-             `git fsck` names it. Where a remote has it, move that file away and run `git fetch --refetch`",
-            file.display()
-        ))),
-        Some(Unsound::TooMuch) => Err(Error::input(format!(
-            "the repository {} holds more than a gigabyte in objects that are not packed: run `git gc` there first",
-            folder.display()
-        ))),
-    }
-}
-
-/// Nobody but git itself may say what the parents of a commit are.
-fn refuse_grafts(common: &Path) -> Result<(), Error> {
-    let grafts = match std::fs::read_to_string(common.join("info/grafts")) {
-        Ok(grafts) => grafts,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(Error::io("read `info/grafts` of the repository", error)),
-    };
-    if grafts.lines().any(|line| !line.trim().is_empty() && !line.starts_with('#')) {
-        let what = "the repository's `info/grafts` gives commits other parents than they have; remove that file first";
-        return Err(Error::input(what));
-    }
-    Ok(())
+    sound::look_at(repository.commondir())?;
+    Ok(repository)
 }
 
 /// The folder at which the files of a source begin on disk: the nearest that holds `assent.toml`, from this folder up to the

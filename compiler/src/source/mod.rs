@@ -20,6 +20,7 @@ mod pinned;
 mod place;
 mod shared;
 mod shelf;
+pub mod sound;
 mod text;
 mod tree;
 mod trust_files;
