@@ -53,8 +53,8 @@ const TRIES: usize = 6;
 const OTHERS: u64 = 4;
 
 /// Plans in which something is planted that the compiler refuses, and how often each runs.
-const PLANTED_IN: usize = 6;
-const PLANTED_TIMES: u64 = 3;
+const PLANTED_IN: usize = 5;
+const PLANTED_TIMES: u64 = 9;
 
 /// What a plan with other flows than it may have breaks.
 const OF_FLOWS: [Code; 3] = [Code::FlowDenied, Code::ReleaseBudget, Code::KpiTooFine];
