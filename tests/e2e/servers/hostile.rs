@@ -74,7 +74,8 @@ fn with_pack(commit: git2::Oid, pack: Vec<u8>) -> SocketAddr {
     })
 }
 
-/// The largest memory that this process ever had, in KiB.
+/// About the largest memory that this process ever had, in KiB. The kernel sums counters of each processor that lag behind, so what it says
+/// may fall a little, too.
 fn peak_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("a status");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
@@ -86,7 +87,8 @@ fn check(address: SocketAddr, limits: &str, wanted: PullFailure) {
     let transfers = room.limited(&format!("repository = \"git://{address}/agency.git\""), None, limits);
     let before = peak_kib();
     assert_eq!(room.fetch(&transfers), Err(wanted));
-    assert!(peak_kib() - before < UNMOVED_KIB, "the parent grew from {before} to {} KiB", peak_kib());
+    let after = peak_kib();
+    assert!(after.saturating_sub(before) < UNMOVED_KIB, "the parent grew from {before} to {after} KiB");
     assert!(git2::Repository::open_bare(room.ours()).expect("a repository").find_reference(super::INTO).is_err());
 }
 
