@@ -171,6 +171,15 @@ impl Field {
         let outside = self.written_by == WrittenBy::Anyone;
         Label::new(self.class, Marks { outside, model: false })
     }
+
+    /// Whether it is a fact, or something in it is.
+    pub fn holds_fact(&self) -> bool {
+        match &self.shape {
+            Shape::Record { fields } => fields.values().any(Self::holds_fact),
+            Shape::List { of, .. } => of.holds_fact(),
+            _ => self.class.is_fact(),
+        }
+    }
 }
 
 /// For serde: leave a false flag out.

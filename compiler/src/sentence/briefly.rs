@@ -11,10 +11,13 @@ pub fn briefly(data_use: &DataUse) -> String {
     let of = if from.is_empty() { String::new() } else { format!(" of {from}") };
     let by = data_use.operation.as_ref().map(|operation| format!(" by `{operation}`")).unwrap_or_default();
     match data_use.kind {
-        UseKind::Read if matches!(data_use.from, Some(Party::Agent(_))) => format!("gives data to {to}{by}"),
+        UseKind::Read if data_use.gives() => format!("gives data{of} to {to}{by}"),
         UseKind::Read if matches!(data_use.from, Some(Party::Folder(_))) => format!("reads files in {from}"),
         UseKind::Read if data_use.operation.is_none() => format!("learns from events of {from}"),
         UseKind::Read => format!("reads from {from}{by}"),
+        UseKind::Effect if matches!(data_use.from, Some(Party::Connection(_))) => {
+            format!("{} at {to}{by} with data{of}", effect(data_use.effect.unwrap_or_default()))
+        }
         UseKind::Effect => format!("{} at {to}{by}", effect(data_use.effect.unwrap_or_default())),
         UseKind::Ask => format!("gives data{of} to the AI at {to}"),
         UseKind::Show => format!("shows data{of} to {to}"),

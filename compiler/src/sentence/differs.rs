@@ -155,7 +155,7 @@ fn fields(was: &DataUse, is: &DataUse, length: Length) -> Option<String> {
     });
     let does = match is.kind {
         UseKind::Read if is.operation.is_none() => "also learns",
-        UseKind::Read if matches!(is.from, Some(Party::Agent(_))) => "also gives",
+        UseKind::Read if is.gives() => "also gives",
         UseKind::Read => "also reads",
         UseKind::Effect => "also gives it",
         UseKind::Ask => "also gives",

@@ -30,13 +30,17 @@ pub(super) fn joined(items: impl IntoIterator<Item = String>, between: &str, len
     }
 }
 
-/// What one line lists between brackets, cut: `one_of 32 (a0, a1, a2, a3 and 28 more)`.
+/// What one line lists between brackets, cut: `one_of 32 (a0, a1, a2, a3 and 28 more) of ticket.subject`.
 pub fn cut(line: &str, length: Length) -> String {
-    let inside = line.split_once('(').and_then(|(before, rest)| Some((before, rest.rsplit_once(')')?)));
-    match inside {
-        Some((before, (list, after))) => {
-            format!("{before}({}){after}", listed(list.split(", ").map(str::to_owned), length))
-        }
-        None => line.to_owned(),
-    }
+    let Some((before, rest)) = line.split_once('(') else { return line.to_owned() };
+    // Behind the list stands of what it is, which may have brackets of its own.
+    let (list, of) = rest.split_once(") of ").map_or((rest, None), |(list, of)| (list, Some(of)));
+    let (list, after) = match of {
+        Some(of) => (list, format!(" of {of}")),
+        None => match list.rsplit_once(')') {
+            Some((list, after)) => (list, after.to_owned()),
+            None => return line.to_owned(),
+        },
+    };
+    format!("{before}({}){after}", listed(list.split(", ").map(str::to_owned), length))
 }

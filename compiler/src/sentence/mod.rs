@@ -24,8 +24,9 @@ pub fn sentence(data_use: &DataUse) -> String {
     let operation = data_use.operation.as_ref().map(|o| format!(" by `{o}`")).unwrap_or_default();
     let fields = fields(data_use);
     let said = match data_use.kind {
-        UseKind::Read if matches!(data_use.from, Some(Party::Agent(_))) => {
-            format!("gives {fields} to {to}{operation} to find a record{}", scopes(data_use))
+        UseKind::Read if data_use.gives() => {
+            let of = from_clause(data_use, &from);
+            format!("gives {fields}{of} to {to}{operation} to find a record{}", scopes(data_use))
         }
         UseKind::Read if matches!(data_use.from, Some(Party::Folder(_))) => {
             format!("reads {fields} from files in {from}")
@@ -37,10 +38,16 @@ pub fn sentence(data_use: &DataUse) -> String {
             let guard = data_use.guardrail.as_ref().map(|g| format!(", {}", guardrail(g))).unwrap_or_default();
             let alone = if data_use.unattended { " unattended: no person agrees first," } else { "" };
             let puts = puts(data_use);
-            format!("{does}{alone} at {to}{operation}, giving it {fields}{puts}{}{guard}", scopes(data_use))
+            format!(
+                "{does}{alone} at {to}{operation}, giving it {fields}{}{puts}{}{guard}",
+                from_clause(data_use, &from),
+                scopes(data_use)
+            )
         }
-        UseKind::Ask => format!("gives {fields}{} to the AI at {to}{}", from_clause(&from), agreement(data_use)),
-        UseKind::Show => format!("shows {fields}{} to {to}", from_clause(&from)),
+        UseKind::Ask => {
+            format!("gives {fields}{} to the AI at {to}{}", from_clause(data_use, &from), agreement(data_use))
+        }
+        UseKind::Show => format!("shows {fields}{} to {to}", from_clause(data_use, &from)),
         UseKind::Cache => format!("keeps {fields} of {from}{operation}, sealed and in the agent alone"),
         UseKind::Release => {
             let bits = data_use.bits.unwrap_or(0);
@@ -159,8 +166,8 @@ fn shown(expression: &str) -> String {
 /// The longest condition that advice repeats whole, in characters.
 const CONDITION_MOST: usize = 80;
 
-fn from_clause(from: &str) -> String {
-    if from.is_empty() { String::new() } else { format!(" of {from}") }
+fn from_clause(data_use: &DataUse, from: &str) -> String {
+    if data_use.fields.is_empty() { String::new() } else { format!(" of {from}") }
 }
 
 fn party(party: &Party) -> String {

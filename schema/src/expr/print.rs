@@ -18,9 +18,26 @@ impl fmt::Debug for Program {
 
 /// The canonical text of a part.
 pub(crate) fn to_text(node: &Node) -> String {
+    printed(node, Names::Said)
+}
+
+/// The canonical text of a part in which no name stands: `field` is what is read, `item` what a list function walks. It stays the
+/// same whatever steps are called.
+pub(crate) fn to_form(node: &Node) -> String {
+    printed(node, Names::LeftOut)
+}
+
+fn printed(node: &Node, names: Names) -> String {
     let mut out = String::with_capacity(64);
-    write(node, 0, &mut out);
+    write(node, 0, names, &mut out);
     out
+}
+
+/// Whether the names of steps, fields and variables are printed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Names {
+    Said,
+    LeftOut,
 }
 
 /// How strongly the outermost sign of a part binds: 0 for `? :`, 1 `||`, 2 `&&`, 3 to 5 the operators, 6 signs before a
@@ -38,7 +55,7 @@ fn strength(node: &Node) -> u8 {
     }
 }
 
-fn write(node: &Node, least: u8, out: &mut String) {
+fn write(node: &Node, least: u8, names: Names, out: &mut String) {
     let brackets = strength(node) < least;
     if brackets {
         out.push('(');
@@ -58,51 +75,54 @@ fn write(node: &Node, least: u8, out: &mut String) {
         NodeKind::Period(period) => add(out, format_args!("duration('{period}')")),
         NodeKind::Instant(moment) => add(out, format_args!("timestamp('{moment}')")),
         NodeKind::Now => out.push_str("now"),
+        NodeKind::Path(_) if names == Names::LeftOut => out.push_str("field"),
+        NodeKind::Has(_) if names == Names::LeftOut => out.push_str("has(field)"),
         NodeKind::Path(path) => add(out, format_args!("{path}")),
         NodeKind::Has(path) => add(out, format_args!("has({path})")),
         NodeKind::Field(of, field) => {
-            write(of, 7, out);
-            add(out, format_args!(".{field}"));
+            write(of, 7, names, out);
+            add(out, format_args!(".{}", if names == Names::Said { field.as_str() } else { "field" }));
         }
         NodeKind::Index(of, index) => {
-            write(of, 7, out);
+            write(of, 7, names, out);
             out.push('[');
-            write(index, 0, out);
+            write(index, 0, names, out);
             out.push(']');
         }
         NodeKind::List(nodes) => {
             out.push('[');
-            write_all(nodes, ", ", 0, out);
+            write_all(nodes, ", ", 0, names, out);
             out.push(']');
         }
         NodeKind::Not(of) => {
             out.push('!');
-            write(of, if matches!(of.kind, NodeKind::Not(_)) { 6 } else { 7 }, out);
+            write(of, if matches!(of.kind, NodeKind::Not(_)) { 6 } else { 7 }, names, out);
         }
         NodeKind::Negate(of) => {
             out.push('-');
-            write(of, if matches!(of.kind, NodeKind::Negate(_)) { 6 } else { 7 }, out);
+            write(of, if matches!(of.kind, NodeKind::Negate(_)) { 6 } else { 7 }, names, out);
         }
-        NodeKind::And(nodes) => write_all(nodes, " && ", 3, out),
-        NodeKind::Or(nodes) => write_all(nodes, " || ", 2, out),
-        NodeKind::Binary(operator, left, right) => write_binary(*operator, left, right, out),
+        NodeKind::And(nodes) => write_all(nodes, " && ", 3, names, out),
+        NodeKind::Or(nodes) => write_all(nodes, " || ", 2, names, out),
+        NodeKind::Binary(operator, left, right) => write_binary(*operator, (left, right), names, out),
         NodeKind::Choose(condition, yes, no) => {
-            write(condition, 1, out);
+            write(condition, 1, names, out);
             out.push_str(" ? ");
-            write(yes, 1, out);
+            write(yes, 1, names, out);
             out.push_str(" : ");
-            write(no, 0, out);
+            write(no, 0, names, out);
         }
         NodeKind::Call(function, arguments) => {
             out.push_str(function.as_str());
             out.push('(');
-            write_all(arguments, ", ", 0, out);
+            write_all(arguments, ", ", 0, names, out);
             out.push(')');
         }
         NodeKind::Each(each, of, variable, body) => {
-            write(of, 7, out);
+            write(of, 7, names, out);
+            let variable = if names == Names::Said { variable.as_str() } else { "item" };
             add(out, format_args!(".{}({variable}, ", each.as_str()));
-            write(body, 0, out);
+            write(body, 0, names, out);
             out.push(')');
         }
     }
@@ -111,19 +131,19 @@ fn write(node: &Node, least: u8, out: &mut String) {
     }
 }
 
-fn write_binary(operator: Operator, left: &Node, right: &Node, out: &mut String) {
+fn write_binary(operator: Operator, (left, right): (&Node, &Node), names: Names, out: &mut String) {
     let strength = operator.strength() + 2;
-    write(left, strength, out);
+    write(left, strength, names, out);
     add(out, format_args!(" {} ", operator.as_str()));
-    write(right, strength + 1, out);
+    write(right, strength + 1, names, out);
 }
 
-fn write_all(nodes: &[Node], between: &str, least: u8, out: &mut String) {
+fn write_all(nodes: &[Node], between: &str, least: u8, names: Names, out: &mut String) {
     for (i, node) in nodes.iter().enumerate() {
         if i > 0 {
             out.push_str(between);
         }
-        write(node, least, out);
+        write(node, least, names, out);
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use super::argument::{argument, for_param, inner};
 use super::error::{Part, PlanErrorKind};
 use super::label::{Followed, follow};
+use super::nested::RECORD_BITS;
 use super::reads::{draws_on_trigger, of_argument};
 use super::results::{self, ASK_ENDS};
 use super::walk::Walk;
@@ -13,7 +14,8 @@ use super::{Flow, StepFlow, bits_of, outcomes};
 use crate::class::{Label, Marks};
 use crate::expr::{ExprError, ExprErrorKind, Known, Path, Program, Type, check};
 use crate::id::{Name, OperationRef};
-use crate::plan::{Action, Argument, Belongs, Effect, Expression, Param, Step, Trigger, unanswered_codes};
+use crate::plan::{Action, Argument, Belongs, Effect, Expression, Operation, Param, Step, Trigger, unanswered_codes};
+use crate::shape::Field;
 
 /// How much longer a text can be inside of a request: `\u0000` for one byte.
 const GROWS_MOST: u64 = 6;
@@ -73,6 +75,9 @@ impl Walk<'_> {
             let ways = outcomes::outcomes(operation, attempts, cached);
             self.release(&Part::Operation, format!("{}: how {reference} ended {ways}", step.id), bits_of(ways));
         }
+        if let Some(record) = Self::found_by_content(operation, flow) {
+            self.release(&Part::Operation, format!("{}: which {record} {reference} found", step.id), RECORD_BITS);
+        }
         // A read that was given facts alone still tells whether content of the record is what it was compared with.
         let compares = |belongs: &Belongs| {
             let field = operation.response.get(belongs.field.as_str());
@@ -92,6 +97,16 @@ impl Walk<'_> {
         let own_party = party.is_some_and(|party| draws_on_trigger(self.plan(), party));
         let by = results::Given { chosen: chosen.collect(), named: named.collect(), own_party };
         results::call(operation, &reference.connection, &by)
+    }
+
+    /// The record of an operation of which content says which one it is, where facts are answered of it.
+    fn found_by_content<'o>(operation: &'o Operation, flow: &StepFlow) -> Option<&'o Name> {
+        let chooses = |(name, given): (&Name, &Flow)| {
+            let target = operation.params.get(name.as_str()).is_some_and(|param| param.target);
+            target && !operation.only_compares(name) && !given.label.class.is_fact()
+        };
+        let tells = operation.response.values().any(Field::holds_fact);
+        (tells && flow.with.iter().any(chooses)).then_some(&operation.record)
     }
 
     /// Who may have chosen what an operation is asked with. A read confirms what an event of a `token` trigger names, so

@@ -256,9 +256,10 @@ impl<'a> Labels<'a> {
             NodeKind::Call(Function::Bucket, _) => ("bucket", constants.len() + 1),
             _ => ("one_of", constants.len().max(1)),
         };
-        // Which words become facts is what the client agrees to, not only how many.
+        // Which words become facts, and by what of content, is what the client agrees to, not only how many.
         let said: Vec<String> = constants.iter().map(said).collect();
-        self.releases.push((format!("{kind} {ways} ({})", said.join(", ")), bits_of(ways)));
+        let of = arguments.first().map(to_text).unwrap_or_default();
+        self.releases.push((format!("{kind} {ways} ({}) of {of}", said.join(", ")), bits_of(ways)));
         flow.label.class = Class::Reference;
         flow
     }

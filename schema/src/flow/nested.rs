@@ -10,6 +10,7 @@ use super::walk::Walk;
 use super::{Flow, StepFlow, bits_of};
 use crate::class::{Class, Label, Marks};
 use crate::expr::ast::{self, Node, NodeKind};
+use crate::expr::print::to_text;
 use crate::expr::{Known, Program, Type, check, reads};
 use crate::id::Name;
 use crate::plan::{Each, Event, Expression, OnItemError, Step, Until};
@@ -18,7 +19,7 @@ use crate::plan::{Each, Event, Expression, OnItemError, Step, Until};
 pub(super) const COUNTS: [&str; 3] = ["done", "failed", "skipped"];
 
 /// What one record tells that content found: it is taken for one of a million.
-const RECORD_BITS: u32 = 20;
+pub(super) const RECORD_BITS: u32 = 20;
 
 /// Among what content chose the items of a list.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,6 +40,8 @@ struct Walked {
     chosen: Chosen,
     /// How many there are at most.
     most: u32,
+    /// The expression, as clients read it.
+    said: String,
 }
 
 impl<'p> Walk<'p> {
@@ -127,7 +130,8 @@ impl<'p> Walk<'p> {
         let most = usize::try_from(each.max).unwrap_or(usize::MAX);
         // None, one and so on; and, where the list may be longer, too many.
         let ways = most.saturating_add(if walked.most > each.max { 2 } else { 1 });
-        self.release(&Part::Over, format!("{}: how many items, at most {most}", step.id), bits_of(ways));
+        let list = &walked.said;
+        self.release(&Part::Over, format!("{}: how many items of {list}, at most {most}", step.id), bits_of(ways));
         // Of a list that is there each item is in it or not; of more than are walked each is one of them.
         let of = match walked.chosen {
             Chosen::No => return,
@@ -137,7 +141,7 @@ impl<'p> Walk<'p> {
         let each_one = if of == u32::MAX { RECORD_BITS } else { bits_of(usize::try_from(of).unwrap_or(usize::MAX)) };
         let bits = each.max.saturating_mul(each_one).min(of);
         let among = if of == u32::MAX || of <= each.max { String::new() } else { format!(" of {of}") };
-        self.release(&Part::Over, format!("{}: which items, at most {most}{among}", step.id), bits);
+        self.release(&Part::Over, format!("{}: which items of {list}, at most {most}{among}", step.id), bits);
     }
 
     fn walked(&mut self, step: &Step, over: &Expression) -> Option<Walked> {
@@ -156,7 +160,8 @@ impl<'p> Walk<'p> {
             (false, true) => Chosen::Among,
             (false, false) => Chosen::No,
         };
-        Some(Walked { item, flow: followed.flow, chosen, most: self.most(&program.root) })
+        let (most, said) = (self.most(&program.root), to_text(&program.root));
+        Some(Walked { item, flow: followed.flow, chosen, most, said })
     }
 
     /// How long a list may be.
@@ -217,9 +222,12 @@ impl<'p> Walk<'p> {
                     let optional = |known: &Known| Known { optional: true, ..known.clone() };
                     fields.extend(known.iter().map(|(name, known)| (name.clone(), optional(known))));
                 }
-                // Whoever knows the token can send it.
-                let marks = if awaited.on.dialect.signs_events() { Marks::NONE } else { Marks::OUTSIDE };
-                let arrived = Known::new(Type::Boolean, Label::new(Class::Reference, marks.join(matched)));
+                // Whoever knows the token can send it, and whoever writes the field that is compared chose whether it comes.
+                let sender = if awaited.on.dialect.signs_events() { Marks::NONE } else { Marks::OUTSIDE };
+                let compared = awaited.on.fields.get(awaited.key.as_str());
+                let writer = compared.map_or(Marks::OUTSIDE, |field| field.label().marks);
+                let marks = sender.join(writer).join(matched);
+                let arrived = Known::new(Type::Boolean, Label::new(Class::Reference, marks));
                 let arrived = Known { sources: key.sources, ..arrived };
                 fields.extend(Name::new("arrived").ok().map(|name| (name, arrived)));
             }

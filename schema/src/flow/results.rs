@@ -103,8 +103,12 @@ pub(super) fn ask(step: &Name, answer: &BTreeMap<Name, Answer>, given: &Flow) ->
     let field = |name: &str, kind: Type, label: Label| {
         let path = format!("{step}.{name}");
         let source = Source { path: path.into(), class: label.class, origin: Origin::Agent };
-        let known = Known::new(kind, label);
-        Known { control: given.control, sources: Sources::one(source), ..known }
+        let mut sources = Sources::one(source);
+        // What an AI writes may hold all that it was given.
+        if !label.class.is_fact() {
+            sources.join(&given.sources);
+        }
+        Known { control: given.control, sources, ..Known::new(kind, label) }
     };
     let mut fields: BTreeMap<Name, Known> = answer
         .iter()

@@ -207,14 +207,14 @@ fn every_way_to_tell_of_content_is_costed() {
     let account = "/steps/4/action/with/account";
     assert_eq!(
         told(&[(account, json!("${one_of(ticket.subject, ['a', 'b', 'c', 'd', 'e'])}"))]),
-        [("pay.account: one_of 5 (a, b, c, d, e)".to_owned(), 3)]
+        [("pay.account: one_of 5 (a, b, c, d, e) of ticket.subject".to_owned(), 3)]
     );
     assert_eq!(
         told(&[(account, json!("${bucket(size(ticket.body), [10, 100, 1000])}"))]),
-        [("pay.account: bucket 4 (10, 100, 1000)".to_owned(), 2)]
+        [("pay.account: bucket 4 (10, 100, 1000) of size(ticket.body)".to_owned(), 2)]
     );
     let failed = told(&[(account, json!("${token(ticket.subject)}"))]);
-    assert!(failed.contains(&("pay.account: that it failed".to_owned(), 1)));
+    assert!(failed.contains(&("pay.account: that it failed, of ticket.subject".to_owned(), 1)));
     assert!(failed.iter().any(|(what, _)| what.starts_with("pay: how payments.refund ended")));
     let when = "/steps/3/when";
     assert_eq!(

@@ -141,7 +141,10 @@ impl<'p> Walk<'p> {
         let codes = followed.fails.len();
         if codes > 0 {
             let by = if codes == 1 { String::new() } else { format!(", by one of {codes} codes") };
-            self.release(part, format!("{place}: that it failed{by}"), bits_of(codes.saturating_add(1)));
+            let content = followed.flow.sources.iter().filter(|source| !source.class.is_fact());
+            let content: BTreeSet<&str> = content.map(|source| &*source.path).collect();
+            let of = content.into_iter().collect::<Vec<_>>().join(", ");
+            self.release(part, format!("{place}: that it failed{by}, of {of}"), bits_of(codes.saturating_add(1)));
         }
         self.failing = self.failing.join(followed.failing);
     }

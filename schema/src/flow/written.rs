@@ -1,23 +1,34 @@
-//! What a workflow itself writes into an argument: its constants, those of the values that it passes on, and those by which
-//! the records were found that it draws on.
+//! What a workflow itself writes into an argument: its constants, how it computes what it does not pass on as it is, those of
+//! the values that it passes on, and those by which the records were found that it draws on.
 
 use std::collections::BTreeSet;
 
 use super::reads::of_argument;
 use crate::expr::ast::{Node, NodeKind};
-use crate::expr::print::to_text;
+use crate::expr::print::{to_form, to_text};
 use crate::expr::{Path, Template, is_closed};
 use crate::id::Name;
 use crate::plan::{Action, Answer, Argument, Effect, Plan, Step};
 
-/// The constants that may end in an argument, or choose what does.
+/// The constants that may end in an argument, or choose what does; and how it is computed, where it is no field as it came: a
+/// sum moves more, and what is made of the time names nobody.
 ///
 /// # Shape
-/// Texts as they are; everything else as expressions write it. Yes and no are left out, as they say nothing by themselves.
+/// Texts as they are; everything else as expressions write it, with `field` for each field. Yes and no are left out, as they say
+/// nothing by themselves.
 pub(crate) fn written(plan: &Plan, given: &Argument) -> BTreeSet<String> {
     let mut found = Written { plan, constants: BTreeSet::new(), seen: BTreeSet::new() };
     found.argument(given);
     found.constants
+}
+
+/// Whether a value is neither a constant nor a field as it came, nor a choice among such.
+fn is_computed(node: &Node) -> bool {
+    match &node.kind {
+        NodeKind::Path(_) => false,
+        NodeKind::Choose(_, yes, no) => is_computed(yes) || is_computed(no),
+        _ => !is_closed(node),
+    }
 }
 
 struct Written<'p> {
@@ -52,7 +63,12 @@ impl Written<'_> {
     fn template(&mut self, text: &str) {
         let Ok(template) = Template::parse(text) else { return };
         self.constants.extend(template.texts().filter(|text| !text.is_empty()).map(str::to_owned));
-        template.programs().for_each(|program| self.node(&program.root));
+        for program in template.programs() {
+            self.node(&program.root);
+            if is_computed(&program.root) {
+                self.constants.insert(to_form(&program.root));
+            }
+        }
     }
 
     fn node(&mut self, node: &Node) {

@@ -154,7 +154,7 @@ pub fn fields_beyond<'d>(approved: &DataUse, derived: &'d DataUse) -> impl Itera
     let most = |path: &str| approved.fields.get(path).or_else(|| approved.fields.get(pseudonym_of(path)?));
     // What a read says of a field is what the catalog says. A catalog that protects it less than the client was told is
     // something new; everything else may be approved of more than is needed.
-    let told = derived.kind == UseKind::Read && matches!(derived.from, Some(Party::Connection(_)));
+    let told = derived.kind == UseKind::Read && !derived.gives() && matches!(derived.from, Some(Party::Connection(_)));
     let fits = move |class: &Class, most: &Class| if told { class == most } else { class <= most };
     derived.fields.iter().filter(move |(path, class)| !most(path).is_some_and(|most| fits(class, most)))
 }

@@ -173,18 +173,23 @@ impl Derived<'_> {
 
     /// The same use once for each party that the data comes from; from the agent when it draws on nothing.
     fn by_source<'f>(&mut self, data_use: &DataUse, given: impl Iterator<Item = &'f Flow>) {
-        let mut by_origin: BTreeMap<Origin, BTreeSet<Source>> = BTreeMap::new();
-        for source in given.flat_map(|flow| &flow.sources) {
-            by_origin.entry(source.origin.clone()).or_default().insert(source.clone());
-        }
-        if by_origin.is_empty() {
-            by_origin.insert(Origin::Agent, BTreeSet::new());
-        }
-        for (origin, sources) in by_origin {
-            let from = Some(self.party(&origin));
-            self.uses.push(DataUse { from, fields: fields(&sources), ..data_use.clone() });
+        for (origin, sources) in by_origin(given.flat_map(|flow| &flow.sources)) {
+            let from = Some(self.party(origin));
+            self.uses.push(DataUse { from, fields: fields(sources), ..data_use.clone() });
         }
     }
+}
+
+/// Sources by the party that they come from: two systems may call a record alike. Nothing comes from the agent.
+fn by_origin<'s>(sources: impl IntoIterator<Item = &'s Source>) -> BTreeMap<&'s Origin, BTreeSet<&'s Source>> {
+    let mut found: BTreeMap<&Origin, BTreeSet<&Source>> = BTreeMap::new();
+    for source in sources {
+        found.entry(&source.origin).or_default().insert(source);
+    }
+    if found.is_empty() {
+        found.insert(&Origin::Agent, BTreeSet::new());
+    }
+    found
 }
 
 /// Fields with their class; where one path has several, the most private.

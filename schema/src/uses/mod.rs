@@ -59,7 +59,7 @@ pub struct DataUse {
     /// What that changes outside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effect: Option<Effect>,
-    /// Whether a message goes out without a person's yes.
+    /// Whether a message goes out or money moves without a person's yes.
     #[serde(default, deserialize_with = "spelled::yes", skip_serializing_if = "is_false")]
     pub unattended: bool,
     /// Which fields, with their class.
@@ -114,6 +114,13 @@ pub struct DataUse {
     pub releases: Vec<String>,
 }
 
+impl DataUse {
+    /// Whether it gives a system data of others so that it finds a record, and is not what comes back from it.
+    pub fn gives(&self) -> bool {
+        self.kind == UseKind::Read && matches!(self.to, Some(Party::Connection(_)))
+    }
+}
+
 /// A kind of data use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -141,7 +148,8 @@ pub struct PutUse {
     /// The fields that it draws on, as in `fields`.
     #[serde(default, deserialize_with = "spelled::sorted_some", skip_serializing_if = "BTreeSet::is_empty")]
     pub fields: BTreeSet<String>,
-    /// What the workflow itself writes: constants that are sent, or that choose what is.
+    /// What the workflow itself writes: constants that are sent, or that choose what is; and how it computes what it sends, with
+    /// `field` for each field.
     #[serde(default, deserialize_with = "spelled::sorted_some", skip_serializing_if = "BTreeSet::is_empty")]
     pub constants: BTreeSet<String>,
 }

@@ -225,7 +225,7 @@ static DATA_USE: Table = Table {
         may("to", PARTY, "Where it goes."),
         may("operation", Holds::Form(&OPERATION), "By which operation; `<connection>.ask` for an AI provider."),
         may("effect", Holds::Word(words::<Effect>), "What that changes outside."),
-        may("unattended", Holds::Boolean, "Whether a message goes out without a person's yes."),
+        may("unattended", Holds::Boolean, "Whether a message goes out or money moves without a person's yes."),
         may("fields", Holds::Map(&FIELD, &Holds::Word(words::<Class>)), "Which fields, with their class."),
         may(
             "puts",

@@ -72,7 +72,7 @@ fn the_code_by_which_an_expression_failed_is_told() {
     let failed = |text: &str| {
         let found = told(&[set(text)]);
         let [(what, bits)] = &found[..] else { panic!("{text}: {found:?}") };
-        assert!(what.starts_with("x.v: that it failed"), "{what}");
+        assert!(what.starts_with("x.v: that it failed") && what.contains(", of ticket.body"), "{what}");
         *bits
     };
     assert_eq!(failed("${token(ticket.body)}"), 1);
@@ -98,10 +98,12 @@ fn which_of_many_items_content_chose_costs_as_much_as_there_are() {
         let which = found.iter().find(|(what, _)| what.starts_with("walk: which items"));
         which.unwrap_or_else(|| panic!("{found:?}")).clone()
     };
-    assert_eq!(walked(1000, 2), ("walk: which items, at most 2 of 1000".into(), 20));
-    assert_eq!(walked(8, 8), ("walk: which items, at most 8".into(), 8));
-    assert_eq!(walked(5, 8), ("walk: which items, at most 8".into(), 5));
-    assert_eq!(walked(9, 8), ("walk: which items, at most 8 of 9".into(), 9));
+    // By what content chose them stands there, too.
+    let of = "walk: which items of ticket.words.filter(w, contains(ticket.body, w)), at most";
+    assert_eq!(walked(1000, 2), (format!("{of} 2 of 1000"), 20));
+    assert_eq!(walked(8, 8), (format!("{of} 8"), 8));
+    assert_eq!(walked(5, 8), (format!("{of} 8"), 5));
+    assert_eq!(walked(9, 8), (format!("{of} 8 of 9"), 9));
 }
 
 /// A condition on facts of the items says nothing of what people wrote; one on content beside it does.
@@ -209,7 +211,10 @@ fn other_ways_are_listed_or_raise_the_class() {
     };
     assert_eq!(when("ticket.body.contains('a')"), one("x: contains(ticket.body, 'a')", 1));
     assert_eq!(when("size(ticket.body) > 3"), one("x: size(ticket.body) > 3", 1));
-    assert_eq!(told(&[set("${bucket(size(ticket.body), [1, 2, 3])}")]), one("x.v: bucket 4 (1, 2, 3)", 2));
+    assert_eq!(
+        told(&[set("${bucket(size(ticket.body), [1, 2, 3])}")]),
+        one("x.v: bucket 4 (1, 2, 3) of size(ticket.body)", 2)
+    );
 }
 
 /// A record that is read with facts is compared with a party: whether the content of its field is that.
@@ -252,4 +257,25 @@ fn that_an_ask_was_too_large_is_told() {
     };
     assert!(!asks(1));
     assert!(asks(9));
+}
+
+/// Whoever writes the target of a read chose the record, and each fact of it tells which one that was.
+#[test]
+fn which_record_content_found_is_told() {
+    let found = |class: &str, id: &str| {
+        let read = json!({"id": "x", "action": {"kind": "call", "operation": "shop.get_order", "with": {"id": id},
+            "retry": {"attempts": 1, "first": "1s", "most": "1s"}}});
+        let all: Vec<_> = ["customer", "id", "payment", "total"]
+            .map(|field| (format!("/operations/shop.get_order/response/{field}/class"), json!(class)))
+            .into_iter()
+            .chain([("/operations/shop.get_order/params/id/class".to_owned(), json!("content"))])
+            .collect();
+        let changes: Vec<_> = all.iter().map(|(at, value)| (at.as_str(), value.clone())).collect();
+        let told = told_with(&[read], &changes);
+        told.into_iter().find(|(what, _)| what.starts_with("x: which"))
+    };
+    let counted = ("x: which order shop.get_order found".to_owned(), 20);
+    assert_eq!(found("reference", "${token(ticket.body)}"), Some(counted));
+    assert_eq!(found("content", "${token(ticket.body)}"), None, "nothing of it is a fact");
+    assert_eq!(found("reference", "${trigger.ticket_id}"), None, "a fact found it");
 }

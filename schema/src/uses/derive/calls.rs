@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Derived, fields};
+use super::{Derived, by_origin, fields};
 use crate::expr::{Known, Origin, Source, Sources};
-use crate::flow::{StepFlow, written};
+use crate::flow::{Flow, StepFlow, written};
 use crate::id::{Name, OperationRef};
 use crate::plan::{Argument, Effect, Operation, Param};
 use crate::time::Period;
@@ -60,29 +60,30 @@ impl Derived<'_> {
     }
 
     /// What goes out with the call, but for a party that is only compared.
-    fn given(operation: &Operation, flow: &StepFlow) -> BTreeSet<Source> {
+    fn given<'f>(operation: &Operation, flow: &'f StepFlow) -> impl Iterator<Item = &'f Source> {
         let sent = flow.with.iter().filter(|(name, _)| !operation.only_compares(name));
-        sent.flat_map(|(_, flow)| flow.sources.iter().cloned()).collect()
+        sent.flat_map(|(_, flow)| &flow.sources)
     }
 
     /// What a read gives to another system than it came from. A system's own ids tell it nothing new.
     pub(super) fn sent(&mut self, reference: &OperationRef, operation: &Operation, flow: &StepFlow) {
         let own = Origin::Connection(reference.connection.clone());
-        let foreign: BTreeSet<Source> =
-            Self::given(operation, flow).into_iter().filter(|source| source.origin != own).collect();
-        if foreign.is_empty() {
+        let mut foreign = Self::given(operation, flow).filter(|source| source.origin != own).peekable();
+        if foreign.peek().is_none() {
             return;
         }
         let read = DataUse {
-            from: Some(self.agent()),
             to: Some(self.connection(&reference.connection)),
-            fields: fields(&foreign),
             ..self.by(UseKind::Read, reference, operation)
         };
-        self.uses.push(read);
+        for (origin, sources) in by_origin(foreign) {
+            let from = Some(self.party(origin));
+            self.uses.push(DataUse { from, fields: fields(sources), ..read.clone() });
+        }
     }
 
-    /// One use, or one for each guardrail where money moves in several currencies.
+    /// One use for each party that the data comes from; and of each one for each guardrail, where money moves in several
+    /// currencies.
     pub(super) fn effect(
         &mut self,
         reference: &OperationRef,
@@ -98,28 +99,47 @@ impl Derived<'_> {
             Effect::Message => param.target || param.amount || counts(name),
             Effect::None | Effect::Draft | Effect::Write => counts(name),
         };
-        let puts = operation.params.iter().filter(|(name, param)| told(name, param)).filter_map(|(name, _)| {
-            let constants = written(self.plan, with.get(name.as_str())?);
-            let fields = flow.with.get(name.as_str()).map(|flow| fields(&flow.sources)).unwrap_or_default();
-            let put = PutUse { fields: fields.into_keys().collect(), constants };
-            (put != PutUse::default()).then(|| (name.clone(), put))
-        });
-        let puts = puts.collect();
+        let told: Vec<(&Name, Option<&Flow>, BTreeSet<String>)> = operation
+            .params
+            .iter()
+            .filter(|(name, param)| told(name, param))
+            .filter_map(|(name, _)| {
+                let constants = written(self.plan, with.get(name.as_str())?);
+                Some((name, flow.with.get(name.as_str()), constants))
+            })
+            .collect();
         let effect = DataUse {
-            from: Some(self.agent()),
             to: Some(self.connection(&reference.connection)),
-            unattended: operation.effect == Effect::Message && flow.certain.approved.is_empty(),
-            fields: fields(&Self::given(operation, flow)),
-            puts,
+            unattended: matches!(operation.effect, Effect::Message | Effect::Money) && flow.certain.approved.is_empty(),
             ..self.by(UseKind::Effect, reference, operation)
         };
-        let limits: Vec<GuardrailUse> = limits().map(GuardrailUse::from).collect();
-        if operation.effect != Effect::Money || limits.is_empty() {
-            self.uses.push(effect);
-            return;
-        }
-        for limit in limits {
-            self.uses.push(DataUse { guardrail: Some(limit), ..effect.clone() });
+        let limits: Vec<GuardrailUse> = match operation.effect {
+            Effect::Money => limits().map(GuardrailUse::from).collect(),
+            Effect::None | Effect::Draft | Effect::Write | Effect::Message => Vec::new(),
+        };
+        // What is only compared may come from elsewhere than all that is sent.
+        let compared = told.iter().filter_map(|(_, flow, _)| *flow).flat_map(|flow| &flow.sources);
+        let sent: BTreeSet<&Source> = Self::given(operation, flow).collect();
+        for (origin, sources) in by_origin(sent.iter().copied().chain(compared)) {
+            let from_there = |source: &&Source| source.origin == *origin;
+            let puts = told.iter().filter_map(|(name, flow, constants)| {
+                let drawn = flow.iter().flat_map(|flow| &flow.sources).filter(from_there);
+                let put = PutUse { fields: fields(drawn).into_keys().collect(), constants: constants.clone() };
+                (put != PutUse::default()).then(|| ((*name).clone(), put))
+            });
+            let effect = DataUse {
+                from: Some(self.party(origin)),
+                fields: fields(sources.into_iter().filter(|source| sent.contains(source))),
+                puts: puts.collect(),
+                ..effect.clone()
+            };
+            if limits.is_empty() {
+                self.uses.push(effect);
+                continue;
+            }
+            for limit in &limits {
+                self.uses.push(DataUse { guardrail: Some(limit.clone()), ..effect.clone() });
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Derived, fields};
+use super::{Derived, by_origin, fields};
 use crate::client::{ClientFacts, ConnectionTo};
 use crate::expr::Source;
 use crate::flow::{Flow, StepFlow};
@@ -92,17 +92,17 @@ impl Derived<'_> {
     /// counts.
     fn told<'f>(&mut self, by: &GroupId, connection: &ConnectionId, shown: impl Iterator<Item = &'f Flow>) {
         let Some(chat) = self.plan.chats.get(connection) else { return };
-        let sources: BTreeSet<Source> = shown.flat_map(|shown| shown.sources.iter().cloned()).collect();
+        let sources: BTreeSet<&Source> = shown.flat_map(|shown| &shown.sources).collect();
         for name in chat.operations() {
             let reference = OperationRef { connection: connection.clone(), operation: name.clone() };
             let Some(operation) = self.plan.operations.get(&reference) else { continue };
-            let effect = DataUse {
-                from: Some(self.agent()),
-                to: Some(self.connection(connection)),
-                fields: if name == chat.post() { fields(&sources) } else { BTreeMap::new() },
-                ..self.by(UseKind::Effect, &reference, operation)
-            };
-            self.uses.push(effect);
+            let effect =
+                DataUse { to: Some(self.connection(connection)), ..self.by(UseKind::Effect, &reference, operation) };
+            let told = sources.iter().copied().filter(|_| name == chat.post());
+            for (origin, sources) in by_origin(told) {
+                let from = Some(self.party(origin));
+                self.uses.push(DataUse { from, fields: fields(sources), ..effect.clone() });
+            }
         }
         if let Chat::Helpdesk { answer, .. } = chat {
             self.event(answer);

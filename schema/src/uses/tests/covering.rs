@@ -131,3 +131,80 @@ proptest! {
         prop_assert!(!(covers(a, b) && covers(b, a)) || a == b);
     }
 }
+
+/// The refund with a parameter of its payment written otherwise.
+fn paid(param: &str, text: &str) -> Vec<DataUse> {
+    let mut json: Value = serde_json::from_str(include_str!("../../../tests/fixtures/refund.plan.json")).expect("json");
+    json["steps"][4]["action"]["with"][param] = json!(text);
+    uses_of(&serde_json::from_value(json).expect("a plan"), &acme())
+}
+
+#[test]
+fn what_an_effect_is_given_is_approved_of_each_system_by_itself() {
+    let uses = paid("reference", "${ticket.order_id}");
+    let effects = of_kind(&uses, UseKind::Effect);
+    let given: Vec<_> = effects
+        .iter()
+        .map(|one| {
+            let Some(Party::Connection(from)) = &one.from else { panic!("{one:?}") };
+            (from.connection.as_str(), fields(one), one.puts.keys().map(Name::as_str).collect::<Vec<_>>())
+        })
+        .collect();
+    assert_eq!(
+        given,
+        [
+            ("helpdesk", vec!["ticket.order_id"], vec!["account", "reference"]),
+            ("shop", vec!["order.payment", "order.total"], vec!["account", "amount", "payment"]),
+        ]
+    );
+    // Another system calls its record alike: what was approved of the one says nothing of the other.
+    let mut elsewhere = effects[0].clone();
+    elsewhere.from.clone_from(&effects[1].from);
+    assert!(!covers(effects[0], &elsewhere) && !covers(&elsewhere, effects[0]));
+}
+
+#[test]
+fn how_a_parameter_that_counts_is_computed_is_approved() {
+    let approved = uses_of(&refund(), &acme());
+    for (param, computed, form) in [
+        ("amount", "${order.total + order.total}", "field + field"),
+        ("reference", "${token(string(minute(now)))}", "token(string(minute(now)))"),
+        ("payment", "${token(order.payment + string(minute(now)))}", "token(field + string(minute(now)))"),
+    ] {
+        let uses = paid(param, computed);
+        let effects = of_kind(&uses, UseKind::Effect);
+        let [effect] = effects[..] else { panic!("one effect") };
+        assert!(effect.puts[param].constants.contains(form), "{:?}", effect.puts);
+        assert!(!Coverage::new(&approved).covers(effect), "{computed}");
+    }
+    // A field as it came is no computation, and a step by another name computes the same.
+    let [effect] = of_kind(&approved, UseKind::Effect)[..] else { panic!("one effect") };
+    assert!(effect.puts["payment"].constants.is_empty());
+}
+
+#[test]
+fn money_without_a_persons_yes_is_a_use_of_its_own() {
+    let text = include_str!("../../../tests/fixtures/refund.plan.json");
+    let alone = text.replace("has(order.total) && agree.approved", "has(order.total)");
+    let alone = uses_of(&serde_json::from_str(&alone).expect("a plan"), &acme());
+    let agreed = uses_of(&refund(), &acme());
+    let [agreed] = of_kind(&agreed, UseKind::Effect)[..] else { panic!("one effect") };
+    let [alone] = of_kind(&alone, UseKind::Effect)[..] else { panic!("one effect") };
+    assert!(!agreed.unattended && alone.unattended);
+    assert!(!covers(agreed, alone) && covers(alone, agreed));
+}
+
+#[test]
+fn what_an_ai_writes_may_hold_all_that_it_was_given() {
+    let text = include_str!("../../../tests/fixtures/reply.plan.json");
+    let uses = uses_of(&serde_json::from_str(text).expect("a plan"), &acme());
+    let sent = uses.iter().filter(|one| one.effect == Some(Effect::Message));
+    let given: BTreeMap<_, _> = sent
+        .map(|one| match &one.from {
+            Some(Party::Connection(from)) => (from.connection.as_str(), fields(one)),
+            _ => ("agent", fields(one)),
+        })
+        .collect();
+    assert_eq!(given["agent"], ["reply.text"]);
+    assert!(given["helpdesk"].contains(&"ticket.body"), "{given:?}");
+}
