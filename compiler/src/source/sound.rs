@@ -4,6 +4,7 @@
 //! # Source
 //! language.md section 1, "Which repositories are read"; gitrepository-layout(5) for `info/grafts` and `info/alternates`.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
@@ -28,7 +29,9 @@ pub fn look_at(common: &Path) -> Result<(), Error> {
         return Err(Error::input(what));
     }
     let (mut left, mut inflater) = (MOST_BYTES, Inflater::default());
-    for objects in lenders(&common.join("objects"), BORROWED_MOST).map_err(tried)? {
+    let mut all = BTreeSet::new();
+    borrows(&common.join("objects"), BORROWED_MOST, &mut all).map_err(tried)?;
+    for objects in all {
         for file in files(&objects).map_err(tried)? {
             match size(&file, left, &mut inflater) {
                 Ok(Some(size)) if size < left => left = left.saturating_sub(size),
@@ -75,16 +78,19 @@ fn said(file: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// A folder of objects and those that it borrows from.
-fn lenders(objects: &Path, borrowed: usize) -> io::Result<Vec<PathBuf>> {
-    let mut all = vec![objects.to_owned()];
-    let others = said(&objects.join("info/alternates"))?;
-    for other in others.lines().filter(|line| is_said(line)) {
-        if let Some(left) = borrowed.checked_sub(1) {
-            all.extend(lenders(&objects.join(other), left)?);
-        }
+/// Adds a folder of objects and those that it borrows from, each once, whoever borrows of whom.
+fn borrows(objects: &Path, borrowed: usize, all: &mut BTreeSet<PathBuf>) -> io::Result<()> {
+    let objects = match objects.canonicalize() {
+        Ok(objects) => objects,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if !all.insert(objects.clone()) {
+        return Ok(());
     }
-    Ok(all)
+    let Some(left) = borrowed.checked_sub(1) else { return Ok(()) };
+    let others = said(&objects.join("info/alternates"))?;
+    others.lines().filter(|line| is_said(line)).try_for_each(|other| borrows(&objects.join(other), left, all))
 }
 
 fn size(file: &Path, most: u64, inflater: &mut Inflater) -> io::Result<Option<u64>> {
@@ -114,7 +120,12 @@ mod tests {
         for folder in [&objects, &lent] {
             std::fs::create_dir_all(folder).unwrap();
         }
-        std::fs::write(objects.join("alternates"), there.path().to_str().unwrap()).unwrap();
+        let own = here.path().join("objects");
+        let lenders = [there.path(), &own, &own, &own, &own, &own, &own, &own].map(|path| path.to_str().unwrap());
+        std::fs::write(objects.join("alternates"), lenders.join("\n")).unwrap();
+        let mut all = BTreeSet::new();
+        borrows(&own, BORROWED_MOST, &mut all).unwrap();
+        assert_eq!(all.len(), 2, "who borrows of itself is looked at once");
         look_at(here.path()).unwrap();
         std::fs::write(lent.join("0a".repeat(19)), "x").unwrap();
         assert!(look_at(here.path()).unwrap_err().to_string().contains("breaks off"));
