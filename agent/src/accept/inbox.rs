@@ -80,8 +80,14 @@ impl Inbox {
     }
 
     /// Whether it has looked at a file as it is.
-    pub fn is_done(&self, name: &str) -> bool {
+    fn is_done(&self, name: &str) -> bool {
         self.files.get(name).is_some_and(|known| known.done)
+    }
+
+    /// A file that it has looked at, as it was then.
+    pub fn looked_at(&self, name: &str) -> Option<Seen> {
+        let known = self.files.get(name).filter(|known| known.done)?;
+        Some(Seen { name: name.to_owned(), size: known.size, changed: known.changed })
     }
 
     /// Whether it will look at a file and has not yet.

@@ -67,14 +67,14 @@ impl Minds {
             let watching: Vec<&Watcher> = watchers.iter().filter(|watcher| watcher.folder == *folder).collect();
             let Some(first) = watching.first().map(|watcher| watcher.place.clone()) else { return false };
             let mind = |watcher: &&Watcher| minds.get(&watcher.place);
-            if !watching.iter().filter_map(mind).any(|mind| mind.is_done(name)) {
+            let Some(seen) = watching.iter().filter_map(mind).find_map(|mind| mind.looked_at(name)) else {
                 // It went away meanwhile, or is being written anew: whoever takes it says again where it goes.
                 return false;
-            }
+            };
             if watching.iter().any(|one| mind(one).is_none_or(|mind| mind.waits(&one.pattern, name))) {
                 return true;
             }
-            match inboxes.set_aside(folder, name, aside.into, &aside.mark) {
+            match inboxes.set_aside(folder, &seen, aside.into, &aside.mark) {
                 Ok(()) => false,
                 Err(why) => {
                     failed.push((first, why));

@@ -1,7 +1,7 @@
 //! Folders that other systems fill, below one root that `agent.toml` names. Links are never followed.
 
 use std::io::Read as _;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, fsync, mkdirat, openat, renameat, statat};
@@ -41,16 +41,7 @@ impl Inboxes for RealInboxes {
             if name.starts_with('.') || shown.len() >= most {
                 continue;
             }
-            match statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => {
-                    let size = u64::try_from(stat.st_size).unwrap_or(0);
-                    let nanos = i64::try_from(stat.st_mtime_nsec).unwrap_or(0);
-                    let changed = stat.st_mtime.saturating_mul(1_000_000_000).saturating_add(nanos);
-                    shown.push(Seen { name: name.to_owned(), size, changed });
-                }
-                Ok(_) | Err(Errno::NOENT) => {}
-                Err(errno) => return Err(failure(errno)),
-            }
+            shown.extend(seen(&folder, name)?);
         }
         shown.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Some(shown))
@@ -64,8 +55,12 @@ impl Inboxes for RealInboxes {
         Ok((bytes.len() as u64 <= most).then_some(bytes))
     }
 
-    fn set_aside(&self, folder: &str, name: &str, into: &str, mark: &str) -> Result<(), DiskFailure> {
+    fn set_aside(&self, folder: &str, seen: &Seen, into: &str, mark: &str) -> Result<(), DiskFailure> {
         let Some(folder) = self.folder(folder)? else { return Err(DiskFailure::BadPath) };
+        let name = seen.name.as_str();
+        if self::seen(&folder, name)?.as_ref() != Some(seen) {
+            return Ok(());
+        }
         match mkdirat(&folder, into, Mode::RWXU | Mode::RGRP | Mode::XGRP) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(errno) => return Err(failure(errno)),
@@ -84,6 +79,20 @@ impl Inboxes for RealInboxes {
         }
         fsync(&target).map_err(failure)?;
         fsync(&folder).map_err(failure)
+    }
+}
+
+/// A file as its folder shows it; nothing where there is none, or something else.
+fn seen(folder: &impl AsFd, name: &str) -> Result<Option<Seen>, DiskFailure> {
+    match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => {
+            let size = u64::try_from(stat.st_size).unwrap_or(0);
+            let nanos = i64::try_from(stat.st_mtime_nsec).unwrap_or(0);
+            let changed = stat.st_mtime.saturating_mul(1_000_000_000).saturating_add(nanos);
+            Ok(Some(Seen { name: name.to_owned(), size, changed }))
+        }
+        Ok(_) | Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(failure(errno)),
     }
 }
 
@@ -112,12 +121,20 @@ mod tests {
         assert_eq!(inboxes.file("acme/orders", "link.json", 100), Err(DiskFailure::BadPath));
         assert_eq!(inboxes.shown("acme/none", 10), Ok(None));
         assert_eq!(inboxes.shown("acme/..", 10), Err(DiskFailure::BadPath));
-        inboxes.set_aside("acme/orders", "a.json", "accepted", "m").unwrap();
+        let shown = || inboxes.shown("acme/orders", 10).unwrap().unwrap().remove(0);
+        let first = shown();
+        inboxes.set_aside("acme/orders", &first, "accepted", "m").unwrap();
         assert!(names().is_empty());
         std::fs::write(folder.join("a.json"), b"[]").unwrap();
-        inboxes.set_aside("acme/orders", "a.json", "accepted", "m").unwrap();
+        let second = shown();
+        inboxes.set_aside("acme/orders", &second, "accepted", "m").unwrap();
         assert!(folder.join("accepted/a.json").exists() && folder.join("accepted/a.json.m").exists());
+        // Nobody looked at what was written in its place.
+        std::fs::write(folder.join("a.json"), b"[1]").unwrap();
+        inboxes.set_aside("acme/orders", &second, "accepted", "m").unwrap();
+        assert_eq!(names(), ["a.json"]);
+        std::fs::remove_file(folder.join("a.json")).unwrap();
         // Gone already, as after a stop between the move and the next look.
-        inboxes.set_aside("acme/orders", "a.json", "accepted", "m").unwrap();
+        inboxes.set_aside("acme/orders", &second, "accepted", "m").unwrap();
     }
 }

@@ -27,12 +27,13 @@ pub trait Inboxes: Send + Sync + 'static {
     /// [`DiskFailure`].
     fn file(&self, folder: &str, name: &str, most: u64) -> Result<Option<Vec<u8>>, DiskFailure>;
 
-    /// Moves a file into a folder below its own, under its name or, where that is taken, the name with `mark` behind it.
+    /// Moves a file into a folder below its own, under its name or, where that is taken, the name with `mark` behind it. One that is
+    /// gone, or no longer as it was seen, is left alone: nobody looked at what stands there now.
     ///
     /// # Errors
     /// [`DiskFailure`].
     ///
     /// # Crash
     /// The file stands in one place or the other.
-    fn set_aside(&self, folder: &str, name: &str, into: &str, mark: &str) -> Result<(), DiskFailure>;
+    fn set_aside(&self, folder: &str, seen: &Seen, into: &str, mark: &str) -> Result<(), DiskFailure>;
 }

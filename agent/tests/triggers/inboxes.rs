@@ -9,6 +9,8 @@ struct Folder {
     stuck: Mutex<bool>,
     /// Whether the folder is not there.
     missing: Mutex<bool>,
+    /// What another system writes just before the next file is moved: a name, its bytes, and when.
+    meanwhile: Mutex<Option<(&'static str, &'static str, i64)>>,
 }
 
 impl Folder {
@@ -40,12 +42,20 @@ impl Inboxes for Folder {
         Ok(bytes.filter(|bytes| bytes.len() as u64 <= most))
     }
 
-    fn set_aside(&self, folder: &str, name: &str, into: &str, _: &str) -> Result<(), DiskFailure> {
+    fn set_aside(&self, folder: &str, seen: &Seen, into: &str, _: &str) -> Result<(), DiskFailure> {
         if *self.stuck.lock().expect("a lock") {
             return Err(DiskFailure::Broken);
         }
+        if let Some((name, bytes, changed)) = self.meanwhile.lock().expect("a lock").take() {
+            self.put(name, bytes, changed);
+        }
+        let name = &seen.name;
         let mut files = self.files.lock().expect("a lock");
-        let file = files.remove(&format!("{folder}/{name}")).ok_or(DiskFailure::Broken)?;
+        let path = format!("{folder}/{name}");
+        if files.get(&path).is_none_or(|file| (file.0.len() as u64, file.1) != (seen.size, seen.changed)) {
+            return Ok(());
+        }
+        let file = files.remove(&path).ok_or(DiskFailure::Broken)?;
         files.insert(format!("{folder}/{into}/{name}"), file);
         Ok(())
     }
@@ -76,6 +86,17 @@ async fn a_file_begins_one_run_and_is_set_aside_and_a_bad_one_is_not_lost() {
     assert_eq!(host.runs().len(), 1);
     assert_eq!(folder.names(), [".d.json", "accepted/a.json", "c.txt", "refused/b.json"]);
     assert_eq!(host.store().alerts().expect("alerts").len(), 1);
+}
+
+#[tokio::test]
+async fn a_file_that_is_written_anew_before_it_is_moved_is_read() {
+    let (host, folder, mut minds) = (dropped("move"), Folder::default(), Minds::new());
+    let desk = host.boot().await;
+    folder.put("a.json", r#"{"id":"1"}"#, 1);
+    *folder.meanwhile.lock().expect("a lock") = Some(("a.json", r#"{"id":"2"}"#, 2));
+    settle(&host, &desk, &folder, &mut minds).await;
+    settle(&host, &desk, &folder, &mut minds).await;
+    assert_eq!((host.runs().len(), folder.names()), (2, vec!["accepted/a.json".to_owned()]));
 }
 
 #[tokio::test]
