@@ -110,13 +110,13 @@ impl Progress {
 
     /// Takes one more fact of the run.
     pub(in crate::run) fn apply(&mut self, at: Wall, entry: &Entry) {
-        if let Some((last, false)) = self.last
-            && !matches!(entry, Entry::Quiet {})
-        {
+        if let Some((last, false)) = self.last {
             self.active = self.active.saturating_add(at.since(last));
         }
         self.note_wait(entry);
-        self.last = Some((at, !self.waits.is_empty()));
+        // Until its first step a run waits for its key's turn, and for a place.
+        let is_queued = matches!(entry, Entry::Accepted(_) | Entry::Quiet {});
+        self.last = Some((at, is_queued || !self.waits.is_empty()));
         match entry.item() {
             Some(item) => self.items.entry(item.clone()).or_default().take(at, entry),
             None => self.take(at, entry),
