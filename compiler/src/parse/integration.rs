@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use assent_schema::class::Class;
 use assent_schema::client::{Auth, ClientAuth};
 use assent_schema::id::{IntegrationId, Name, SlotId};
-use assent_schema::plan::{ADYEN_SIGNED, Dialect, Hmac, Once, OwnEvent, Signed, SignedTime, may_refuse};
+use assent_schema::plan::{ADYEN_SIGNED, Dialect, Hmac, Once, OwnEvent, Signed, SignedTime, bounds, may_refuse};
 use assent_schema::shape::{CurrencyWire, Field, Shape, WrittenBy};
 use assent_schema::spec::{ChannelKind, ChannelSpec, Event, Integration, Spanned, Webhook};
 use assent_schema::time::Period;
@@ -217,8 +217,8 @@ fn webhook(value: Value<'_, '_>) -> Option<Webhook> {
     Some(Webhook { dialect: dialect?, slot: slot?, header, hmac, own })
 }
 
-/// How far a signed time may be off unless said, and at most.
-const TOLERANCE: (Period, Period) = (Period::minutes(5), Period::hours(1));
+/// How far a signed time may be off unless said.
+const TOLERANCE: Period = Period::minutes(5);
 
 /// How a sender signs, by its parts.
 fn hmac(table: &mut Table<'_, '_>) -> Option<Hmac> {
@@ -234,7 +234,7 @@ fn hmac(table: &mut Table<'_, '_>) -> Option<Hmac> {
     });
     let time = table.opt("time_header", header_name);
     let wire = table.opt("time", word).unwrap_or_default();
-    let tolerance = table.opt("tolerance", period(Period::seconds(1)..=TOLERANCE.1)).unwrap_or(TOLERANCE.0);
+    let tolerance = table.opt("tolerance", period(bounds::TOLERANCE)).unwrap_or(TOLERANCE);
     let is_misread = table.has("signed") && signed.is_none();
     let signed = signed.unwrap_or_default();
     if !is_misread && signed.has_time() != table.has("time_header") {

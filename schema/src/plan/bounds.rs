@@ -6,6 +6,8 @@ use std::ops::RangeInclusive;
 use super::{QUIET_MOST, WAIT_MOST};
 use crate::time::Period;
 
+/// How far the signed time of a delivery may be off, where its sender says how it signs.
+pub const TOLERANCE: RangeInclusive<Period> = Period::seconds(1)..=Period::hours(1);
 /// The most steps of a workflow, those inside an `each` included.
 pub const STEPS_MOST: usize = 200;
 /// The most `[[cancel]]` of a workflow.

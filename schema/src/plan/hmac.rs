@@ -80,9 +80,13 @@ impl Default for Signed {
 impl TryFrom<String> for Signed {
     type Error = &'static str;
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        let plain = text.replacen(BODY, "", 1).replacen(TIME, "", 1);
-        let fine = plain.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'{' | b'}'));
-        if text.contains(BODY) && fine && text.len() <= SIGNED_MOST_BYTES {
+        let is_plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'{' | b'}'));
+        // Each side by itself: what is left when a name is taken out may spell another.
+        let fine = text.split_once(BODY).is_some_and(|(before, behind)| {
+            let times = before.matches(TIME).count() + behind.matches(TIME).count();
+            times <= 1 && [before, behind].iter().all(|side| side.split(TIME).all(is_plain))
+        });
+        if fine && text.len() <= SIGNED_MOST_BYTES {
             Ok(Self(text))
         } else {
             Err("is not `{body}` once, perhaps with `{time}` and other signs around it, like `{time}.{body}`")
@@ -131,8 +135,18 @@ mod tests {
         ] {
             assert_eq!(bytes(text), Ok(wanted.as_bytes().to_vec()), "{text}");
         }
-        for text in ["", "{time}", "{body}{body}", "{time}{time}{body}", "{id}.{body}", "a b{body}", "{body", "ä{body}"]
-        {
+        for text in [
+            "",
+            "{time}",
+            "{body}{body}",
+            "{time}{time}{body}",
+            "{id}.{body}",
+            "a b{body}",
+            "{body",
+            "ä{body}",
+            "{ti{body}me}",
+            "{time}{body}{time}",
+        ] {
             assert!(bytes(text).is_err(), "{text}");
         }
     }

@@ -19,7 +19,7 @@ use super::{Event, Fallback, Kpi, Limits, Plan, Poll, Target, Trigger};
 use crate::canon::{self, CanonError};
 use crate::cron::Crontab;
 use crate::id::{ConnectionId, OperationRef};
-use crate::plan::{Dialect, Effect};
+use crate::plan::{Dialect, Effect, Hmac};
 use crate::shape::Clock;
 use crate::{fides, hidden};
 
@@ -135,9 +135,9 @@ fn trigger(plan: &Plan) -> Result<(), Unwritten> {
         "the trigger compares a field that it does not take".to_owned()
     })?;
     match &plan.trigger {
-        Trigger::Webhook { connection, dialect, header, once, .. } => {
+        Trigger::Webhook { connection, dialect, header, hmac, once, .. } => {
             leads(plan, connection, &of_trigger)?;
-            secret_header(*dialect, header.is_some(), &of_trigger)?;
+            signed(*dialect, header.is_some(), hmac.as_deref(), &of_trigger)?;
             must(once.iter().all(|once| !once.names().is_empty() && once.names().iter().all(declares)), || {
                 "the trigger tells events apart by a field that it does not take".to_owned()
             })?;
@@ -171,13 +171,22 @@ fn poll(plan: &Plan, poll: &Poll) -> Result<(), Unwritten> {
 fn event(plan: &Plan, event: &Event) -> Result<(), Unwritten> {
     let what = || format!("the event `{}`", event.event);
     leads(plan, &event.connection, &what)?;
-    secret_header(event.dialect, event.header.is_some(), &what)?;
+    signed(event.dialect, event.header.is_some(), event.hmac.as_deref(), &what)?;
     event.fields.iter().try_for_each(|(name, field)| shape::field(field, &|| format!("`{name}` of {}", what())))
 }
 
-/// What is signed needs no header to hold the secret, and what is not has one.
-fn secret_header(dialect: Dialect, has_header: bool, what: &dyn Fn() -> String) -> Result<(), Unwritten> {
-    must(has_header == (dialect == Dialect::Token), || format!("the header of {} is not that of its dialect", what()))
+/// What is signed needs no header to hold the secret, and what is not has one. How it is signed `hmac` alone says.
+fn signed(dialect: Dialect, has_header: bool, hmac: Option<&Hmac>, what: &dyn Fn() -> String) -> Result<(), Unwritten> {
+    must(has_header == (dialect == Dialect::Token), || format!("the header of {} is not that of its dialect", what()))?;
+    must(hmac.is_some() == (dialect == Dialect::Hmac), || {
+        format!("how {} is signed is not for its dialect to say", what())
+    })?;
+    let Some(hmac) = hmac else { return Ok(()) };
+    must(hmac.signed.has_time() == hmac.time.is_some(), || {
+        format!("the time of {} is signed and nowhere, or not signed", what())
+    })?;
+    let Some(time) = &hmac.time else { return Ok(()) };
+    within(&bounds::TOLERANCE, &time.tolerance, || format!("how old {} may be", what()))
 }
 
 /// A connection to an API that the plan names.

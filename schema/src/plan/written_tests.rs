@@ -45,6 +45,20 @@ fn read(at: &str, path: &str) -> Value {
         "response": {}, "scopes": [], "timeout": "10s" })
 }
 
+/// How a sender signs, with a time that may be so old.
+fn signing(signed: &str, tolerance: Option<&str>) -> Value {
+    let time = tolerance.map(|most| json!({ "header": "x-time", "wire": "seconds", "tolerance": most }));
+    let mut hmac = json!({ "header": "x-signature", "encoding": "hex", "signed": signed });
+    time.into_iter().for_each(|time| hmac["time"] = time);
+    hmac
+}
+
+fn by_hmac(hmac: &Value) -> Value {
+    let mut trigger = serde_json::from_str::<Value>(REFUND).expect("JSON")["trigger"].clone();
+    (trigger["dialect"], trigger["hmac"]) = (json!("hmac"), hmac.clone());
+    trigger
+}
+
 #[test]
 fn plans_that_the_compiler_wrote_are_read() {
     for plan in [REFUND, REPLY, TRIAGE] {
@@ -58,6 +72,8 @@ fn plans_that_the_compiler_wrote_are_read() {
         ("/limits/timeout", json!("30d")),
         ("/operations/shop.get_due", read("id", "/due/a{id}.json")),
         ("/trigger", json!({ "kind": "schedule", "cron": "0 6 * * *", "zone": "Europe/Berlin", "missed": "skip" })),
+        ("/trigger", by_hmac(&signing("{time}.{body}", Some("1h")))),
+        (&*format!("{ORDER}/constants"), json!({ "header:Notion-Version": "2022-06-28" })),
     ] {
         assert_eq!(refusal(&bent(REFUND, place, value.clone())), None, "{place} {value}");
     }
@@ -108,6 +124,8 @@ fn what_no_source_can_say_is_no_plan() {
         (REFUND, "most_bytes", json!(0), "the answer of"),
         (REFUND, "timeout", json!("2d"), "the time of"),
         (REFUND, "document", json!("{ me }"), "not that of its encoding"),
+        (REFUND, "media", json!("text/html"), "called no JSON"),
+        (REFUND, "constants", json!({ "header:Host": "evil.example" }), "not its to set"),
         (REFUND, "encoding", json!("graphql"), "not that of its encoding"),
         (REFUND, "params/of/place", json!("body"), "a `GET` with a body"),
         (REFUND, "params/id/optional", json!(true), "left out of the path"),
@@ -195,6 +213,11 @@ fn what_no_source_can_say_is_no_plan() {
         (REFUND, "/trigger/connection".into(), json!("ghost"), "which it does not name"),
         (REFUND, "/trigger/dialect".into(), json!("token"), "not that of its dialect"),
         (REFUND, "/trigger/header".into(), json!("X-Secret"), "not that of its dialect"),
+        (REFUND, "/trigger/dialect".into(), json!("hmac"), "not for its dialect to say"),
+        (REFUND, "/trigger/hmac".into(), signing("{body}", None), "not for its dialect to say"),
+        (REFUND, "/trigger".into(), by_hmac(&signing("{time}{body}", None)), "signed and nowhere"),
+        (REFUND, "/trigger".into(), by_hmac(&signing("{body}", Some("5m"))), "signed and nowhere"),
+        (REFUND, "/trigger".into(), by_hmac(&signing("{time}{body}", Some("3650d"))), "how old the trigger may be"),
         (REFUND, "/trigger/once".into(), json!("other"), "a field that it does not take"),
         (REFUND, "/trigger/once".into(), json!([]), "a field that it does not take"),
         (REFUND, "/trigger/only".into(), json!({ "other": "x" }), "a field that it does not take"),

@@ -2,11 +2,14 @@
 
 use super::super::bounds;
 use super::super::path::{holes, segments};
-use super::super::{Effect, Encoding, KEPT_HEADERS, Method, Operation, Param, Place, Plan};
+use super::super::{Effect, Encoding, KEPT_HEADERS, Method, Operation, Param, Place, Plan, is_json_media};
 use super::step::attempts;
 use super::{Unwritten, is_read, leads, must, shape, within};
 use crate::id::{Name, OperationRef};
 use crate::shape::Shape;
+
+/// What stands before the name of a constant that is a header.
+const IN_HEADER: &str = "header:";
 
 /// One operation under its name.
 pub(super) fn check(plan: &Plan, name: &OperationRef, operation: &Operation) -> Result<(), Unwritten> {
@@ -19,6 +22,9 @@ pub(super) fn check(plan: &Plan, name: &OperationRef, operation: &Operation) -> 
         format!("the document of {} is not that of its encoding", what())
     })?;
     must(operation.method != Method::Get || !in_body(operation), || format!("{} is a `GET` with a body", what()))?;
+    must(operation.media.as_deref().is_none_or(is_json_media), || format!("{} is called no JSON", what()))?;
+    let mut headers = operation.constants.keys().filter_map(|at| at.strip_prefix(IN_HEADER));
+    must(!headers.any(is_ours), || format!("a constant of {} is a header that is not its to set", what()))?;
     operation.params.iter().try_for_each(|(param, given)| {
         takes(operation, param, given)
             .map_err(|Unwritten(wrong)| Unwritten(format!("`{param}` of {}: {wrong}", what())))
