@@ -15,17 +15,20 @@ use assent_schema::canon::Digest;
 use assent_schema::client::ClientFacts;
 use assent_schema::coverage::Reached;
 use assent_schema::id::{ClientId, Name, OperationRef, PersonId, WorkflowId};
-use assent_schema::plan::Plan;
+use assent_schema::plan::{Plan, Trigger};
 use assent_schema::release::ScenarioResult;
 use assent_schema::scenario::{Decided, Expect, Expected, ExpectedCall, Later, Scenario, Tests};
 
 use crate::accept::event;
+use crate::accept::webhook::{Delivery, once_key};
 use crate::content::Content;
 use crate::run::{Compiled, Engine, Heard, NewRun, NotRunnable, Question, Verdict};
 use crate::sim::{Done, Host, NoBooks, Script, Seen, Sent, SimWorld, Spawner, Stage, Stop, run};
 use crate::store::{Entry, JournalRow, Memory, RunFilter, Store as _};
 use crate::world::Clock as _;
 
+/// The key under which events are told apart here, where no sender has to be kept from choosing what is like what.
+const ONCE_KEY: [u8; 32] = [0; 32];
 /// How long after a failure an event is sent again.
 const SENT_AGAIN: Duration = Duration::from_secs(10);
 
@@ -136,13 +139,21 @@ fn one(
 /// The run that an event begins; nothing when it is none of this workflow's, or its fields do not fit.
 fn event(compiled: &Compiled, body: Option<&str>, number: usize) -> Option<NewRun> {
     let plan = &compiled.plan;
-    let (trigger, fields) = event::told(&plan.trigger, body.unwrap_or("{}").as_bytes())?;
+    let body = body.unwrap_or("{}").as_bytes();
+    let (trigger, fields) = event::told(&plan.trigger, body)?;
+    let keys = match &plan.trigger {
+        Trigger::Webhook { once: Some(once), .. } => {
+            let exact = event::exact(&plan.trigger, Delivery { headers: &[], body });
+            event::once(&fields, once, &exact).map(|value| once_key(&ONCE_KEY, &value)).into_iter().collect()
+        }
+        _ => Vec::new(),
+    };
     Some(NewRun {
         client: plan.client.clone(),
         workflow: plan.workflow.clone(),
         trigger,
         event: format!("rehearsal-{number}"),
-        keys: Vec::new(),
+        keys,
         fields,
         writes: Vec::new(),
     })
@@ -316,6 +327,15 @@ fn judge_calls(failures: &mut Vec<String>, done: &[Done], expect: &Expect) {
         .flat_map(|call| std::iter::repeat_n(call, usize::try_from(call.times.unwrap_or(1)).unwrap_or(usize::MAX)))
         .collect();
     let mut rest = done.iter();
+    for unwanted in expect.calls.iter().filter(|call| call.times == Some(0)) {
+        let is_it = |done: &&Done| {
+            let same = |(name, text): (&Name, &String)| is_same(done.with.get(name), text);
+            done.operation == unwanted.operation && unwanted.with.iter().all(same)
+        };
+        if done.iter().any(|done| is_it(&done)) {
+            failures.push(format!("`{}` should not have been called and was", unwanted.operation));
+        }
+    }
     for call in &wanted {
         match rest.by_ref().find(|done| done.operation == call.operation) {
             None => failures.push(format!("`{}` should have been called and was not", call.operation)),

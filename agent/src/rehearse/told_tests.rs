@@ -60,3 +60,54 @@ fn a_field_that_does_not_fit_is_named_where_a_scenario_does_not_expect_it() {
     let told = failures(&json!({"number": "two words"}), body, "done");
     assert!(told.iter().any(|said| said.contains("the event lacks `number`")), "{told:?}");
 }
+
+/// A webhook whose events are told apart by a field, and what it does with each.
+fn noting() -> Plan {
+    let token = |at: &str| json!({"at": at, "shape": {"type": "token"}, "class": "reference", "written_by": "system"});
+    serde_json::from_value(json!({
+        "type": "plan", "schema": 1, "client": "acme", "workflow": "note", "summary": "s", "purpose": "essential.service", "mode": "live",
+        "trigger": {"kind": "webhook", "connection": "shop", "dialect": "stripe", "event": "paid", "record": "paid",
+            "matches": {"type": "paid"}, "once": "number", "fields": {"number": token("number")}},
+        "limits": {"timeout": "10m", "concurrency": 8}, "connections": {"shop": {"integration": "shop"}},
+        "operations": {"shop.note": {
+            "record": "note", "method": "POST", "path": "/notes", "encoding": "json", "effect": "write", "scopes": [],
+            "params": {"number": {"place": "body", "at": "number", "shape": {"type": "token"}, "class": "reference"}},
+            "response": {}, "most_bytes": 65536, "timeout": "10s"}},
+        "steps": [{"id": "note", "action": {"kind": "call", "operation": "shop.note", "with": {"number": "${trigger.number}"},
+            "retry": {"attempts": 1, "first": "1s", "most": "1s"}}}],
+        "kpis": [{"name": "noted", "count": true}],
+        "fallback": {"queue": "leads"},
+    }))
+    .unwrap()
+}
+
+fn noted(further: &[&str], expect: &Value) -> Vec<String> {
+    let event = |number: &str| json!({"type": "paid", "number": number}).to_string();
+    let further: Vec<_> = further.iter().map(|number| json!({"after": "1h", "event": event(number)})).collect();
+    let scenario: Scenario = serde_json::from_value(json!({
+        "name": "one", "at": "2026-03-02T14:00:00Z", "event": event("7"), "further": further,
+        "replies": [{"to": "shop.note", "status": 200, "body": "{}"}], "expect": expect,
+    }))
+    .unwrap();
+    let (plan, facts) = (noting(), facts());
+    let (_, digest) = plan.to_bytes().unwrap();
+    let (compiled, facts) = ready(&plan, digest, &facts).unwrap_or_else(|_| panic!("a plan that runs"));
+    one(&compiled, &facts, &scenario, 1, script(&compiled, &scenario)).failures
+}
+
+#[test]
+fn events_that_are_the_same_begin_one_run() {
+    let counted = |number: i64| json!({"outcome": "done", "kpis": {"noted": number}});
+    assert_eq!(noted(&["7"], &counted(1)), Vec::<String>::new());
+    assert_eq!(noted(&["8"], &counted(2)), Vec::<String>::new());
+}
+
+#[test]
+fn what_should_not_have_been_done_is_told_when_it_was() {
+    let never =
+        |with: Value| json!({"outcome": "done", "calls": [{"operation": "shop.note", "times": 0, "with": with}]});
+    let failures = noted(&[], &never(json!({})));
+    assert_eq!(failures, ["`shop.note` should not have been called and was"]);
+    assert_eq!(noted(&[], &never(json!({"number": "\"8\""}))), Vec::<String>::new());
+    assert_eq!(noted(&[], &never(json!({"number": "\"7\""}))).len(), 1);
+}

@@ -97,7 +97,7 @@ static EXPECT: Table = Table {
         need("outcome", Holds::Word(words::<Expected>), "How the run ended; `refused` when none began."),
         may("stop", Holds::Form(&NAME), "The name that a `stop` gave it."),
         may("calls", Holds::List(&Holds::Table(&CALL)), "The effects that were done, in order."),
-        may("only", Holds::Boolean, "Whether `calls` is the whole list; `false` unless said."),
+        may("only", Holds::Boolean, "Whether `calls` is the whole list; unless said, only where that is empty."),
         may("kpis", Holds::Map(&NAME, &Holds::Integer), "KPIs that were counted."),
         may("queued", Holds::Boolean, "Whether an item stands in the manual queue; not checked unless said."),
     ]],
