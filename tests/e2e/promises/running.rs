@@ -87,6 +87,26 @@ fn what_a_running_agent_holds_is_looked_at_in_a_copy() {
     agent.kill();
 }
 
+/// Whoever was on call and has left since did what they did while they might.
+#[test]
+fn p10_is_confirmed_when_who_was_on_call_has_left() {
+    if !looked_at() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let same = "[roles.oncall]";
+    let (part, release) = WORLD.broken(folder.path(), Broken::Release(same, same));
+    let roots = release.join("trust/root");
+    let newest =
+        (1..100_u32).take_while(|version| roots.join(format!("{version}.toml")).exists()).last().expect("a root");
+    let text = std::fs::read_to_string(roots.join(format!("{newest}.toml"))).expect("a root");
+    assert!(text.contains("bruno"), "{text}");
+    let next = roots.join(format!("{}.toml", newest + 1));
+    put(&next, text.replace("bruno", "brunhild").as_bytes()).expect("a root");
+    let said = WORLD.audit("P10", &[(part, release)]).unwrap_or_else(|no| panic!("P10 is not confirmed: {no}"));
+    assert!(said.contains("bruno looked"), "{said}");
+}
+
 #[test]
 fn p02_a_key_that_the_kernel_never_forgets_is_seen() {
     if !looked_at() {
