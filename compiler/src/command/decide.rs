@@ -16,7 +16,7 @@ use assent_schema::release::Choice;
 use assent_schema::trust::Namespace;
 use serde::Serialize;
 
-use super::http::Authority;
+use super::http::{Answer, Authority};
 use super::{Context, Format, Outcome, challenge};
 use crate::error::Error;
 use crate::publish::hand::{Hand, quoted};
@@ -93,8 +93,11 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         let bytes = serde_json::to_vec(&receipt).map_err(|e| Error::internal("write the receipt", e))?;
         place::put_private(file, &bytes)?;
     }
-    if let Err(no) = send(&agent, args, "/v1/decide", &signed) {
-        args.receipt.iter().for_each(|file| place::take_back(file));
+    let answer = challenge::post(&agent, "/v1/decide", &signed);
+    if let Some(file) = args.receipt.as_ref().filter(|_| says_no(answer.as_ref())) {
+        place::take_back(file);
+    }
+    if let Err(no) = answer.and_then(|answer| body(args, answer)) {
         // Somebody else may have been faster.
         return Err(already(&agent, (args, &hand), &which).unwrap_or(no));
     }
@@ -255,11 +258,21 @@ fn question(shown: &Shown) -> String {
 
 /// Posts what was signed; the body of a success.
 fn send(agent: &Authority, args: &Args, path: &str, body: &impl Serialize) -> Result<String, Error> {
-    let answer = challenge::post(agent, path, body)?;
+    challenge::post(agent, path, body).and_then(|answer| self::body(args, answer))
+}
+
+/// The body of a success, or why it is none.
+fn body(args: &Args, answer: Answer) -> Result<String, Error> {
     match answer.status {
         200..=299 => Ok(answer.body),
         _ => Err(challenge::refused(&answer, (&args.client, &args.key.person), "decides")),
     }
+}
+
+/// Whether the agent said that it did not take a decision. Where its answer was lost, or it could not say, the decision may count,
+/// and nobody else has its receipt.
+fn says_no(answer: Result<&Answer, &Error>) -> bool {
+    answer.is_ok_and(|answer| (400..=499).contains(&answer.status))
 }
 
 #[cfg(test)]
@@ -308,6 +321,14 @@ mod tests {
         let left = [asked(5, "agree", Some("INV-1"))];
         assert!(names(&left, "acme-5", Some("agree"), None).is_err_and(|said| said.contains("--item INV-1")));
         assert!(names(&[asked(6, "pay", None)], "acme-6", None, None).is_err_and(|said| said.contains("--step pay")));
+    }
+
+    #[test]
+    fn a_receipt_stays_where_nobody_knows_whether_the_decision_counts() {
+        let status = |status| Answer { status, body: String::new() };
+        assert!(says_no(Ok(&status(404))) && says_no(Ok(&status(409))));
+        assert!(!says_no(Ok(&status(200))) && !says_no(Ok(&status(503))));
+        assert!(!says_no(Err(&Error::input("no answer"))));
     }
 
     #[test]
