@@ -5,13 +5,14 @@ OpenSSL, SQLite, and Python's standard library. Written from docs/formats.md and
     auditor.py WORLD P01 [--report F] [--source D] [--release D] [--ledger F] [--state D] [--page F] [--keys F] [--canary WORD ...]
 
 WORLD is what `assent demo --keep` leaves; each part of it may be given from elsewhere. Exit status 0 and one line that says what
-was found when the promise holds, 1 when something speaks against it.
+was found when the promise holds, 1 when something speaks against it, 2 when something cannot be read.
 """
 
 import argparse
 import base64
 import json
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -65,7 +66,8 @@ class World:
         self.active = {active["plan"]: active for active in mine}
         self.plans = {plan: self.json(f"plans/{plan}.json") for plan in self.active}
         roots = sorted((self.release / "trust/root").glob("*.toml"), key=lambda path: int(path.stem))
-        self.root = tomllib.loads(roots[-1].read_text())
+        self.roots = [tomllib.loads(path.read_text()) for path in roots]
+        self.root = self.roots[-1]
 
     def unpacked(self):
         self.kept = tempfile.TemporaryDirectory()
@@ -128,6 +130,15 @@ class World:
             line = ["git", "-C", self.remote, "show", f"{commit}:manifest.json"]
             data = subprocess.run(line, capture_output=True, check=True).stdout
             told[check.sha256(data).hex()] = json.loads(data)
+        return told
+
+    def deciders(self):
+        """Whoever decided for the client by a release that the branch holds or held."""
+        told = set(self.facts["people"])
+        for commit in self.git("rev-list", self.branch, where=self.remote).split() if self.remote.exists() else []:
+            line = ["git", "-C", self.remote, "show", f"{commit}:clients/{CLIENT}.json"]
+            shown = subprocess.run(line, capture_output=True, check=False)
+            told |= set(json.loads(shown.stdout)["people"]) if shown.returncode == 0 else set()
         return told
 
     def of(self, kind):
@@ -200,12 +211,35 @@ class World:
         return looked
 
 
+def asked(w, query):
+    """What the agent's database answers. The agent holds it alone while it runs, so a copy is asked: the log after the pages, and
+    both again where the agent began the log anew meanwhile."""
+    folder = w.state / "state"
+    need((folder / "agent.db").exists(), f"there is no {folder}/agent.db")
+    log = folder / "agent.db-wal"
+    begun = lambda: log.read_bytes()[:32] if log.exists() else b""
+    for _ in range(20):
+        with tempfile.TemporaryDirectory() as copy:
+            before = begun()
+            shutil.copy(folder / "agent.db", copy)
+            if log.exists():
+                shutil.copy(log, copy)
+            if begun() != before:
+                continue
+            there = sqlite3.connect(Path(copy) / "agent.db")
+            try:
+                return there.execute(query).fetchall()
+            finally:
+                there.close()
+    raise Refused("the agent writes so fast that no copy of its database is whole")
+
+
 def p01(w):
+    need("P01" in w.said, "it is held against what the report lists: give --report")
     told = [line for line in w.said["P01"] if line.startswith("Kept")]
     tables = {name for line in told for name in re.findall(r"table `(\w+)`", line)}
     files = {name for line in told for name in re.findall(r"file `([^`]+)`", line)}
-    there = sqlite3.connect(f"file:{w.state}/state/agent.db?mode=ro", uri=True)
-    found = {name for (name,) in there.execute("select name from sqlite_master where type = 'table'")}
+    found = {name for (name,) in asked(w, "select name from sqlite_master where type = 'table'")}
     need(found == tables, f"tables that are not those of the report: {sorted(found ^ tables)}")
     kept = [path.relative_to(w.state / "state") for path in (w.state / "state").rglob("*") if not path.is_dir()]
     strange = [str(path) for path in kept if not any(re.match(re.escape(name) + r"(/|-wal$|-shm$|\.v\d+$|$)", str(path)) for name in files)]
@@ -318,8 +352,9 @@ def p09(w):
 
 
 def p10(w):
-    people = {*w.root["people"], *w.facts["people"]}
-    on_call = w.root["roles"]["oncall"]["people"]
+    # Whoever left since looked and acted while they might: when, `assent promises` holds against the release of that time.
+    people = {who for root in w.roots for who in root["people"]} | w.deciders()
+    on_call = {who for root in w.roots for who in root["roles"].get("oncall", {}).get("people", [])}
     views, seen, entries = {}, set(), w.entries()
     partly = w.partly(entries)
     for entry in entries:
@@ -544,8 +579,7 @@ def p19(w):
             continue
         of = [e for e in opened if covers(e["data"], end, workflows.get(end["run"])) and moment(e["time"]) <= moment(end["time"])]
         need(any(over.get(e["data"]["id"], end["index"]) >= end["index"] for e in of), f"run {end['run']} failed and no incident was open")
-    there = sqlite3.connect(f"file:{w.state}/state/agent.db?mode=ro", uri=True)
-    ((queued,),) = there.execute("select count(*) from queue")
+    ((queued,),) = asked(w, "select count(*) from queue")
     handled = len([e for e in entries if e["kind"] == "handled"])
     need(w.gone or queued + handled >= len(bad), f"{len(bad)} runs failed, {queued} are in the queue and {handled} were handled")
     return f"{len(bad)} runs could not be finished: {queued} in the manual queue, {handled} handled, {len(opened)} incidents"
@@ -671,3 +705,6 @@ if __name__ == "__main__":
     except Refused as why:
         print("refuted:", why, file=sys.stderr)
         sys.exit(1)
+    except (OSError, sqlite3.Error) as why:
+        print("not looked at:", why, file=sys.stderr)
+        sys.exit(2)

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Verifies the signed decisions in an exported ledger, with Python's standard library, OpenSSL and ssh-keygen alone.
 
-    python3 decisions.py EXPORT client.toml
+    python3 decisions.py EXPORT client.toml [RECEIPT…]
 
 Shares no code with the product: it reads what docs/formats.md says. `assent-agent ledger export` writes the export;
 `client.toml` lists people's keys, as their approvers signed for them. Whether the entries are those of the log is another
-question, which the checkpoint of the export answers.
+question, which the checkpoint of the export answers. A receipt, which its decider kept, is held against the entry: it says what
+was shown.
 """
 import base64
 import hashlib
@@ -87,7 +88,28 @@ def verify(entry, people):
     return f"{person} {word} run {said['run']}, step {said['step']}, {how}"
 
 
-def main(export, client):
+def tagged(domain, salt, values):
+    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return hashlib.sha256(domain + b"\0" + bytes.fromhex(salt) + canonical).hexdigest()
+
+
+def receipt(text, entries):
+    """What was shown to who decided: the hash in the entry is that of the values in the receipt."""
+    kept = json.loads(text, object_pairs_hook=unique)
+    shown = tagged(b"assent-shown/v1", kept["salt"], kept["values"])
+    of = [entry for entry in entries if entry["kind"] == "decided" and entry["data"]["shown"] == shown]
+    assert len(of) == 1, "no decision was made on what this receipt shows"
+    data = of[0]["data"]
+    assert data["choice"] == kept["choice"], "the entry says another choice"
+    assert data.get("decision") == kept.get("decision"), "the entry holds another decision"
+    if "decision" in kept and kept.get("edits"):
+        edits = tagged(b"assent-edits/v1", kept["salt"], kept["edits"])
+        assert json.loads(kept["decision"])["edits"] == edits, "other texts were signed"
+    values = ", ".join(f"{path} = {json.dumps(value)}" for path, value in sorted(kept["values"].items()))
+    return f"{of[0]['actor']} was shown {values}"
+
+
+def main(export, client, *receipts):
     people = tomllib.loads(Path(client).read_text())["people"]
     bodies = (json.loads(line).get("body") for line in Path(export).read_text().splitlines() if line.startswith("{"))
     entries = [json.loads(base64.b64decode(body)) for body in bodies if body]
@@ -95,6 +117,8 @@ def main(export, client):
     for entry in signed:
         print(verify(entry, people))
     print(f"{len(signed)} signed decisions verified")
+    for kept in receipts:
+        print(receipt(Path(kept).read_text(), entries))
 
 
 if __name__ == "__main__":

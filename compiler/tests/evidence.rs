@@ -87,6 +87,8 @@ fn nothing_speaks_against_a_source_that_keeps_its_promises() {
         row["evidence"].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert!(seen("P05").contains(&"acme: shop leads to acme.shop.example in eu.".to_owned()), "{:?}", seen("P05"));
+    let with_category = |said: &String| said.contains("`contact.email` (user.contact.email)");
+    assert!(seen("P03").iter().any(with_category), "{:?}", seen("P03"));
     assert!(seen("P22").contains(&"acme: shared with dana.".to_owned()), "{:?}", seen("P22"));
 }
 

@@ -141,7 +141,7 @@ fn events_that_may_run_again_are_told() {
 #[test]
 fn a_personal_field_of_an_item_that_nobody_reads_is_no_use() {
     let fields = "[operation.list_orders.response.items.of.fields]";
-    let email = r#"email = { at = "customer.email", type = "text", most_bytes = 320, class = "personal" }"#;
+    let email = r#"email = { at = "customer.email", type = "text", most_bytes = 320, class = "personal", category = "user.contact.email" }"#;
     let unread = format!("#= catalog/integrations/shop.toml\n-{fields}\n+{fields}\n+{email}\n");
     assert_eq!(plan_of("../examples/agency", &unread, "human").1, "Nothing changes for any client.\n");
     // A person who is shown it is told of it.
@@ -149,5 +149,6 @@ fn a_personal_field_of_an_item_that_nobody_reads_is_no_use() {
         "{unread}#= clients/borealis/workflows/overdue.toml\n-id = \"hold\"\n+id = \"look\"\n+decide = {{ by = \"billing\", show = [\"order.email\"], within = \"4h\", via = [\"page\"] }}\n+\n+[[step.step]]\n+id = \"hold\"\n"
     );
     let told = plan_of("../examples/agency", &read, "human").1;
-    assert!(told.contains("orders.items.email"), "{told}");
+    // Of what kind it is stands beside it.
+    assert!(told.contains("`orders.items.email` (personal, user.contact.email)"), "{told}");
 }

@@ -103,6 +103,8 @@ fn changes_a_reply_and_agrees(opened: &Opened) {
     browser.find_text("You agreed");
     let deed = place.done().concat();
     assert!(deed.starts_with("lena Approve") && deed.contains("Dear "), "{deed}");
+    browser.find("a[download^='receipt-'][href^='data:application/json;base64,']");
+    browser.click("main a[href='/decisions']");
 }
 
 /// The refund: signed.
@@ -114,6 +116,11 @@ fn signs_a_refund(opened: &Opened) {
     let line = browser.text("pre code");
     paste(browser, &line, 3, folder.path());
     browser.click("button.yes");
+    // Saving the receipt leads nowhere else.
+    browser.find_text("You agreed");
+    browser.click("a[download^='receipt-']");
+    browser.find_text("You agreed");
+    browser.click("main a[href='/decisions']");
     browser.find_text("Nothing is waiting for you");
     assert_eq!(place.done(), ["lena signed Approve"]);
     browser.click(".me button");

@@ -18,6 +18,7 @@ mod page;
 mod passkeys;
 mod poke;
 mod promises;
+mod receipt;
 mod recover;
 mod release;
 mod reset;

@@ -73,6 +73,7 @@ fn the_page_shows_all_that_is_signed_and_its_commands_work() {
         "at most EUR 250.00 a call</code> (new)".into(),
         "A long line. ".repeat(400),
         "&lt;script&gt;alert(1)&lt;/script&gt;<span class=\"mark\">U+00A0</span>far below.".into(),
+        "(reference, user.unique_id)".into(),
         "2 of 2: dana, erik".into(),
         "checkout.eu.payments.example".into(),
     ] {

@@ -9,11 +9,12 @@ use assent_schema::canon::{self, Digest};
 use assent_schema::release::Choice;
 
 use super::act::refused;
-use super::answer::{self, Answer};
+use super::answer::Answer;
 use super::look::NotSeen;
 use super::office::{Office, Refused};
 use super::serve::{Asked, Console, Guest};
 use super::{keyring, notes, pages};
+use crate::people::receipt::Receipt;
 use crate::people::wire::{NoLonger, Shown, SignedDecision};
 use crate::people::{NotTaken, judge};
 use crate::store::Log;
@@ -43,29 +44,35 @@ impl<O: Office> Console<O> {
         }
         let edits = if choice == Choice::Approve { edits(asked, &shown) } else { BTreeMap::new() };
         let person = &guest.viewer.who.person;
-        let taken = match (shown.signature, keyring::proof(form)) {
-            (false, _) => self.office.decide(&shown, person, choice, edits).await,
+        let signed = match (shown.signature, keyring::proof(form)) {
+            (false, _) => None,
             (true, None) => return self.to_sign(asked, guest, (&shown, choice), &edits),
             (true, Some(signature)) => {
                 let decision = form.get("decision").unwrap_or_default().to_owned();
-                let signed = SignedDecision { decision, signature, edits };
-                match judge::read(&signed) {
-                    Ok(decision) if decision.person == *person && decision.choice == choice => {
-                        match self.office.decide_signed(signed, asked.origin.as_deref()).await {
-                            // What is signed by the person and does not count is an entry already.
-                            Err(why) if !is_unsigned(why) => {
-                                return self.refuse(asked, guest, why.status(), &not_taken(why));
-                            }
-                            other => other,
-                        }
-                    }
-                    Ok(_) => Err(NotTaken::OtherQuestion),
-                    Err(why) => Err(why),
-                }
+                Some(SignedDecision { decision, signature, edits: edits.clone() })
             }
         };
+        // It goes with the answer to this one press: afterwards nobody here has it.
+        let receipt = Receipt::of(&shown, choice, &edits, signed.as_ref());
+        let Ok(receipt) = serde_json::to_vec(&receipt) else { return pages::busy() };
+        let taken = match signed {
+            None => self.office.decide(&shown, person, choice, edits).await,
+            Some(signed) => match judge::read(&signed) {
+                Ok(decision) if decision.person == *person && decision.choice == choice => {
+                    match self.office.decide_signed(signed, asked.origin.as_deref()).await {
+                        // What is signed by the person and does not count is an entry already.
+                        Err(why) if !is_unsigned(why) => {
+                            return self.refuse(asked, guest, why.status(), &not_taken(why));
+                        }
+                        other => other,
+                    }
+                }
+                Ok(_) => Err(NotTaken::OtherQuestion),
+                Err(why) => Err(why),
+            },
+        };
         match taken {
-            Ok(()) => answer::see(if choice == Choice::Approve { "/decisions?said=yes" } else { "/decisions?said=no" }),
+            Ok(()) => pages::whole(200, &self.frame(asked, guest), pages::question::decided(&shown, choice, &receipt)),
             // Somebody else was faster.
             Err(why) => match self.no_longer(nonce, &guest.viewer) {
                 Ok(Some((_, over))) => self.refuse(asked, guest, why.status(), &already(&over)),

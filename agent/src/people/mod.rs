@@ -8,6 +8,7 @@ pub mod chat;
 pub mod judge;
 mod poke;
 pub mod proof;
+pub mod receipt;
 pub mod sign_in;
 pub mod stake;
 #[cfg(test)]

@@ -10,7 +10,19 @@ mod passkeys;
 #[expect(dead_code, reason = "other tests use more of it")]
 mod played;
 
+use assent_agent::people::receipt::Receipt;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use played::{FAILED, PEOPLE, Place, SCRIPT, THEIRS, WAITS, run};
+
+/// The receipt that stands on a page, once.
+fn receipt(page: &str) -> Receipt {
+    let start = "href=\"data:application/json;base64,";
+    let (_, rest) = page.split_once(start).expect("a receipt");
+    assert!(!rest.contains(start), "one alone");
+    let bytes = STANDARD.decode(rest.split('"').next().expect("a text")).expect("base64");
+    serde_json::from_slice(&bytes).expect("a receipt")
+}
 
 /// The address of a question by the number in its nonce.
 fn question(nonce: u8) -> String {
@@ -345,7 +357,11 @@ fn a_decider_answers_what_they_saw_and_edits_what_is_sent() {
     let other = format!("{text} <b>");
     let done =
         place.act(&question(10), &lena, &[("shown", &shown), ("choice", "approve"), ("edit.reply.text", &other)]);
-    assert_eq!((done.status, done.header("location")), (303, Some("/decisions?said=yes")));
+    assert_eq!((done.status, done.header("cache-control")), (200, Some("no-store")));
+    assert!(done.body.contains("You agreed. The run continues."), "{}", done.body);
+    let receipt = receipt(&done.body);
+    assert!(receipt.values["reply.text"].as_str().is_some_and(|was| was.contains("the zip")), "what was shown");
+    assert!(receipt.edits["reply.text"].contains("<b>") && receipt.decision.is_none(), "what was written instead");
     let deed = place.done().concat();
     assert!(deed.starts_with("lena Approve {\"reply.text\": \"Hello Robin,\\n\\nwe") && deed.contains("<b>"), "{deed}");
     let again = place.act(&question(10), &lena, &[("shown", &shown), ("choice", "approve")]);
@@ -354,7 +370,7 @@ fn a_decider_answers_what_they_saw_and_edits_what_is_sent() {
     let place = Place::new();
     let lena = place.sign_in("lena");
     let done = place.act(&question(10), &lena, &[("shown", &shown), ("choice", "approve"), ("edit.reply.text", text)]);
-    assert_eq!((done.status, place.done()), (303, vec!["lena Approve {}".to_owned()]), "unchanged is not an edit");
+    assert_eq!((done.status, place.done()), (200, vec!["lena Approve {}".to_owned()]), "unchanged is not an edit");
     let otto = place.sign_in("otto");
     place.noted();
     let wrong = place.act(&question(7), &otto, &[("shown", &shown), ("choice", "approve")]);
@@ -410,7 +426,10 @@ fn money_is_agreed_to_by_a_signature_over_the_decision() {
         "another person"
     );
     assert_eq!(place.done(), Vec::<String>::new());
-    assert_eq!((send("approve", 3, &decision).status, place.done()), (303, vec!["lena signed Approve".to_owned()]));
+    let taken = send("approve", 3, &decision);
+    assert_eq!((taken.status, place.done()), (200, vec!["lena signed Approve".to_owned()]));
+    let receipt = receipt(&taken.body);
+    assert!(receipt.decision.as_ref() == Some(&decision) && receipt.signature.is_some(), "{}", taken.body);
 }
 
 #[test]

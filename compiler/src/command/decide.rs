@@ -4,7 +4,9 @@
 //! one that merely came first, or came meanwhile.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
+use assent_agent::people::receipt::Receipt;
 use assent_agent::people::told;
 use assent_agent::people::wire::{NoLonger, Shown, SignedDecision, SignedIn, WaitingForMe};
 use assent_agent::store::RunRef;
@@ -14,10 +16,11 @@ use assent_schema::release::Choice;
 use assent_schema::trust::Namespace;
 use serde::Serialize;
 
-use super::http::Authority;
+use super::http::{Answer, Authority};
 use super::{Context, Format, Outcome, challenge};
 use crate::error::Error;
 use crate::publish::hand::{Hand, quoted};
+use crate::publish::place;
 use crate::publish::sign::KeyFile;
 
 /// Shows what waits for you at an agent, or decides it.
@@ -47,6 +50,9 @@ pub(super) struct Args {
     /// No.
     #[arg(long, group = "choice", requires = "run")]
     refuse: bool,
+    /// Where your receipt goes: what was shown and what you signed, by which you can show later what you decided on. A new file.
+    #[arg(long, value_name = "FILE", requires = "run")]
+    receipt: Option<PathBuf>,
     /// Output format.
     #[arg(long, default_value = "human")]
     format: Format,
@@ -80,7 +86,18 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
         Format::Json => context.note(question(shown).trim_end())?,
     }
     let choice = if args.approve { Choice::Approve } else { Choice::Refuse };
-    if let Err(no) = decide(&agent, args, &hand, shown, choice) {
+    let signed = sign(args, &hand, shown, choice)?;
+    let receipt = Receipt::of(shown, choice, &signed.edits, Some(&signed));
+    // First, because nobody has it afterwards.
+    if let Some(file) = &args.receipt {
+        let bytes = serde_json::to_vec(&receipt).map_err(|e| Error::internal("write the receipt", e))?;
+        place::put_private(file, &bytes)?;
+    }
+    let answer = challenge::post(&agent, "/v1/decide", &signed);
+    if let Some(file) = args.receipt.as_ref().filter(|_| says_no(answer.as_ref())) {
+        place::take_back(file);
+    }
+    if let Err(no) = answer.and_then(|answer| body(args, answer)) {
         // Somebody else may have been faster.
         return Err(already(&agent, (args, &hand), &which).unwrap_or(no));
     }
@@ -89,7 +106,8 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<Outcome, Err
     match args.format {
         Format::Human => context.print(&format!("{said}: {client}/{workflow} run {name} {}\n", options(shown)))?,
         Format::Json => context.print_json(&serde_json::json!({
-            "run": shown.run, "name": shown.name, "step": shown.step, "item": shown.item, "choice": choice
+            "run": shown.run, "name": shown.name, "step": shown.step, "item": shown.item, "choice": choice,
+            "receipt": receipt
         }))?,
     }
     Ok(Outcome::Fine)
@@ -190,13 +208,13 @@ fn waiting(agent: &Authority, args: &Args, hand: &Hand, run: Option<&RunRef>) ->
     serde_json::from_str(&body).map_err(|e| Error::input(format!("the agent's answer is malformed: {e}")))
 }
 
-fn decide(agent: &Authority, args: &Args, hand: &Hand, shown: &Shown, choice: Choice) -> Result<(), Error> {
+/// What is sent.
+fn sign(args: &Args, hand: &Hand, shown: &Shown, choice: Choice) -> Result<SignedDecision, Error> {
     let decision = shown.decision(&args.key.person, choice, None);
     let bytes = canon::to_bytes(&decision).map_err(|e| Error::internal("write the decision", e))?;
     let signature = hand.sign(Namespace::Decision, &bytes)?;
     let decision = String::from_utf8(bytes).map_err(|e| Error::internal("write the decision", e))?;
-    let signed = SignedDecision { decision, signature: signature.into(), edits: BTreeMap::new() };
-    send(agent, args, "/v1/decide", &signed).map(drop)
+    Ok(SignedDecision { decision, signature: signature.into(), edits: BTreeMap::new() })
 }
 
 /// The hash of what is shown, computed here: what is signed is what was seen. Source: formats.md section 2.
@@ -240,11 +258,21 @@ fn question(shown: &Shown) -> String {
 
 /// Posts what was signed; the body of a success.
 fn send(agent: &Authority, args: &Args, path: &str, body: &impl Serialize) -> Result<String, Error> {
-    let answer = challenge::post(agent, path, body)?;
+    challenge::post(agent, path, body).and_then(|answer| self::body(args, answer))
+}
+
+/// The body of a success, or why it is none.
+fn body(args: &Args, answer: Answer) -> Result<String, Error> {
     match answer.status {
         200..=299 => Ok(answer.body),
         _ => Err(challenge::refused(&answer, (&args.client, &args.key.person), "decides")),
     }
+}
+
+/// Whether the agent said that it did not take a decision. Where its answer was lost, or it could not say, the decision may count,
+/// and nobody else has its receipt.
+fn says_no(answer: Result<&Answer, &Error>) -> bool {
+    answer.is_ok_and(|answer| (400..=499).contains(&answer.status))
 }
 
 #[cfg(test)]
@@ -293,6 +321,14 @@ mod tests {
         let left = [asked(5, "agree", Some("INV-1"))];
         assert!(names(&left, "acme-5", Some("agree"), None).is_err_and(|said| said.contains("--item INV-1")));
         assert!(names(&[asked(6, "pay", None)], "acme-6", None, None).is_err_and(|said| said.contains("--step pay")));
+    }
+
+    #[test]
+    fn a_receipt_stays_where_nobody_knows_whether_the_decision_counts() {
+        let status = |status| Answer { status, body: String::new() };
+        assert!(says_no(Ok(&status(404))) && says_no(Ok(&status(409))));
+        assert!(!says_no(Ok(&status(200))) && !says_no(Ok(&status(503))));
+        assert!(!says_no(Err(&Error::input("no answer"))));
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub use facts::FactChange;
 pub use unjudged::{Unjudged, unjudged};
 
 use crate::check::{Judged, Survey};
+use crate::sentence::Categories;
 use crate::source::Place;
 
 /// What one commit says of one client.
@@ -90,6 +91,8 @@ pub struct ClientChange {
     pub bits: BTreeMap<WorkflowId, (u32, u32)>,
     /// Texts and post-mortems that come, go or read otherwise.
     pub texts: Vec<TextChange>,
+    /// Of what kind the data is, as both say.
+    pub categories: Categories,
 }
 
 /// One text that changes.
@@ -186,6 +189,7 @@ pub fn compare(base: &State, head: &State) -> Vec<ClientChange> {
             workflows: workflows(&old.plans, new),
             bits: bits(&old.uses, &new.uses).into_iter().filter(|(id, _)| !new.unread.contains(id)).collect(),
             texts: texts(&old.texts, &new.texts),
+            categories: Categories::of(old.plans.values().chain(new.plans.values()).map(AsRef::as_ref)),
         }
     });
     changes.filter(|change| !change.is_empty()).collect()

@@ -12,6 +12,7 @@ use assent_schema::uses::{DataUse, UseKind};
 
 use super::{Notes, Seen};
 use crate::check::Judged;
+use crate::sentence::Categories;
 use crate::source::shown_path;
 
 /// Looks at the findings, then at each client.
@@ -166,7 +167,9 @@ fn uses(id: &ClientId, judged: &Judged, notes: &mut Notes) {
                 .collect::<BTreeSet<_>>()
         };
         let personal = fields(|used, class| class == Class::Personal && used.kind != UseKind::Release);
-        let uses = if personal.is_empty() { "none".to_owned() } else { format!("`{}`", joined(&personal)) };
+        let categories = Categories::of([&*judged.lowered.plan]);
+        let named: Vec<String> = personal.iter().map(|field| categories.named(field)).collect();
+        let uses = if named.is_empty() { "none".to_owned() } else { named.join(", ") };
         notes.see("P03", format!("{id}/{workflow}: the personal data that it uses: {uses}."));
         for used in judged.uses.iter().filter(|used| used.kind == UseKind::Release) {
             let what = used.releases.join("`, `");
@@ -190,10 +193,6 @@ fn tier(facts: &ClientFacts) -> &'static str {
         Tier::Growth => "growth",
         Tier::Scale => "scale",
     }
-}
-
-fn joined(all: &BTreeSet<String>) -> String {
-    all.iter().map(String::as_str).collect::<Vec<_>>().join("`, `")
 }
 
 fn listed<T: ToString>(all: &BTreeSet<T>) -> String {

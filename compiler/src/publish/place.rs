@@ -6,6 +6,7 @@
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::opened::is_repository;
@@ -34,6 +35,24 @@ pub fn put_named(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         }
         Err(_) => whole(path, bytes),
     }
+}
+
+/// Puts a file where nothing is yet, which its owner alone can read.
+///
+/// # Errors
+/// When something is there, a link too, or it cannot be written; then there is none.
+pub fn put_private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|e| tried(path, e))?;
+    fill(&mut file, None, bytes).map_err(|e| {
+        take_back(path);
+        tried(path, e)
+    })
+}
+
+/// Removes a file that was put where nothing was, because what it tells of did not come to be.
+pub fn take_back(path: &Path) {
+    drop(std::fs::remove_file(path));
 }
 
 /// Refuses a place that a link of its repository leads away from. A link that leads to the repository itself is the user's own.
@@ -99,6 +118,24 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+
+    #[test]
+    fn what_is_private_takes_no_place_and_is_for_its_owner() {
+        use std::os::unix::fs::MetadataExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("receipt");
+        put_private(&path, b"first").unwrap();
+        assert!(put_private(&path, b"second").is_err());
+        assert_eq!(
+            (std::fs::read(&path).unwrap(), path.metadata().unwrap().mode() & 0o777),
+            (b"first".to_vec(), 0o600)
+        );
+        let (link, to) = (folder.path().join("link"), folder.path().join("to"));
+        symlink(&to, &link).unwrap();
+        assert!(put_private(&link, b"text").is_err() && !to.exists());
+        take_back(&path);
+        assert!(!path.exists());
+    }
 
     #[test]
     fn a_file_that_could_not_be_written_leaves_nothing_beside_it() {

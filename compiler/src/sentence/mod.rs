@@ -1,6 +1,7 @@
 //! Data uses and gaps of tests as sentences. Findings, `plan`, `test` and `approve` say the same ones.
 
 mod briefly;
+mod categories;
 mod differs;
 mod length;
 
@@ -14,15 +15,21 @@ use assent_schema::shape::currency_digits;
 use assent_schema::uses::{ConnectionParty, DataUse, GuardrailUse, Party, UseKind};
 
 pub use briefly::briefly;
+pub use categories::Categories;
 pub use differs::differences;
 pub use length::{Length, cut, listed};
 
 /// One data use as one sentence, without the workflow's name.
 pub fn sentence(data_use: &DataUse) -> String {
+    sentence_with(data_use, &Categories::default())
+}
+
+/// The same, with the categories of its fields.
+pub fn sentence_with(data_use: &DataUse, categories: &Categories) -> String {
     let to = data_use.to.as_ref().map(party).unwrap_or_default();
     let from = data_use.from.as_ref().map(party).unwrap_or_default();
     let operation = data_use.operation.as_ref().map(|o| format!(" by `{o}`")).unwrap_or_default();
-    let fields = fields(data_use);
+    let fields = fields(data_use, categories);
     let said = match data_use.kind {
         UseKind::Read if data_use.gives() => {
             let of = from_clause(data_use, &from);
@@ -201,13 +208,17 @@ fn connection(to: &ConnectionParty) -> String {
     said
 }
 
-/// Fields by class, the most private first, because that is what a reader looks for.
-fn fields(data_use: &DataUse) -> String {
-    let of = |class: Class| -> Vec<String> {
-        data_use.fields.iter().filter(|(_, c)| **c == class).map(|(path, _)| format!("`{path}`")).collect()
+/// Fields by class, the most private first, because that is what a reader looks for; those of one kind together.
+fn fields(data_use: &DataUse, categories: &Categories) -> String {
+    let of = |class: Class| {
+        let mut kinds: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (path, _) in data_use.fields.iter().filter(|(_, c)| **c == class) {
+            kinds.entry(categories.kind(path, class)).or_default().push(format!("`{path}`"));
+        }
+        kinds
     };
-    let groups = Class::ALL.into_iter().rev().map(|class| (class, of(class))).filter(|(_, paths)| !paths.is_empty());
-    let said: Vec<_> = groups.map(|(class, paths)| format!("{} ({class})", paths.join(", "))).collect();
+    let groups = Class::ALL.into_iter().rev().flat_map(of);
+    let said: Vec<_> = groups.map(|(kind, paths)| format!("{} ({kind})", paths.join(", "))).collect();
     if said.is_empty() { "nothing of yours".to_owned() } else { said.join(" and ") }
 }
 

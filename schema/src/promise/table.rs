@@ -9,7 +9,8 @@ pub const ALL: &[Promise] = &[
         sentence: "Stored are workflow configuration, automation logs and aggregated KPIs, nothing else.",
         how: "Journal, ledger, queue and alerts take facts only: a value becomes one when it fits a reference shape, and \
               content has no form that can be written out.",
-        check: "`sqlite3 agent.db .tables` and a listing of the state folder show what this page lists, and nothing else.",
+        check: "A listing of the state folder, and `sqlite3 agent.db .tables` (while the agent runs, of a copy of `agent.db` and then \
+                `agent.db-wal` in another folder), show what this page lists, and nothing else.",
         tests: &[
             "only_what_fits_a_reference_shape_becomes_a_fact",
             "only_facts_reach_the_ledger_and_only_public_values_a_kpi",

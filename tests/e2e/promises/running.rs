@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use assent_compiler::command::demo::source::put;
-use assent_tests::{command, have, run, skipped};
+use assent_tests::{Running, command, have, run, skipped};
 use serde_json::Value;
 
 use super::world::{Broken, Rewrite, WORLD};
@@ -58,6 +58,53 @@ fn listed(folder: &Path, seconds: u32) -> Option<PathBuf> {
     let before = line.split(&name).next().unwrap_or_default();
     put(&keys, format!("{before}assent:eu-production-1:epoch/1{rest}").as_bytes()).expect("a file");
     Some(keys)
+}
+
+/// An agent that runs holds its database alone, and what the page lists can still be looked at.
+const HOLD: &str = "import sqlite3, sys
+there = sqlite3.connect(sys.argv[1], isolation_level=None)
+there.execute('pragma journal_mode = wal')
+there.execute('pragma locking_mode = exclusive')
+there.execute('create table held_meanwhile (a)')
+there.execute('begin exclusive')
+print('holds', flush=True)
+sys.stdin.read()";
+
+#[test]
+fn what_a_running_agent_holds_is_looked_at_in_a_copy() {
+    if !looked_at() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let (part, state) = WORLD.broken(folder.path(), Broken::State("agent.log", "\n"));
+    let mut python = command("python3", folder.path());
+    python.args(["-c", HOLD]).arg(state.join("state/agent.db")).stdin(std::process::Stdio::piped());
+    let agent = Running::start(&mut python, |line| line == "holds");
+    // What is in the log alone is seen, too: nobody lists that table.
+    let said = WORLD.audit("P01", &[(part, state.clone())]).expect_err("a table that the report does not name");
+    assert!(said.starts_with("refuted: ") && said.contains("held_meanwhile"), "{said}");
+    WORLD.audit("P19", &[(part, state)]).unwrap_or_else(|no| panic!("P19 is not confirmed: {no}"));
+    agent.kill();
+}
+
+/// Whoever was on call and has left since did what they did while they might.
+#[test]
+fn p10_is_confirmed_when_who_was_on_call_has_left() {
+    if !looked_at() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let same = "[roles.oncall]";
+    let (part, release) = WORLD.broken(folder.path(), Broken::Release(same, same));
+    let roots = release.join("trust/root");
+    let newest =
+        (1..100_u32).take_while(|version| roots.join(format!("{version}.toml")).exists()).last().expect("a root");
+    let text = std::fs::read_to_string(roots.join(format!("{newest}.toml"))).expect("a root");
+    assert!(text.contains("bruno"), "{text}");
+    let next = roots.join(format!("{}.toml", newest + 1));
+    put(&next, text.replace("bruno", "brunhild").as_bytes()).expect("a root");
+    let said = WORLD.audit("P10", &[(part, release)]).unwrap_or_else(|no| panic!("P10 is not confirmed: {no}"));
+    assert!(said.contains("bruno looked"), "{said}");
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use assent_schema::id::{Name, OperationRef};
 use assent_schema::plan::{Action, Effect, Plan};
 use assent_schema::release::Choice;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use maud::{Markup, html};
 
 use super::marks::{Mark, mark, pill};
@@ -37,6 +39,28 @@ fn sentence(over: &NoLonger) -> String {
     // Whoever decided is named as they are.
     let first = letters.next().filter(|_| over.by.is_none());
     first.map_or_else(|| format!("{became}."), |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
+}
+
+/// The answer was taken; with it goes the receipt, once, as a file.
+pub(in crate::console) fn decided(shown: &Shown, choice: Choice, receipt: &[u8]) -> Body {
+    let said = super::said(if choice == Choice::Approve { "yes" } else { "no" });
+    let run = shown.name.as_ref().map_or_else(|| shown.run.to_string(), ToString::to_string);
+    let main = html! {
+        p.crumbs { a href="/decisions" { "Decisions" } }
+        h1 { "Decided" }
+        @if let Some(said) = said { p.banner.good role="status" { (mark(Mark::Good)) (said) } }
+        p.facts { span { "workflow " (shown.workflow) } span { "step " code { (shown.step) } } span { "run " (run) } }
+        p {
+            a download={ "receipt-" (run) "-" (shown.step) ".json" }
+                href={ "data:application/json;base64," (STANDARD.encode(receipt)) } { "Save your receipt" }
+        }
+        p.hint {
+            "With it you can show later what you were shown; without it nobody can. The ledger holds a digest of it alone, "
+            "and this is the only time that it is offered. Keep it as safe as what stands in it."
+        }
+        p { a href="/decisions" { "To what else is waiting" } }
+    };
+    Body { title: "Decided".into(), section: Section::Decisions, main, is_live: false }
 }
 
 /// A question with its answers.

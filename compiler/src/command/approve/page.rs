@@ -16,6 +16,7 @@ use crate::command::repository::{commit, worktree};
 use crate::compare::{ClientState, beside, state};
 use crate::error::Error;
 use crate::publish::{branch, opened, place};
+use crate::sentence::Categories;
 use crate::show::page::{Page, Prompt, Was, page};
 use crate::source::resolve_commit;
 
@@ -86,6 +87,7 @@ impl PageArgs {
             needed: &needed,
             lacking: &lacking,
             prompts: &prompts(&concerned, &now, before.as_ref()),
+            categories: &Categories::of(now.plans.values().map(AsRef::as_ref)),
         });
         place::put_named(to, html.as_bytes())?;
         Ok(Some(to))

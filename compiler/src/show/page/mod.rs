@@ -18,6 +18,7 @@ use maud::{Markup, html};
 
 use super::document::document;
 use crate::compare::{Approvers, Beside};
+use crate::sentence::Categories;
 use visible::{lines, value};
 
 const STYLE: &str = include_str!("style.css");
@@ -46,6 +47,8 @@ pub struct Page<'a> {
     pub lacking: &'a [DataUse],
     /// The prompts of the workflows concerned.
     pub prompts: &'a [Prompt],
+    /// Of what kind the data is, as the source says.
+    pub categories: &'a Categories,
 }
 
 /// The prompt of one `ask`.

@@ -6,13 +6,13 @@ use assent_schema::id::{Name, OperationRef, PersonId};
 use assent_schema::trust::words;
 use assent_schema::uses::{ConnectionParty, DataUse, EventUse, Party, PutUse, RequestUse};
 
-use crate::sentence::{always, effect, guardrail, quoted, starts, stays};
+use crate::sentence::{Categories, always, effect, guardrail, quoted, starts, stays};
 
 /// What one row is about, with its values.
 pub(super) type Row = (&'static str, Vec<String>);
 
 /// The rows of a data use; those without values are left out.
-pub(super) fn rows(used: &DataUse) -> Vec<Row> {
+pub(super) fn rows(used: &DataUse, categories: &Categories) -> Vec<Row> {
     // Every member is named here, so that a new one cannot be forgotten.
     let DataUse {
         kind: _,
@@ -59,7 +59,7 @@ pub(super) fn rows(used: &DataUse) -> Vec<Row> {
         ("By the operation", one(operation.as_ref().map(ToString::to_string))),
         ("Which", does.map(|does| vec![effect(does).to_owned()]).unwrap_or_default()),
         ("Unattended", one(alone)),
-        ("Fields", fields.iter().map(|(path, class)| format!("{path} ({class})")).collect()),
+        ("Fields", fields.iter().map(|(path, class)| categories.told(path, *class)).collect()),
         ("What goes where", puts.iter().flat_map(put).collect()),
         ("Permissions (scopes)", scopes),
         ("Limits (guardrail)", limit.as_ref().map(guardrail).map(limits).unwrap_or_default()),

@@ -11,7 +11,7 @@ use maud::{Markup, html};
 use super::visible::{lines, sentence as shown, value};
 use super::{Page, digest, fact};
 use crate::publish::hand::{by_hand, quoted};
-use crate::sentence::sentence;
+use crate::sentence::sentence_with;
 
 /// What happens when nobody signs.
 pub(super) fn nobody(page: &Page<'_>) -> Markup {
@@ -33,7 +33,7 @@ pub(super) fn nobody(page: &Page<'_>) -> Markup {
                 p { "With this file everything that the source needs is approved." }
             } @else {
                 p { "Also with this file the source needs what is not approved, and asks for it elsewhere:" }
-                ul { @for used in page.lacking { li { (shown(&sentence(used))) } } }
+                ul { @for used in page.lacking { li { (shown(&sentence_with(used, page.categories))) } } }
             }
         } @else {
             p { "Everything stays approved as it is now" @if let Some(first) = first { "; the first of it ends " (first) } "." }

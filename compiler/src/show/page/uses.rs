@@ -11,7 +11,7 @@ use super::Page;
 use super::rows::{Row, rows};
 use super::visible::{sentence as shown, value};
 use crate::compare::Beside;
-use crate::sentence::sentence;
+use crate::sentence::{Categories, sentence_with};
 
 /// What is asked, or what ends.
 pub(super) fn section(page: &Page<'_>) -> Markup {
@@ -23,7 +23,7 @@ pub(super) fn section(page: &Page<'_>) -> Markup {
         @for name in workflows {
             section {
                 h3 { (heading(name)) }
-                @for pair in page.beside.iter().filter(|pair| workflow(pair) == name) { (article(pair)) }
+                @for pair in page.beside.iter().filter(|pair| workflow(pair) == name) { (article(pair, page.categories)) }
             }
         }
     }
@@ -44,7 +44,7 @@ pub(super) fn rest(page: &Page<'_>) -> Markup {
                             Some(name) => { code { (value(name.as_str())) } " " },
                             None => "for all workflows: ",
                         }
-                        (shown(&sentence(used))) " Until " (expires) "."
+                        (shown(&sentence_with(used, page.categories))) " Until " (expires) "."
                     }
                 }
             }
@@ -65,7 +65,7 @@ fn heading(name: Option<&WorkflowId>) -> Markup {
     }
 }
 
-fn article(pair: &Beside) -> Markup {
+fn article(pair: &Beside, categories: &Categories) -> Markup {
     let (tag, class) = match (&pair.was, &pair.is) {
         (None, _) => ("new", "new"),
         (Some(_), None) => ("ends", "gone"),
@@ -73,12 +73,13 @@ fn article(pair: &Beside) -> Markup {
         (Some(_), Some(_)) if pair.is_known() => ("within what is approved", "same"),
         (Some(_), Some(_)) => ("wider or other than approved", "new"),
     };
-    let said = pair.is.as_deref().or(pair.was.as_ref().map(|was| &*was.used)).map(sentence);
+    let said = pair.is.as_deref().or(pair.was.as_ref().map(|was| &*was.used));
+    let said = said.map(|used| sentence_with(used, categories));
     html! {
         article {
             h4 { span class={ "tag " (class) } { (tag) } " " (shown(&said.unwrap_or_default())) }
             dl {
-                @for (name, was, is) in joined(pair.was.as_ref().map(|was| &*was.used), pair.is.as_deref()) {
+                @for (name, was, is) in joined(pair.was.as_ref().map(|was| &*was.used), pair.is.as_deref(), categories) {
                     (row(name, pair, was.as_ref(), is.as_ref()))
                 }
                 @if let Some(was) = &pair.was {
@@ -92,7 +93,8 @@ fn article(pair: &Beside) -> Markup {
 /// The rows of both sides, by name, in the order of a use.
 type Joined = (&'static str, Option<Vec<String>>, Option<Vec<String>>);
 
-fn joined(was: Option<&DataUse>, is: Option<&DataUse>) -> Vec<Joined> {
+fn joined(was: Option<&DataUse>, is: Option<&DataUse>, categories: &Categories) -> Vec<Joined> {
+    let rows = |used| rows(used, categories);
     let (old, new) = (was.map(rows), is.map(rows));
     let find = |side: &Option<Vec<Row>>, name: &str| {
         side.as_ref().map(|all| all.iter().find(|(of, _)| *of == name).map(|(_, v)| v.clone()).unwrap_or_default())

@@ -58,7 +58,9 @@ pub fn human(compared: Compared<'_>) -> String {
 pub fn json(compared: Compared<'_>) -> Value {
     let all = compared.changes.iter().map(|change| {
         let uses = |uses: &[DataUse]| -> Value {
-            uses.iter().map(|data_use| json!({ "use": data_use, "words": use_line(data_use) })).collect()
+            uses.iter()
+                .map(|data_use| json!({ "use": data_use, "words": use_line(data_use, &change.categories) }))
+                .collect()
         };
         let workflows: Vec<_> = change.workflows.iter().map(workflow_json).collect();
         let bits = change.bits.iter().map(|(name, (was, is))| (name.to_string(), json!({ "was": was, "is": is })));

@@ -10,7 +10,7 @@ use super::Compared;
 use crate::compare::{
     Absent, Approvers, ClientChange, Detail, Difference, FactChange, Lowered, Unjudged, What, WorkflowChange,
 };
-use crate::sentence::sentence;
+use crate::sentence::{Categories, sentence_with};
 
 /// The most lines of a prompt's difference that are shown.
 const PROMPT_MOST_LINES: usize = 60;
@@ -49,6 +49,7 @@ pub(super) fn sections(change: &ClientChange) -> Vec<Section> {
     let old: Vec<_> = change.missing.iter().filter(|data_use| !change.added.contains(data_use)).collect();
     let (weaker, facts): (Vec<_>, Vec<_>) = change.facts.iter().partition(|fact| fact.weakens());
     let warnings = change.lowered.iter().map(lowered).chain(weaker.into_iter().map(fact));
+    let uses = |all| uses(all, &change.categories);
     let section = |title, mark, lines: Vec<Line>, folded| Section { title, mark, lines, folded };
     let sections = [
         section("Protection that is taken away:", '!', warnings.map(Line::from).collect(), false),
@@ -103,16 +104,17 @@ fn came(what: &str) -> &str {
 }
 
 /// Data uses as people look for them: workflow by workflow, what is read before what is done.
-fn uses(mut uses: Vec<&DataUse>) -> Vec<Line> {
+fn uses(mut uses: Vec<&DataUse>, categories: &Categories) -> Vec<Line> {
     uses.sort_by(|a, b| (&a.workflow, a.kind).cmp(&(&b.workflow, b.kind)));
-    uses.into_iter().map(|data_use| use_line(data_use).into()).collect()
+    uses.into_iter().map(|data_use| use_line(data_use, categories).into()).collect()
 }
 
 /// One data use with the workflow that it belongs to.
-pub(super) fn use_line(data_use: &DataUse) -> String {
+pub(super) fn use_line(data_use: &DataUse, categories: &Categories) -> String {
+    let said = sentence_with(data_use, categories);
     match &data_use.workflow {
-        Some(workflow) => format!("`{workflow}` {}", sentence(data_use)),
-        None => format!("for all workflows: {}", sentence(data_use)),
+        Some(workflow) => format!("`{workflow}` {said}"),
+        None => format!("for all workflows: {said}"),
     }
 }
 
