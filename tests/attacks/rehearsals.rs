@@ -73,7 +73,7 @@ pub(crate) const ROOM: &[Attack] = &[
     }),
     attack("rehearsal: 40 days old, told of a release that the agent took", "not-rehearsed", || {
         let plans = [Digest::of_file(b"other")].into();
-        let knows = PinnedTrust { plans, sequence: (World::honest().generation, 1), ..enrolled() };
+        let knows = PinnedTrust { plans, sequence: (World::honest().next_root().generation, 1), ..enrolled() };
         carried_to(&knows, |_| (), |_| (), |first| first)
     }),
     attack("rehearsal: 40 days old, of a plan that came to the region while the agent was away", "accepted", || {

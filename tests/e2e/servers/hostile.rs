@@ -89,7 +89,8 @@ fn apart(body: impl FnOnce()) {
         return body();
     }
     let this = std::thread::current().name().expect("tests run in threads that have their names").to_owned();
-    let mut test = std::process::Command::new(std::env::current_exe().expect("a test"));
+    let home = tempfile::tempdir().expect("a folder");
+    let mut test = assent_tests::command(std::env::current_exe().expect("a test"), home.path());
     let ended = test.args(["--exact", &this, "--nocapture"]).env(APART, "1").output().expect("the test again");
     let said = String::from_utf8_lossy(&ended.stdout);
     assert!(ended.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&ended.stderr));
