@@ -71,12 +71,7 @@ pub(crate) const ROOM: &[Attack] = &[
             },
         )
     }),
-    attack("rehearsal: 40 days old, told of a release that the agent took", "not-rehearsed", || {
-        let plans = [Digest::of_file(b"other")].into();
-        let knows = PinnedTrust { plans, sequence: (World::honest().next_root().generation, 1), ..enrolled() };
-        carried_to(&knows, |_| (), |_| (), |first| first)
-    }),
-    attack("rehearsal: 40 days old, of a plan that came to the region while the agent was away", "accepted", || {
+    attack("rehearsal: 40 days old, told of a region before to an agent that knows it", "not-rehearsed", || {
         let knows = PinnedTrust { plans: [Digest::of_file(b"other")].into(), ..enrolled() };
         carried_to(&knows, |_| (), |_| (), |first| first)
     }),

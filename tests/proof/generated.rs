@@ -151,6 +151,15 @@ fn sorted(value: Value) -> Value {
             Value::Array(items)
         }
         Value::Object(members) => members.into_iter().map(|(key, value)| (key, sorted(value))).collect(),
+        // The fields of content that an expression reads stand by name.
+        Value::String(text) => match text.split_once(", of ").filter(|(what, _)| what.contains(": that it failed")) {
+            Some((what, fields)) => {
+                let mut fields: Vec<&str> = fields.split(", ").collect();
+                fields.sort_unstable();
+                Value::String(format!("{what}, of {}", fields.join(", ")))
+            }
+            None => Value::String(text),
+        },
         other => other,
     }
 }

@@ -1,15 +1,15 @@
 //! Transfers with a repository on this machine: objects are looked up there and put into a pack here, or the other way round. For
 //! the child process alone, which has limits.
 //!
-//! What comes is the commit that a branch stands at, with its files; and of what stood there before, up to what is kept here, the
-//! manifests alone, as far as there is room.
+//! What comes is the commit that a branch stands at, with its files. What stood there before only an agent asks for that has
+//! accepted nothing yet, and of that nothing but the manifests.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::Path;
 
-use git2::{ErrorClass, ErrorCode, ObjectType, Odb, Oid, Repository, RepositoryOpenFlags, Tree};
+use git2::{ErrorClass, ErrorCode, ObjectType, Odb, Oid, Repository, RepositoryOpenFlags};
 
 use super::shelf::ACCEPTED;
 use super::transfer::OBJECTS_MOST;
@@ -20,8 +20,6 @@ const DEPTH_MOST: usize = 64;
 
 /// The most commits of the past that are asked for.
 const PAST_MOST: usize = 10_000;
-/// Of what a fetch may bring, the past may be no more than one part of so many.
-const PAST_SHARE: u64 = 4;
 /// What is asked of each.
 const MANIFEST: &str = "manifest.json";
 
@@ -78,7 +76,9 @@ fn bring(repository: &Repository, other: &Repository, tip: Oid, most_bytes: u64)
         ObjectType::Commit => {
             let tree = other.find_commit(tip).map_err(failed)?.tree_id();
             lacking.folder(tree, DEPTH_MOST)?;
-            lacking.past(tip, &accepted(repository)?, most_bytes / PAST_SHARE)?;
+            if !has_accepted(repository)? {
+                lacking.past(tip)?;
+            }
         }
         ObjectType::Tree => lacking.folder(tip, DEPTH_MOST)?,
         // Whoever reads it refuses it.
@@ -111,14 +111,10 @@ fn bring(repository: &Repository, other: &Repository, tip: Oid, most_bytes: u64)
     pack.commit().map(drop).map_err(failed)
 }
 
-/// The manifests of the releases that are kept here.
-fn accepted(repository: &Repository) -> Result<BTreeSet<Oid>, PullFailure> {
-    let kept = repository.references_glob(&format!("{ACCEPTED}*")).or(Err(PullFailure::Broken))?;
-    Ok(kept.filter_map(|reference| manifest(&reference.ok()?.peel_to_commit().ok()?.tree().ok()?)).collect())
-}
-
-fn manifest(tree: &Tree<'_>) -> Option<Oid> {
-    tree.get_name(MANIFEST).filter(|entry| entry.kind() == Some(ObjectType::Blob)).map(|entry| entry.id())
+/// Whether a release is kept here.
+fn has_accepted(repository: &Repository) -> Result<bool, PullFailure> {
+    let mut kept = repository.references_glob(&format!("{ACCEPTED}*")).or(Err(PullFailure::Broken))?;
+    Ok(kept.next().is_some())
 }
 
 /// What is not here of what leads from somewhere.
@@ -144,28 +140,22 @@ impl Lacking<'_> {
         Ok(true)
     }
 
-    /// Notes the commits before one, each with its manifest, up to a release that is kept here and as far as there is room for so many
-    /// bytes. They are a help, and no reason to refuse what stands there now.
-    fn past(&mut self, tip: Oid, kept: &BTreeSet<Oid>, mut room: u64) -> Result<(), PullFailure> {
-        let Ok(theirs) = self.other.odb() else { return Ok(()) };
-        let mut next = Some(tip);
-        for _ in 0..PAST_MOST {
+    /// Notes the commits before one, each with its manifest, as far as there is room.
+    fn past(&mut self, tip: Oid) -> Result<(), PullFailure> {
+        let before = |id| self.other.find_commit(id).ok()?.parent_id(0).ok();
+        let line: Vec<Oid> = std::iter::successors(before(tip), |id| before(*id)).take(PAST_MOST).collect();
+        for id in line {
             // One that is cut off there ends the line.
-            let Some(commit) = next.and_then(|id| self.other.find_commit(id).ok()) else { break };
+            let Ok(commit) = self.other.find_commit(id) else { break };
             let Ok(tree) = commit.tree() else { break };
-            let manifest = manifest(&tree);
-            if manifest.is_some_and(|manifest| kept.contains(&manifest)) || self.seen.len() + 3 > OBJECTS_MOST {
+            if self.seen.len().saturating_add(3) > OBJECTS_MOST {
                 break;
             }
-            let objects: Vec<Oid> = [commit.id(), tree.id()].into_iter().chain(manifest).collect();
-            let new = objects.iter().filter(|id| !self.seen.contains(id) && !self.ours.exists(**id));
-            let sizes = new.map(|id| theirs.read_header(*id).map_or(u64::MAX, |(size, _)| size as u64));
-            let Some(left) = room.checked_sub(sizes.fold(0, u64::saturating_add)) else { break };
-            room = left;
-            for id in objects {
-                self.put(id)?;
+            self.put(id)?;
+            self.put(tree.id())?;
+            if let Some(manifest) = tree.get_name(MANIFEST).filter(|entry| entry.kind() == Some(ObjectType::Blob)) {
+                self.put(manifest.id())?;
             }
-            next = commit.parent_id(0).ok();
         }
         Ok(())
     }

@@ -75,7 +75,7 @@ fn noting() -> Plan {
             "response": {}, "most_bytes": 65536, "timeout": "10s"}},
         "steps": [{"id": "note", "action": {"kind": "call", "operation": "shop.note", "with": {"number": "${trigger.number}"},
             "retry": {"attempts": 1, "first": "1s", "most": "1s"}}}],
-        "kpis": [{"name": "noted", "count": true}],
+        "kpis": [{"name": "noted"}],
         "fallback": {"queue": "leads"},
     }))
     .unwrap()

@@ -210,8 +210,8 @@ pub fn verify_after(
     verify_with_past(files, pinned, place, now, before, &mut |_| None)
 }
 
-/// As [`verify_after`], with the past of the branch: of releases that it did not take an agent asks there which plans came to its
-/// region by them, when their rehearsals were recent. Of those that it took it asks its own memory alone.
+/// As [`verify_after`], with the past of the branch: an agent that has accepted no plan yet asks it which of them came to its
+/// region before, when their rehearsals were recent. One that has accepted some asks its own memory alone.
 ///
 /// # Errors
 /// As [`verify`].
@@ -250,13 +250,9 @@ pub fn verify_with_past(
     let new = manifest.active.iter().map(|active| active.plan).filter(is_new).collect();
     let rehearsed = rehearsals::verified(&sorted, &roots, &new);
     let needed = roots.newest().rehearsals;
-    // What was recent when it came to the region counts on; of that an agent knows itself, but for the releases that it did not take.
-    let earlier = if rehearsals::any_old(&rehearsed, now.expiry) {
-        let untaken = rehearsals::Untaken::by(pinned, &manifest, before.map(|before| before.manifest.at));
-        rehearsals::named_before(&manifest, &new, untaken, past)
-    } else {
-        rehearsals::NamedAt::new()
-    };
+    // What was recent when it came to the region counts on; of that an agent knows itself, but for one that has taken nothing yet.
+    let asks_past = pinned.plans.is_empty() && rehearsals::any_old(&rehearsed, now.expiry);
+    let earlier = if asks_past { rehearsals::named_before(&manifest, &new, past) } else { rehearsals::NamedAt::new() };
     let of_client: BTreeMap<&ClientId, Vec<DataUse>> =
         clients.iter().map(|(client, bundle)| (client, uses::derive_client(&bundle.facts))).collect();
     // Each plan is read, judged and let go by one thread, one after the other: read, it takes twenty times its bytes.

@@ -1,8 +1,8 @@
 //! Whether plans that are new here were rehearsed: by enough staging agents, recently, on the same engine, all passed.
 //!
-//! A rehearsal is recent when its plan first comes to a region, and is not asked for again. What came to the region by releases
-//! that an agent took it knows of itself. What came by others, before it was there or while it was away, it reads in the past of the
-//! release branch, which counts as far as each release names the one before by its digest, from the one whose signatures hold.
+//! A rehearsal is recent when its plan first comes to a region, and is not asked for again. What came to the region before, an
+//! agent knows of itself; one that has taken nothing yet reads it in the past of the release branch, which counts as far as
+//! each release names the one before by its digest, from the one whose signatures hold.
 //!
 //! # Source
 //! trust.md section 4. Promise P15.
@@ -16,7 +16,6 @@ use assent_schema::scenario::Tests;
 use assent_schema::time::Moment;
 use assent_schema::trust::{RootChain, Verified, verify_rehearsal};
 
-use super::PinnedTrust;
 use super::clients::Named;
 use super::files::Sorted;
 use super::refusal::{Refusal, RefusalCode};
@@ -28,39 +27,12 @@ const RELEASES_MOST: usize = 1_000;
 /// Gives the manifest with a digest out of the past of a branch, if it has it. Whoever may push wrote that past.
 pub type Past<'p> = dyn FnMut(Digest) -> Option<Vec<u8>> + 'p;
 
-/// The releases that an agent did not take: those of a higher number than it holds, and made later.
-#[derive(Clone, Copy)]
-pub(super) struct Untaken {
-    after: u64,
-    since: Option<Moment>,
-}
-
-impl Untaken {
-    /// By what it holds, and when that was made, where it knows.
-    pub(super) fn by(pinned: &PinnedTrust, manifest: &Manifest, made: Option<Moment>) -> Self {
-        if pinned.plans.is_empty() {
-            return Self { after: 0, since: None };
-        }
-        let (generation, sequence) = pinned.sequence;
-        Self { after: if generation == manifest.generation { sequence } else { 0 }, since: made }
-    }
-
-    fn holds(self, release: &Manifest) -> bool {
-        release.sequence > self.after && self.since.is_none_or(|since| release.at > since)
-    }
-}
-
 /// When releases before named a plan with its scenarios.
 pub(super) type NamedAt = BTreeMap<(Digest, Digest), BTreeSet<Moment>>;
 
 /// When the releases before one named some plans. The digest in each vouches for the one before it; the first that is not what
-/// it names, is of another place or was taken ends what is known.
-pub(super) fn named_before(
-    manifest: &Manifest,
-    wanted: &BTreeSet<Digest>,
-    untaken: Untaken,
-    past: &mut Past<'_>,
-) -> NamedAt {
+/// it names or is of another place ends what is known.
+pub(super) fn named_before(manifest: &Manifest, wanted: &BTreeSet<Digest>, past: &mut Past<'_>) -> NamedAt {
     let place = |one: &Manifest| (one.project, one.environment.clone(), one.region.clone(), one.generation);
     let mut found = NamedAt::new();
     let (mut previous, mut sequence) = (manifest.previous, manifest.sequence);
@@ -68,7 +40,7 @@ pub(super) fn named_before(
         let Some(digest) = previous else { break };
         let Some(bytes) = past(digest).filter(|bytes| Digest::of_file(bytes) == digest) else { break };
         let Ok(earlier) = canon::from_bytes::<Manifest>(&bytes) else { break };
-        if place(&earlier) != place(manifest) || earlier.sequence >= sequence || !untaken.holds(&earlier) {
+        if place(&earlier) != place(manifest) || earlier.sequence >= sequence {
             break;
         }
         for active in earlier.active.iter().filter(|active| wanted.contains(&active.plan)) {

@@ -227,31 +227,6 @@ async fn a_new_host_reads_in_the_past_of_the_branch_when_a_plan_came_to_its_regi
     assert_eq!(agent.status().await.unwrap().refused.len(), 0);
 }
 
-/// The release that first named a plan passed an agent by, and the next one carries the same rehearsal on.
-#[tokio::test(flavor = "multi_thread")]
-async fn an_agent_that_was_away_reads_there_when_a_plan_came_to_its_region_meanwhile() {
-    let site = Site::new();
-    let now = RealClock.now().moment();
-    let old = |files: &mut Files| {
-        files.retain(|path, _| !path.starts_with("rehearsals/"));
-        let mut rehearsal = fixture::rehearsal();
-        (rehearsal.plan, rehearsal.time) = (digest(&plan("two")), now.minus(Period::days(34)));
-        fixture::put_rehearsal(files, &rehearsal, "eu-staging-1");
-    };
-    let first = release_of(&plan("one"), 1, None, |_| (), |manifest| manifest.at = now.minus(Period::days(50)));
-    let second = release_of(&plan("two"), 2, Some(&first), old, |manifest| manifest.at = now.minus(Period::days(5)));
-    let third = release_of(&plan("two"), 3, Some(&second), old, |_| ());
-    let (agent, _ended) = site.agent().await;
-    site.publish(&first);
-    agent.pull().await.unwrap();
-    assert_eq!(active(&agent).await, Some(digest(&plan("one"))));
-    site.publish(&second);
-    site.publish(&third);
-    agent.pull().await.unwrap();
-    assert_eq!(agent.status().await.unwrap().refused.len(), 0);
-    assert_eq!(active(&agent).await, Some(digest(&plan("two"))));
-}
-
 /// What a child does that is none: told what to do by a file beside it.
 #[expect(clippy::disallowed_methods, reason = "the test writes the program that an agent starts")]
 fn child(site: &Site) -> (PathBuf, impl Fn(&str)) {
