@@ -49,7 +49,9 @@ fn read(at: &str, path: &str) -> Value {
 fn signing(signed: &str, tolerance: Option<&str>) -> Value {
     let time = tolerance.map(|most| json!({ "header": "x-time", "wire": "seconds", "tolerance": most }));
     let mut hmac = json!({ "header": "x-signature", "encoding": "hex", "signed": signed });
-    time.into_iter().for_each(|time| hmac["time"] = time);
+    if let Some(time) = time {
+        hmac["time"] = time;
+    }
     hmac
 }
 
