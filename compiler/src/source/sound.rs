@@ -13,8 +13,6 @@ use assent_schema::loose::{Inflater, MOST_BYTES, folders, names_object};
 
 use crate::error::Error;
 
-/// How far repositories may borrow objects of one another, as git has it.
-const BORROWED_MOST: usize = 5;
 /// The largest list of grafts or alternates, in bytes.
 const LIST_MOST_BYTES: u64 = 1 << 20;
 
@@ -29,9 +27,7 @@ pub fn look_at(common: &Path) -> Result<(), Error> {
         return Err(Error::input(what));
     }
     let (mut left, mut inflater) = (MOST_BYTES, Inflater::default());
-    let mut all = BTreeSet::new();
-    borrows(&common.join("objects"), BORROWED_MOST, &mut all).map_err(tried)?;
-    for objects in all {
+    for objects in lenders(&common.join("objects")).map_err(tried)? {
         for file in files(&objects).map_err(tried)? {
             match size(&file, left, &mut inflater) {
                 Ok(Some(size)) if size < left => left = left.saturating_sub(size),
@@ -78,19 +74,22 @@ fn said(file: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// Adds a folder of objects and those that it borrows from, each once, whoever borrows of whom.
-fn borrows(objects: &Path, borrowed: usize, all: &mut BTreeSet<PathBuf>) -> io::Result<()> {
-    let objects = match objects.canonicalize() {
-        Ok(objects) => objects,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    if !all.insert(objects.clone()) {
-        return Ok(());
+/// A folder of objects and those that it borrows from, each once, whoever borrows of whom and however far: git stops after a few, and
+/// what it may reach by a shorter way is among them.
+fn lenders(objects: &Path) -> io::Result<BTreeSet<PathBuf>> {
+    let (mut all, mut next) = (BTreeSet::new(), vec![objects.to_owned()]);
+    while let Some(objects) = next.pop() {
+        let objects = match objects.canonicalize() {
+            Ok(objects) => objects,
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        if all.insert(objects.clone()) {
+            let others = said(&objects.join("info/alternates"))?;
+            next.extend(others.lines().filter(|line| is_said(line)).map(|other| objects.join(other)));
+        }
     }
-    let Some(left) = borrowed.checked_sub(1) else { return Ok(()) };
-    let others = said(&objects.join("info/alternates"))?;
-    others.lines().filter(|line| is_said(line)).try_for_each(|other| borrows(&objects.join(other), left, all))
+    Ok(all)
 }
 
 fn size(file: &Path, most: u64, inflater: &mut Inflater) -> io::Result<Option<u64>> {
@@ -123,9 +122,7 @@ mod tests {
         let own = here.path().join("objects");
         let lenders = [there.path(), &own, &own, &own, &own, &own, &own, &own].map(|path| path.to_str().unwrap());
         std::fs::write(objects.join("alternates"), lenders.join("\n")).unwrap();
-        let mut all = BTreeSet::new();
-        borrows(&own, BORROWED_MOST, &mut all).unwrap();
-        assert_eq!(all.len(), 2, "who borrows of itself is looked at once");
+        assert_eq!(lenders(&own).unwrap().len(), 2, "who borrows of itself is looked at once");
         look_at(here.path()).unwrap();
         std::fs::write(lent.join("0a".repeat(19)), "x").unwrap();
         assert!(look_at(here.path()).unwrap_err().to_string().contains("breaks off"));
