@@ -127,7 +127,8 @@ pub fn verify(
     }
     let claim = read(scheme, delivery)?;
     if let Some(seconds) = claim.at {
-        let tolerance = scheme.hmac.and_then(|hmac| hmac.time.as_ref()).map(|time| time.tolerance.as_seconds());
+        let hmac = scheme.hmac.filter(|_| scheme.dialect == Dialect::Hmac);
+        let tolerance = hmac.and_then(|hmac| hmac.time.as_ref()).map(|time| time.tolerance.as_seconds());
         let tolerance = tolerance.and_then(|seconds| i64::try_from(seconds).ok()).unwrap_or(TOLERANCE_SECONDS);
         in_time(seconds, now, tolerance)?;
     }
