@@ -188,7 +188,7 @@ pub struct Engine<W, S, D> {
     questions: Mutex<BTreeMap<(RunId, StepAt), steps::decide::Open>>,
     ears: Mutex<events::listeners::Ears>,
     /// Runs that a start found and that cannot be reached yet: no event may be taken before they can.
-    coming: Mutex<BTreeSet<RunId>>,
+    coming: watch::Sender<BTreeSet<RunId>>,
     traffic: Mutex<BTreeMap<(ClientId, ConnectionId), Traffic>>,
     tokens: request::tokens::Tokens,
     hours: life::hours::Newest,
@@ -240,7 +240,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
             doors: Mutex::default(),
             questions: Mutex::default(),
             ears: Mutex::default(),
-            coming: Mutex::default(),
+            coming: watch::Sender::default(),
             traffic: Mutex::default(),
             tokens: request::tokens::Tokens::default(),
             hours: life::hours::Newest::default(),
@@ -292,7 +292,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
     /// [`StoreError`].
     pub fn resume(self: &Arc<Self>) -> Result<Vec<(RunId, Task)>, StoreError> {
         let open = self.store.open_runs()?;
-        lock(&self.coming).extend(open.iter().map(|run| run.run));
+        self.coming.send_modify(|coming| coming.extend(open.iter().map(|run| run.run)));
         open.into_iter().map(|run| Ok((run.run, self.carry_on(run.run)))).collect()
     }
 

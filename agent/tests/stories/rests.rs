@@ -138,6 +138,67 @@ fn a_run_that_left_memory_comes_back_wherever_the_machine_dies() {
     }
 }
 
+/// Two events of one key, of which the second waits for its turn as long as the first rests, then rests as long itself: its own
+/// work takes no time at all.
+fn in_turn() -> Workflow {
+    let token = json!({"at": "order", "class": "reference", "written_by": "system", "shape": {"type": "token"}});
+    let param = json!({"place": "body", "at": "order", "shape": {"type": "token"}, "class": "reference"});
+    let plan = json!({
+        "type": "plan", "schema": 1, "client": "borealis", "workflow": "turns", "summary": "s", "purpose": "essential.service",
+        "mode": "live",
+        "trigger": {"kind": "manual", "fields": {"order": token}},
+        "limits": {"timeout": "5m", "concurrency": 4, "one_at_a_time": "trigger.order"},
+        "connections": {"shop": {"integration": "shop"}},
+        "operations": {"shop.post": {
+            "record": "note", "method": "POST", "path": "/notes", "encoding": "json", "effect": "draft", "scopes": [],
+            "params": {"order": param}, "response": {}, "most_bytes": 4096, "timeout": "10s",
+            "idempotency": {"place": "header", "at": "Idempotency-Key", "lives": "1d"}}},
+        "steps": [
+            {"id": "rest", "action": {"kind": "wait", "until": {"for": "2h"}}},
+            {"id": "post", "action": {"kind": "call", "operation": "shop.post", "with": {"order": "${trigger.order}"},
+                "retry": {"attempts": 3, "first": "1s", "most": "1s"}}},
+        ],
+        "fallback": {"queue": "ops"},
+    });
+    let replies = json!([{"to": "shop.post", "status": 200, "body": "{}"}]);
+    let event = json!({"order": "4711"}).to_string();
+    let mut workflow = made_up(workflow("borealis", "overdue"), plan, &event, &replies);
+    let further = json!({"after": "1m", "event": event});
+    let scenario = workflow.tests.scenarios.first_mut().expect("a scenario");
+    scenario.further.push(serde_json::from_value(further).expect("an event"));
+    workflow
+}
+
+#[test]
+fn the_wait_for_a_keys_turn_is_no_work_wherever_the_machine_dies() {
+    let workflow = in_turn();
+    let ends = |story: &Story<'_>| -> Vec<Entry> {
+        let runs = story.store().runs(&RunFilter { most: 10, ..RunFilter::default() }).expect("read");
+        runs.into_iter().map(|line| line.last.entry).collect()
+    };
+    let done = |entry: &Entry| matches!(entry, Entry::Ended { ending: Ending::Done, .. });
+    let in_turn = |story: &Story<'_>| {
+        let store = story.store();
+        let runs = store.runs(&RunFilter { most: 10, ..RunFilter::default() }).expect("read");
+        let mut spans: Vec<_> = runs
+            .iter()
+            .map(|line| store.journal(line.run).expect("read"))
+            .map(|rows| (rows.get(1).expect("a first step").at, rows.last().expect("an end").at))
+            .collect();
+        spans.sort();
+        spans.len() == 2 && spans.is_sorted_by(|one, next| one.1 <= next.0)
+    };
+    let (calm, _) = story(&workflow, None);
+    calm.live(|_, _| {});
+    assert!(ends(&calm).iter().all(done) && in_turn(&calm), "{:?}", ends(&calm));
+    for at in 0..u64::try_from(calm.host.points().len()).expect("few points") {
+        let (story, _) = story(&workflow, None);
+        let crash = Crash { at, strike: Strike::After };
+        story.live(|process, host| host.crash_at((process == 0).then_some(crash)));
+        assert!(ends(&story).iter().all(done) && in_turn(&story), "{at}: {:?}", ends(&story));
+    }
+}
+
 /// What came of the request that was told to wait.
 fn throttled(story: &Story<'_>) -> Outcome {
     let found = journal(story).into_iter().find_map(|row| match row.entry {

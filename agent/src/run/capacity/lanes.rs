@@ -47,10 +47,25 @@ pub(in crate::run) struct Lanes {
 }
 
 impl Lanes {
-    /// Lets a run in, or puts it among those that wait. True when it may go on at once.
+    /// A run that a start found had its key before the stop: nobody else gets it until it ends. Of several it is the oldest's.
+    pub(in crate::run) fn reclaim(&mut self, run: RunId, client: &ClientId, workflow: &WorkflowId, key: &str) {
+        let key = (client.clone(), workflow.clone(), key.to_owned());
+        let held = self.keys.get(&key).copied();
+        if held.is_some_and(|holder| holder <= run) {
+            return;
+        }
+        if let Some(younger) = held {
+            self.holds.remove(&younger);
+        }
+        self.keys.insert(key.clone(), run);
+        self.holds.insert(run, key);
+    }
+
+    /// Lets a run in, or puts it among those that wait. True when it may go on at once. Whoever holds a key stands behind nobody
+    /// who waits for it.
     pub(in crate::run) fn enter(&mut self, run: RunId, lane: Lane) -> bool {
         self.stir(run);
-        if self.fits(run, &lane) && !self.older_waits(run, &lane) {
+        if self.fits(run, &lane) && (self.holds.contains_key(&run) || !self.older_waits(run, &lane)) {
             self.admit(run, lane);
             return true;
         }
@@ -238,6 +253,32 @@ mod tests {
         assert_eq!(lanes.of_client(&ClientId::new("acme").unwrap()), 3);
         assert!(lanes.enter(run(1), lane(Some("a"))), "the holder of a key comes back to it");
         assert_eq!(lanes.leave(run(1)), [run(2)]);
+    }
+
+    #[test]
+    fn whoever_holds_a_key_stands_behind_nobody_who_waits_for_it() {
+        let mut lanes = Lanes::default();
+        assert!(lanes.enter(run(2), lane(Some("a"))));
+        assert_eq!(lanes.pause(run(2)), []);
+        assert!(!lanes.enter(run(1), lane(Some("a"))), "it is older, and came later");
+        assert!(lanes.enter(run(2), lane(Some("a"))));
+        assert_eq!(lanes.leave(run(2)), [run(1)]);
+    }
+
+    #[test]
+    fn after_a_start_a_key_is_whose_it_was() {
+        let (mut lanes, lane) = (Lanes::default(), lane(Some("a")));
+        for n in [2, 1, 3] {
+            lanes.reclaim(run(n), &lane.client, &lane.workflow, "a");
+        }
+        assert!(!lanes.enter(run(2), lane.clone()));
+        assert!(lanes.enter(run(1), lane.clone()));
+        assert_eq!(lanes.leave(run(1)), [run(2)]);
+        // One that ends before it came back leaves its key.
+        lanes.leave(run(2));
+        lanes.reclaim(run(4), &lane.client, &lane.workflow, "a");
+        assert!(!lanes.enter(run(5), lane));
+        assert_eq!(lanes.leave(run(4)), [run(5)]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Whether a run may go on now, its place among the running, and the time that it has.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -143,8 +144,34 @@ impl<W: World, S: Store, D: Deployed> Run<W, S, D> {
         self.compiled.plan.limits.timeout.duration().saturating_sub(here.saturating_add(self.taken))
     }
 
+    /// Takes the key again that it had before a stop, if it had begun.
+    pub(in crate::run) fn reclaim(&self) {
+        if let Some(key) = self.accepted.key.as_deref().filter(|_| self.progress.has_begun()) {
+            lock(&self.engine.lanes).reclaim(self.id, &self.accepted.client, &self.accepted.workflow, key);
+        }
+    }
+
+    /// Waits until every run that a start found has taken its key again: whoever comes first must not get it instead.
+    async fn all_came(&mut self) -> Result<(), Stop> {
+        if self.accepted.key.is_none() || self.engine.coming.borrow().is_empty() {
+            return Ok(());
+        }
+        self.flush_all().await?;
+        let engine = Arc::clone(&self.engine);
+        let (mut coming, mut stopping) = (engine.coming.subscribe(), engine.stopping.subscribe());
+        let before = engine.world.clock().boot();
+        let came = tokio::select! {
+            biased;
+            _ = coming.wait_for(BTreeSet::is_empty) => Ok(()),
+            _ = stopping.wait_for(|stop| *stop) => Err(Stop::Leave),
+        };
+        self.waited = self.waited.saturating_add(engine.world.clock().boot().saturating_sub(before));
+        came
+    }
+
     /// Waits for a place among the running.
     async fn enter(&mut self) -> Result<(), Stop> {
+        self.all_came().await?;
         // One that is gone is met by the next step.
         let client = self.engine.deployed.client(&self.accepted.client);
         let lane = Lane {

@@ -166,7 +166,8 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
 
     /// A run that a start found can be reached, or never will be by this process.
     pub(in crate::run) fn came(&self, run: RunId) {
-        lock(&self.coming).remove(&run);
+        // Whoever waits for all of them is woken once.
+        self.coming.send_if_modified(|coming| coming.remove(&run) && coming.is_empty());
     }
 
     /// A run is no longer driven here.
@@ -189,7 +190,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
     /// On `Ok` it is durable. It counts once: a second delivery changes nothing.
     pub async fn hear(&self, heard: &Heard<'_>) -> Result<bool, StoreError> {
         let Ok(json) = Json::parse(heard.body) else { return Ok(false) };
-        if !lock(&self.coming).is_empty() {
+        if !self.coming.borrow().is_empty() {
             // The sender tries again; then it is known which runs there are.
             return Err(StoreError::Busy);
         }

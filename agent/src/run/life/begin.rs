@@ -163,7 +163,7 @@ impl<W: World, S: Store, D: Deployed> Engine<W, S, D> {
         let here = lock(&self.lanes).of_client(client) as u64;
         // Until each run that a start found is known here, the store tells how many there are: as many as before it.
         let stored = || self.store.run_counts(client).map_or(0, |(accepted, ended)| accepted.saturating_sub(ended));
-        if here >= most || (!lock(&self.coming).is_empty() && stored() >= most) {
+        if here >= most || (!self.coming.borrow().is_empty() && stored() >= most) {
             return Some("waiting");
         }
         self.loads.passed(client, &facts.limits, bytes, (&*self.store, self.world.clock().boot()))

@@ -108,6 +108,11 @@ impl Progress {
         progress
     }
 
+    /// Whether anything is known of a step: until then it waited for its turn.
+    pub(in crate::run) fn has_begun(&self) -> bool {
+        !(self.steps.is_empty() && self.guards.is_empty() && self.items.is_empty())
+    }
+
     /// Takes one more fact of the run.
     pub(in crate::run) fn apply(&mut self, at: Wall, entry: &Entry) {
         if let Some((last, false)) = self.last {

@@ -45,6 +45,9 @@ fn business(hours: &Hours, zone: TimeZone) -> Business {
 /// Goes on with a run after a restart.
 pub(in crate::run) async fn carry_on<W: World, S: Store, D: Deployed>(engine: Arc<Engine<W, S, D>>, id: RunId) {
     let run = found(&engine, id, None);
+    if let Some(run) = &run {
+        run.reclaim();
+    }
     engine.came(id);
     if let Some(run) = run {
         drive(run).await;
