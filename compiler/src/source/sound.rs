@@ -120,8 +120,8 @@ mod tests {
             std::fs::create_dir_all(folder).unwrap();
         }
         let own = here.path().join("objects");
-        let lenders = [there.path(), &own, &own, &own, &own, &own, &own, &own].map(|path| path.to_str().unwrap());
-        std::fs::write(objects.join("alternates"), lenders.join("\n")).unwrap();
+        let lines = [there.path(), &own, &own, &own, &own, &own, &own, &own].map(|path| path.to_str().unwrap());
+        std::fs::write(objects.join("alternates"), lines.join("\n")).unwrap();
         assert_eq!(lenders(&own).unwrap().len(), 2, "who borrows of itself is looked at once");
         look_at(here.path()).unwrap();
         std::fs::write(lent.join("0a".repeat(19)), "x").unwrap();
